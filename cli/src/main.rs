@@ -1,0 +1,2 @@
+//! gpol
+fn main() {}
