@@ -1,1 +1,20 @@
-//! gpo
+//! Group Policy objects in files: recognise a target, read and explain it, plan and make a change.
+//!
+//! This crate knows where policy lies and what belongs together: `gpt.ini`, extension lists, the
+//! policy files of both sides, the templates beside them. Bytes of policy files are the business of
+//! [`polfile`], templates that of [`admx`]. Nothing here knows a terminal.
+//!
+//! A write is a [`plan::Plan`], which a dry run prints and the real run commits.
+
+pub mod edit;
+pub mod error;
+pub mod exchange;
+pub mod explain;
+pub mod extensions;
+pub mod gpt_ini;
+pub mod model;
+pub mod place;
+pub mod plan;
+pub mod show;
+pub mod target;
+pub mod templates;

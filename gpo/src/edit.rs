@@ -1,0 +1,173 @@
+//! Reading the policy files of a target, and planning a change of them.
+
+use admx::{Catalog, Policy, PolicyReading, Side, Wanted, write_set};
+use polfile::{Difference, PolicyFile, RecordRef, diff};
+
+use crate::error::Error;
+use crate::extensions::{ExtensionList, REGISTRY, registry_tool};
+use crate::gpt_ini::{GptIni, Version};
+use crate::plan::{Plan, read_if_there};
+use crate::target::{Kind, SideFile, Target};
+
+/// Reads a policy file. One that is not there is an empty policy.
+///
+/// # Errors
+///
+/// If it cannot be read, or is malformed.
+pub fn read(side: &SideFile) -> Result<PolicyFile, Error> {
+    match bytes_of(side)? {
+        Some(bytes) => parse(side, bytes),
+        None => Ok(PolicyFile::new()),
+    }
+}
+
+fn bytes_of(side: &SideFile) -> Result<Option<Vec<u8>>, Error> {
+    read_if_there(&side.file.path).map_err(|source| Error::Io { path: side.file.path.clone(), source })
+}
+
+fn parse(side: &SideFile, bytes: Vec<u8>) -> Result<PolicyFile, Error> {
+    PolicyFile::parse(&bytes).map_err(|error| Error::Malformed { path: side.file.path.clone(), bytes, error })
+}
+
+/// The policy file of a side.
+///
+/// # Errors
+///
+/// If the target is the file of the other side.
+pub fn file_of(target: &Target, side: Side) -> Result<&SideFile, Error> {
+    target.side(side).ok_or_else(|| Error::OtherSide { path: target.path.clone(), has: other(side), wanted: side })
+}
+
+fn other(side: Side) -> Side {
+    match side {
+        Side::Computer => Side::User,
+        Side::User => Side::Computer,
+    }
+}
+
+/// What a change of one policy would do.
+#[derive(Debug)]
+pub struct PolicyChange<'c> {
+    /// The policy file, before.
+    pub before: PolicyFile,
+    /// The policy file, after.
+    pub after: PolicyFile,
+    /// The policy.
+    pub policy: &'c Policy,
+    /// The side.
+    pub side: Side,
+    /// `gpt.ini`, where the target has one and the policy file changes.
+    pub gpt_ini: Option<GptIniChange>,
+    /// The files to replace.
+    pub plan: Plan,
+}
+
+/// What happens to `gpt.ini`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GptIniChange {
+    /// `None` if there was no file, or no `Version` in it.
+    pub before: Option<Version>,
+    /// The version after the change.
+    pub after: Version,
+    /// Extensions that the change adds to the side's list.
+    pub added: Vec<String>,
+}
+
+impl<'c> PolicyChange<'c> {
+    /// What the policy is before the change.
+    pub fn reading_before(&self, catalog: &'c Catalog) -> PolicyReading<'c> {
+        catalog.read_policy(self.policy, self.side, &self.before)
+    }
+
+    /// What the policy is after the change.
+    pub fn reading_after(&self, catalog: &'c Catalog) -> PolicyReading<'c> {
+        catalog.read_policy(self.policy, self.side, &self.after)
+    }
+
+    /// The records that change: before and after, by key and value name.
+    pub fn records(&self) -> Vec<(Option<RecordRef<'_>>, Option<RecordRef<'_>>)> {
+        diff(self.before.records(), self.after.records())
+            .into_iter()
+            .filter_map(|difference| match difference {
+                Difference::OnlyLeft(l) => Some((Some(l), None)),
+                Difference::OnlyRight(r) => Some((None, Some(r))),
+                Difference::Action(l, r) | Difference::Type(l, r) | Difference::Data(l, r) => Some((Some(l), Some(r))),
+                _ => None,
+            })
+            .collect()
+    }
+}
+
+/// Plans a new state of a policy. Nothing is written; see [`Plan::commit`].
+///
+/// The plan is empty if the policy file would not change. A local GPO's version rises with its
+/// policy file, and its extension list names what Windows must run.
+///
+/// # Errors
+///
+/// [`Error`] if a file is malformed or not the only one of its name, if the state cannot be
+/// written, or if the target's other half is elsewhere (domain GPOs, backups).
+pub fn plan_policy<'c>(
+    target: &Target,
+    catalog: &'c Catalog,
+    policy: &'c Policy,
+    side: Side,
+    wanted: &Wanted,
+) -> Result<PolicyChange<'c>, Error> {
+    if matches!(target.kind, Kind::GpoSysvol | Kind::GpoBackup) {
+        return Err(Error::HalfElsewhere { path: target.path.clone(), kind: target.kind });
+    }
+    let file = file_of(target, side)?;
+    let places = [Some(&file.file), target.gpt_ini.as_ref()];
+    if let Some((place, twin)) = places.into_iter().flatten().find_map(|found| Some((found, found.twins.first()?))) {
+        return Err(Error::Twins { path: place.path.clone(), twin: twin.clone() });
+    }
+    let bytes = bytes_of(file)?;
+    let before = match &bytes {
+        Some(bytes) => parse(file, bytes.clone())?,
+        None => PolicyFile::new(),
+    };
+    let mut after = before.clone();
+    write_set(policy, side, wanted)?.apply(catalog, &mut after);
+    let mut change = PolicyChange { before, after, policy, side, gpt_ini: None, plan: Plan::default() };
+    if change.before != change.after {
+        change.plan.add(&file.file.path, bytes, change.after.as_bytes().to_vec());
+        plan_gpt_ini(target, &mut change, wanted)?;
+    }
+    Ok(change)
+}
+
+fn plan_gpt_ini(target: &Target, change: &mut PolicyChange<'_>, wanted: &Wanted) -> Result<(), Error> {
+    let Some(place) = &target.gpt_ini else { return Ok(()) };
+    let path = &place.path;
+    let bytes = read_if_there(path).map_err(|source| Error::Io { path: path.clone(), source })?;
+    let mut ini = match &bytes {
+        Some(bytes) => {
+            GptIni::parse(bytes.clone()).map_err(|error| Error::GptIni { path: path.clone(), error })?
+        }
+        None => GptIni::new(),
+    };
+    let side = change.side;
+    let before = ini.version();
+    let after = before.unwrap_or_default().bumped(side);
+    let mut added = Vec::new();
+    if *wanted != Wanted::NotConfigured {
+        let text = ini.extensions(side).unwrap_or_default();
+        let mut list = ExtensionList::parse(&text)
+            .map_err(|error| Error::Extensions { path: path.clone(), side, error })?;
+        for extension in std::iter::once(REGISTRY).chain(change.policy.client_extensions()) {
+            // Templates write a GUID with braces or without.
+            let extension = format!("{{{}}}", extension.trim_matches(['{', '}']));
+            if list.add(&extension, registry_tool(side)) {
+                added.push(extension);
+            }
+        }
+        if !added.is_empty() {
+            ini.set_extensions(side, &list.to_string());
+        }
+    }
+    ini.set_version(after);
+    change.plan.add(path, bytes, ini.as_bytes().to_vec());
+    change.gpt_ini = Some(GptIniChange { before, after, added });
+    Ok(())
+}

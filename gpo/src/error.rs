@@ -1,0 +1,92 @@
+//! Why an operation on a GPO failed. One kind for each thing that a person would do about it.
+
+use std::io;
+use std::path::PathBuf;
+
+use admx::{InputError, LoadError, Side};
+use polfile::ParseError;
+
+use crate::extensions::ExtensionListError;
+use crate::gpt_ini::GptIniError;
+use crate::plan::CommitError;
+use crate::target::{Kind, TargetError};
+
+/// Why an operation on a GPO failed. Whatever it is, no file was changed unless [`CommitError`] says so.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// What was pointed at is no target.
+    #[error(transparent)]
+    Target(#[from] TargetError),
+    /// The templates cannot be read.
+    #[error(transparent)]
+    Templates(#[from] LoadError),
+    /// A file cannot be read.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A policy file is malformed.
+    #[error("{}: {error}", path.display())]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// All its bytes, to show those around the wrong one.
+        bytes: Vec<u8>,
+        /// What is wrong, and where.
+        error: ParseError,
+    },
+    /// `gpt.ini` cannot be understood.
+    #[error("{}: {error}", path.display())]
+    GptIni {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        error: GptIniError,
+    },
+    /// An extension list in `gpt.ini` cannot be understood.
+    #[error("{}: extension list of the {side} side: {error}", path.display())]
+    Extensions {
+        /// The file.
+        path: PathBuf,
+        /// Whose list.
+        side: Side,
+        /// What is wrong.
+        error: ExtensionListError,
+    },
+    /// Entries that differ only by case: Windows sees one of them, and nothing says which.
+    #[error("{} is not alone: {} differs from it only by case", path.display(), twin.display())]
+    Twins {
+        /// The one that was found.
+        path: PathBuf,
+        /// Another.
+        twin: PathBuf,
+    },
+    /// The target has no place for this side.
+    #[error("{} holds the {has} side, not the {wanted} side", path.display())]
+    OtherSide {
+        /// The policy file.
+        path: PathBuf,
+        /// The side it belongs to.
+        has: Side,
+        /// The side that was asked for.
+        wanted: Side,
+    },
+    /// Half of this GPO is kept where gpol cannot change it.
+    #[error("{} is a {}; an edit of its files alone would not be whole", path.display(), kind.name())]
+    HalfElsewhere {
+        /// The target.
+        path: PathBuf,
+        /// A GPO of a domain, or a backup.
+        kind: Kind,
+    },
+    /// The wanted state cannot be written.
+    #[error(transparent)]
+    Input(#[from] InputError),
+    /// The files could not be replaced.
+    #[error(transparent)]
+    Commit(#[from] CommitError),
+}

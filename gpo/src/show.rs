@@ -1,0 +1,188 @@
+//! What a target configures, side by side and policy by policy.
+
+use admx::{Catalog, Side};
+use polfile::PolicyFile;
+use serde::Serialize;
+
+use crate::edit::read;
+use crate::error::Error;
+use crate::gpt_ini::{GptIni, Version};
+use crate::model::{PolicyModel, RecordModel};
+use crate::plan::read_if_there;
+use crate::target::{Kind, Target};
+
+/// What a target configures: `gpol.show/1`.
+#[derive(Clone, Debug, Serialize)]
+pub struct Show {
+    /// Name of the shape.
+    pub schema: &'static str,
+    /// The target.
+    pub target: TargetModel,
+    /// The templates that gave the names; `null` without any.
+    pub admx: Option<AdmxModel>,
+    /// Sides that have a policy file, the computer first.
+    pub sides: Vec<SideModel>,
+    /// `gpt.ini`'s version, where the target has one.
+    pub version: Option<VersionModel>,
+}
+
+/// A target in the JSON contract.
+#[derive(Clone, Debug, Serialize)]
+pub struct TargetModel {
+    /// What it is.
+    pub kind: Kind,
+    /// As it was given.
+    pub path: String,
+    /// GUID of a domain GPO.
+    pub guid: Option<String>,
+    /// Display name of the GPO, where the target holds it.
+    pub name: Option<String>,
+}
+
+impl TargetModel {
+    /// The model of a target.
+    pub fn new(target: &Target) -> Self {
+        Self { kind: target.kind, path: target.path.display().to_string(), guid: target.guid.clone(), name: None }
+    }
+}
+
+/// The templates in the JSON contract.
+#[derive(Clone, Debug, Serialize)]
+pub struct AdmxModel {
+    /// Folders; empty for the built-in catalogue.
+    pub stores: Vec<String>,
+    /// Whether the built-in catalogue served.
+    pub builtin: bool,
+    /// Number of templates.
+    pub files: usize,
+    /// Language of names.
+    pub language: String,
+    /// Number of findings about templates.
+    pub findings: usize,
+}
+
+impl AdmxModel {
+    /// The model of a catalog.
+    pub fn new(catalog: &Catalog) -> Self {
+        Self {
+            stores: catalog.stores().iter().map(|store| store.display().to_string()).collect(),
+            builtin: catalog.is_builtin(),
+            files: catalog.files(),
+            language: catalog.language().to_owned(),
+            findings: catalog.findings().len(),
+        }
+    }
+}
+
+/// The two counters of `gpt.ini`.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct VersionModel {
+    /// Counter of the user side.
+    pub user: u16,
+    /// Counter of the computer side.
+    pub computer: u16,
+}
+
+impl From<Version> for VersionModel {
+    fn from(version: Version) -> Self {
+        Self { user: version.user, computer: version.computer }
+    }
+}
+
+/// One side of a target.
+#[derive(Clone, Debug, Serialize)]
+pub struct SideModel {
+    /// `computer` or `user`; `null` for a bare policy file whose folder does not tell.
+    pub side: Option<&'static str>,
+    /// Whose policy: `computer` or `user`.
+    pub scope: Option<&'static str>,
+    /// The policy file.
+    pub file: String,
+    /// How many records it has, or the records themselves.
+    pub records: RecordsModel,
+    /// Policies that are not "not configured", by category and name; not with the records themselves.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub policies: Option<Vec<PolicyModel>>,
+    /// Records that no template explains; not with the records themselves.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unexplained: Option<Vec<RecordModel>>,
+}
+
+/// The records of a side, or their number.
+#[derive(Clone, Debug, Serialize)]
+#[serde(untagged)]
+pub enum RecordsModel {
+    /// How many.
+    Count(usize),
+    /// All, in file order.
+    List(Vec<RecordModel>),
+}
+
+/// Reads all that a target configures, by policy; or by record, if there is no `catalog` or `by_record` is set.
+///
+/// `only` shows one side; it also says which side a bare policy file is, whose folder does not tell.
+///
+/// # Errors
+///
+/// If a policy file cannot be read or is malformed.
+pub fn show(target: &Target, catalog: Option<&Catalog>, by_record: bool, only: Option<Side>) -> Result<Show, Error> {
+    let mut sides = Vec::new();
+    for file in &target.sides {
+        let side = file.side.or(only);
+        let there = file.file.path.exists() || target.kind == Kind::Pol;
+        if !there || only.is_some_and(|only| side != Some(only)) {
+            continue;
+        }
+        let policy = read(file)?;
+        let all = || policy.records().enumerate().map(|(index, record)| RecordModel::new(index, &record));
+        let mut model = SideModel {
+            side: side.map(Side::as_str),
+            scope: side.map(Side::as_str),
+            file: file.file.path.display().to_string(),
+            records: if by_record { RecordsModel::List(all().collect()) } else { RecordsModel::Count(policy.len()) },
+            policies: None,
+            unexplained: None,
+        };
+        if !by_record {
+            let (policies, unexplained) = match catalog {
+                Some(catalog) => by_policy(catalog, side, &policy),
+                None => (Vec::new(), all().collect()),
+            };
+            model.policies = Some(policies);
+            model.unexplained = Some(unexplained);
+        }
+        sides.push(model);
+    }
+    Ok(Show {
+        schema: "gpol.show/1",
+        target: TargetModel::new(target),
+        admx: catalog.map(AdmxModel::new),
+        sides,
+        version: version(target)?,
+    })
+}
+
+/// Policies by category and name, and what no template explains. Where nothing tells the side, that
+/// one is taken whose policies explain more.
+fn by_policy(catalog: &Catalog, side: Option<Side>, file: &PolicyFile) -> (Vec<PolicyModel>, Vec<RecordModel>) {
+    let reading = match side {
+        Some(side) => catalog.read(side, file),
+        None => {
+            let (computer, user) = (catalog.read(Side::Computer, file), catalog.read(Side::User, file));
+            if user.unexplained.len() < computer.unexplained.len() { user } else { computer }
+        }
+    };
+    let mut policies: Vec<PolicyModel> = reading.policies.iter().map(|policy| PolicyModel::new(catalog, policy)).collect();
+    policies.sort_by(|a, b| (&a.category, a.display_name.trim(), &a.id).cmp(&(&b.category, b.display_name.trim(), &b.id)));
+    let unexplained = reading.unexplained.iter().filter_map(|&index| Some(RecordModel::new(index, &file.record(index)?)));
+    (policies, unexplained.collect())
+}
+
+fn version(target: &Target) -> Result<Option<VersionModel>, Error> {
+    let Some(place) = &target.gpt_ini else { return Ok(None) };
+    let path = &place.path;
+    let bytes = read_if_there(path).map_err(|source| Error::Io { path: path.clone(), source })?;
+    let Some(bytes) = bytes else { return Ok(None) };
+    let ini = GptIni::parse(bytes).map_err(|error| Error::GptIni { path: path.clone(), error })?;
+    Ok(ini.version().map(VersionModel::from))
+}
