@@ -1,6 +1,6 @@
 //! Reading the policy files of a target, and planning a change of them.
 
-use admx::{Catalog, Policy, PolicyReading, Side, Wanted, write_set};
+use admx::{Catalog, DefaultUsed, Policy, PolicyReading, Side, Wanted, WriteSet, write_set};
 use polfile::{Difference, PolicyFile, RecordRef, diff};
 
 use crate::error::Error;
@@ -56,6 +56,8 @@ pub struct PolicyChange<'c> {
     pub policy: &'c Policy,
     /// The side.
     pub side: Side,
+    /// Elements that got no input and took their default.
+    pub defaults: Vec<DefaultUsed>,
     /// `gpt.ini`, where the target has one and the policy file changes.
     pub gpt_ini: Option<GptIniChange>,
     /// The files to replace.
@@ -128,34 +130,34 @@ pub fn plan_policy<'c>(
         None => PolicyFile::new(),
     };
     let mut after = before.clone();
-    write_set(policy, side, wanted)?.apply(catalog, &mut after);
-    let mut change = PolicyChange { before, after, policy, side, gpt_ini: None, plan: Plan::default() };
+    let set = write_set(policy, side, wanted)?;
+    set.apply(catalog, &mut after);
+    let defaults = set.defaults.clone();
+    let mut change = PolicyChange { before, after, policy, side, defaults, gpt_ini: None, plan: Plan::default() };
     if change.before != change.after {
         change.plan.add(&file.file.path, bytes, change.after.as_bytes().to_vec());
-        plan_gpt_ini(target, &mut change, wanted)?;
+        plan_gpt_ini(target, &mut change, &set)?;
     }
     Ok(change)
 }
 
-fn plan_gpt_ini(target: &Target, change: &mut PolicyChange<'_>, wanted: &Wanted) -> Result<(), Error> {
+fn plan_gpt_ini(target: &Target, change: &mut PolicyChange<'_>, set: &WriteSet) -> Result<(), Error> {
     let Some(place) = &target.gpt_ini else { return Ok(()) };
     let path = &place.path;
     let bytes = read_if_there(path).map_err(|source| Error::Io { path: path.clone(), source })?;
     let mut ini = match &bytes {
-        Some(bytes) => {
-            GptIni::parse(bytes.clone()).map_err(|error| Error::GptIni { path: path.clone(), error })?
-        }
+        Some(bytes) => GptIni::parse(bytes.clone()).map_err(|error| Error::GptIni { path: path.clone(), error })?,
         None => GptIni::new(),
     };
     let side = change.side;
     let before = ini.version();
     let after = before.unwrap_or_default().bumped(side);
     let mut added = Vec::new();
-    if *wanted != Wanted::NotConfigured {
+    if !set.records.is_empty() {
         let text = ini.extensions(side).unwrap_or_default();
-        let mut list = ExtensionList::parse(&text)
-            .map_err(|error| Error::Extensions { path: path.clone(), side, error })?;
-        for extension in std::iter::once(REGISTRY).chain(change.policy.client_extensions()) {
+        let mut list =
+            ExtensionList::parse(&text).map_err(|error| Error::Extensions { path: path.clone(), side, error })?;
+        for extension in std::iter::once(REGISTRY).chain(set.client_extensions.iter().map(String::as_str)) {
             // Templates write a GUID with braces or without.
             let extension = format!("{{{}}}", extension.trim_matches(['{', '}']));
             if list.add(&extension, registry_tool(side)) {

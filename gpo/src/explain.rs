@@ -107,7 +107,9 @@ pub fn explain(target: &Target, catalog: &Catalog, policy: &Policy, side: Side) 
     });
     let next_boot = match &layer {
         Some(layer) => Decision { layer: Some(layer.layer), value, meaning: in_words(state).to_owned() },
-        None => Decision { layer: None, value: None, meaning: "not decided by this policy".to_owned() },
+        None => {
+            Decision { layer: None, value: None, meaning: "not decided here: this policy is not configured".to_owned() }
+        }
     };
     let now = Decision { layer: None, value: None, meaning: "not known: the registry hives were not read".to_owned() };
     Ok(Explain {
@@ -124,8 +126,8 @@ pub fn explain(target: &Target, catalog: &Catalog, policy: &Policy, side: Side) 
 
 fn in_words(state: State) -> &'static str {
     match state {
-        State::Enabled => "Enabled",
-        State::Disabled => "Disabled",
+        State::Enabled => "Enabled, once Windows has applied this policy file",
+        State::Disabled => "Disabled, once Windows has applied this policy file",
         State::Mixed => "Mixed: its records fit no state that the editor can make",
         State::NotConfigured => "Not configured",
     }

@@ -108,7 +108,10 @@ mod tests {
             (AUDIT.to_owned(), format!("{ours}{AUDIT}")),
             (format!("{ZERO}{AUDIT}"), format!("{ZERO}{ours}{AUDIT}")),
             (ours.to_lowercase(), ours.to_lowercase()),
-            (format!("[{REGISTRY}{{0F6B957D-509E-11D1-A7CC-0000F87571E3}}]"), format!("[{REGISTRY}{{0F6B957D-509E-11D1-A7CC-0000F87571E3}}]")),
+            (
+                format!("[{REGISTRY}{{0F6B957D-509E-11D1-A7CC-0000F87571E3}}]"),
+                format!("[{REGISTRY}{{0F6B957D-509E-11D1-A7CC-0000F87571E3}}]"),
+            ),
         ] {
             let mut list = ExtensionList::parse(&before).unwrap();
             assert_eq!(list.add(REGISTRY, registry_tool(Side::Computer)), before != after);
@@ -118,7 +121,13 @@ mod tests {
 
     #[test]
     fn what_is_no_list_is_refused_with_its_place() {
-        for (text, at) in [("x", 1), ("[{35378EAC}]", 2), ("[]", 2), (&format!("{AUDIT}["), AUDIT.len() + 2), (&AUDIT[..AUDIT.len() - 1], AUDIT.len())] {
+        for (text, at) in [
+            ("x", 1),
+            ("[{35378EAC}]", 2),
+            ("[]", 2),
+            (&format!("{AUDIT}["), AUDIT.len() + 2),
+            (&AUDIT[..AUDIT.len() - 1], AUDIT.len()),
+        ] {
             assert_eq!(ExtensionList::parse(text).unwrap_err().at, at, "{text}");
         }
     }

@@ -326,9 +326,15 @@ mod tests {
         for (before, after) in [
             (&b"[General]\r\nVersion=65538\r\n"[..], &b"[General]\r\nVersion=65539\r\n"[..]),
             (b"[General]\nversion=1", b"[General]\nversion=2"),
-            (b"; c\r\n[general]\r\nX\r\n VERSION = 9\r\n[Other]\r\nVersion=5\r\n", b"; c\r\n[general]\r\nX\r\n VERSION =10\r\n[Other]\r\nVersion=5\r\n"),
+            (
+                b"; c\r\n[general]\r\nX\r\n VERSION = 9\r\n[Other]\r\nVersion=5\r\n",
+                b"; c\r\n[general]\r\nX\r\n VERSION =10\r\n[Other]\r\nVersion=5\r\n",
+            ),
             (b"\xEF\xBB\xBF[General]\r\nVersion=65535\r\n", b"\xEF\xBB\xBF[General]\r\nVersion=1\r\n"),
-            (b"[General]\r\ndisplayName=Gr\xFC\xDFe\r\nVersion=1\r\n", b"[General]\r\ndisplayName=Gr\xFC\xDFe\r\nVersion=2\r\n"),
+            (
+                b"[General]\r\ndisplayName=Gr\xFC\xDFe\r\nVersion=1\r\n",
+                b"[General]\r\ndisplayName=Gr\xFC\xDFe\r\nVersion=2\r\n",
+            ),
             (b"[General]\r\nVersion=1\r\nVersion=8\r\n", b"[General]\r\nVersion=2\r\nVersion=8\r\n"),
         ] {
             assert_eq!(edited(before), after, "{:?}", String::from_utf8_lossy(before));
@@ -341,7 +347,10 @@ mod tests {
     #[test]
     fn a_missing_version_is_added_to_its_section() {
         for (before, after) in [
-            (&b"[General]\r\ndisplayName=x\r\n\r\n[Other]\r\na=b\r\n"[..], &b"[General]\r\ndisplayName=x\r\nVersion=1\r\n\r\n[Other]\r\na=b\r\n"[..]),
+            (
+                &b"[General]\r\ndisplayName=x\r\n\r\n[Other]\r\na=b\r\n"[..],
+                &b"[General]\r\ndisplayName=x\r\nVersion=1\r\n\r\n[Other]\r\na=b\r\n"[..],
+            ),
             (b"[General]\nx=y", b"[General]\nx=y\nVersion=1\n"),
             (b"[Other]\r\nVersion=5\r\n", b"[Other]\r\nVersion=5\r\n[General]\r\nVersion=1\r\n"),
             (b"", b"[General]\r\nVersion=1\r\n"),

@@ -178,7 +178,9 @@ impl ValueModel {
             (ValueType::DWORD, Self::Number(n)) => Value::Dword(u32::try_from(*n).ok()?),
             (ValueType::DWORD_BIG_ENDIAN, Self::Number(n)) => Value::DwordBigEndian(u32::try_from(*n).ok()?),
             (ValueType::QWORD, Self::Number(n)) => Value::Qword(*n),
-            (ValueType::MULTI_SZ, Self::List(texts)) => Value::MultiSz(texts.iter().map(Text::to_wide).collect::<Option<_>>()?),
+            (ValueType::MULTI_SZ, Self::List(texts)) => {
+                Value::MultiSz(texts.iter().map(Text::to_wide).collect::<Option<_>>()?)
+            }
             _ => return None,
         };
         Some(value.encode().1)

@@ -75,7 +75,8 @@ impl Plan {
             .iter()
             .map(|file| {
                 let path = through_links(&file.path);
-                let new = prepare(&path, &file.after).map_err(|source| CommitError::Io { path: path.clone(), source })?;
+                let new =
+                    prepare(&path, &file.after).map_err(|source| CommitError::Io { path: path.clone(), source })?;
                 Ok((path, new))
             })
             .collect::<Result<_, CommitError>>()?;

@@ -172,9 +172,12 @@ fn by_policy(catalog: &Catalog, side: Option<Side>, file: &PolicyFile) -> (Vec<P
             if user.unexplained.len() < computer.unexplained.len() { user } else { computer }
         }
     };
-    let mut policies: Vec<PolicyModel> = reading.policies.iter().map(|policy| PolicyModel::new(catalog, policy)).collect();
-    policies.sort_by(|a, b| (&a.category, a.display_name.trim(), &a.id).cmp(&(&b.category, b.display_name.trim(), &b.id)));
-    let unexplained = reading.unexplained.iter().filter_map(|&index| Some(RecordModel::new(index, &file.record(index)?)));
+    let mut policies: Vec<PolicyModel> =
+        reading.policies.iter().map(|policy| PolicyModel::new(catalog, policy)).collect();
+    policies
+        .sort_by(|a, b| (&a.category, a.display_name.trim(), &a.id).cmp(&(&b.category, b.display_name.trim(), &b.id)));
+    let unexplained =
+        reading.unexplained.iter().filter_map(|&index| Some(RecordModel::new(index, &file.record(index)?)));
     (policies, unexplained.collect())
 }
 

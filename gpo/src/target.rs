@@ -117,7 +117,8 @@ impl Target {
     }
 
     fn policy_file(path: &Path) -> Self {
-        let folder = fs::canonicalize(path).ok().and_then(|p| Some(p.parent()?.file_name()?.to_str()?.to_ascii_lowercase()));
+        let folder =
+            fs::canonicalize(path).ok().and_then(|p| Some(p.parent()?.file_name()?.to_str()?.to_ascii_lowercase()));
         let side = match folder.as_deref() {
             Some("machine") => Some(Side::Computer),
             Some("user") => Some(Side::User),
@@ -179,7 +180,8 @@ impl Target {
             Ok(found)
         };
         let side = |side, folder| Ok(SideFile { side: Some(side), file: below(&[folder, "Registry.pol"])? });
-        let sides: io::Result<Vec<_>> = [(Side::Computer, "Machine"), (Side::User, "User")].into_iter().map(|(s, f)| side(s, f)).collect();
+        let sides: io::Result<Vec<_>> =
+            [(Side::Computer, "Machine"), (Side::User, "User")].into_iter().map(|(s, f)| side(s, f)).collect();
         let gpt_ini = Some(below(&["gpt.ini"])?);
         Ok(Self { kind, path: path.to_path_buf(), guid: None, sides: sides?, gpt_ini, store })
     }
@@ -255,8 +257,14 @@ mod tests {
         assert_eq!(kind(&dir, "other"), None);
         assert!(matches!(Target::open(&dir.path().join("gone")), Err(TargetError::NotFound(_))));
         let target = Target::open(&dir.path().join("image")).unwrap();
-        assert_eq!(target.side(Side::Computer).unwrap().file.path, dir.path().join("image/WINDOWS/system32/grouppolicy/MACHINE/registry.pol"));
-        assert_eq!(target.side(Side::User).unwrap().file.path, dir.path().join("image/WINDOWS/system32/grouppolicy/User/Registry.pol"));
+        assert_eq!(
+            target.side(Side::Computer).unwrap().file.path,
+            dir.path().join("image/WINDOWS/system32/grouppolicy/MACHINE/registry.pol")
+        );
+        assert_eq!(
+            target.side(Side::User).unwrap().file.path,
+            dir.path().join("image/WINDOWS/system32/grouppolicy/User/Registry.pol")
+        );
     }
 
     #[test]

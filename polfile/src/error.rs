@@ -205,7 +205,7 @@ impl fmt::Display for Lookalike {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::ByteOrderMark => "a byte order mark stands before the signature",
-            Self::GitLfsPointer => "a Git LFS pointer stands in for it",
+            Self::GitLfsPointer => "a Git LFS pointer",
             Self::RegistryHive => "a registry hive (a policy file of Windows NT 4?)",
             Self::RegistryExport => "a registry export (.reg)",
             Self::LgpoText => "LGPO text",

@@ -6,7 +6,7 @@
 
 use std::fmt::Write as _;
 
-use encoding_rs::{UTF_16BE, UTF_16LE, UTF_8, WINDOWS_1252};
+use encoding_rs::{UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
 use polfile::{Action, KeyProblem, Record, RecordError, RecordRef, Value, ValueError, ValueType, WideStr};
 
 /// Whose policy an entry belongs to.
@@ -83,10 +83,14 @@ pub enum LgpoErrorKind {
         lgpo: &'static str,
     },
     /// LGPO.exe would drop this byte.
-    #[error("{0:?} is not a byte of one or two hexadecimal digits, separated by commas; LGPO.exe would silently write other bytes")]
+    #[error(
+        "{0:?} is not a byte of one or two hexadecimal digits, separated by commas; LGPO.exe would silently write other bytes"
+    )]
     Byte(String),
     /// `CLEAR` changes a policy; it does not describe one.
-    #[error("CLEAR takes settings out of the local policy, which only LGPO.exe /t can do; a policy file cannot hold it")]
+    #[error(
+        "CLEAR takes settings out of the local policy, which only LGPO.exe /t can do; a policy file cannot hold it"
+    )]
     Clear,
     /// No file can hold this.
     #[error(transparent)]
@@ -337,7 +341,9 @@ fn default_name(name: WideStr<'_>) -> Result<String, String> {
 
 /// The action line of a value.
 fn value(record: &RecordRef<'_>) -> Result<String, String> {
-    let said = |text: WideStr<'_>| text.to_text().map(|t| escape(&t)).map_err(|e| format!("The text is not valid UTF-16: {e}"));
+    let said = |text: WideStr<'_>| {
+        text.to_text().map(|t| escape(&t)).map_err(|e| format!("The text is not valid UTF-16: {e}"))
+    };
     Ok(match record.value() {
         Ok(Value::Sz(text)) => format!("SZ:{}", said(text.as_wide())?),
         Ok(Value::ExpandSz(text)) => format!("EXSZ:{}", said(text.as_wide())?),
@@ -371,7 +377,8 @@ fn rebuilt(old: &RecordRef<'_>, name: &str, action: &str) -> Option<String> {
     let new = record(&old.key.to_text_lossy(), name, action).ok()?;
     let new = new.as_ref();
     let (old, new) = ((old.value_type, old.data), (new.value_type, new.data));
-    (old != new).then(|| format!("{} with {} bytes of data comes back as {} with {}", old.0, old.1.len(), new.0, new.1.len()))
+    (old != new)
+        .then(|| format!("{} with {} bytes of data comes back as {} with {}", old.0, old.1.len(), new.0, new.1.len()))
 }
 
 #[cfg(test)]
@@ -408,8 +415,14 @@ mod tests {
         for (line, why) in [
             ("DWORD:", "line 4: \"\" is not a number"),
             ("DWORD:abc", "line 4: \"abc\" is not a number"),
-            ("DWORD:-1", "line 4: -1 does not fit REG_DWORD; LGPO.exe would silently write the number modulo 4294967296"),
-            ("DWORD:4294967296", "line 4: 4294967296 does not fit REG_DWORD; LGPO.exe would silently write the number modulo 4294967296"),
+            (
+                "DWORD:-1",
+                "line 4: -1 does not fit REG_DWORD; LGPO.exe would silently write the number modulo 4294967296",
+            ),
+            (
+                "DWORD:4294967296",
+                "line 4: 4294967296 does not fit REG_DWORD; LGPO.exe would silently write the number modulo 4294967296",
+            ),
             ("dword:1", "line 4: unknown action \"dword:1\""),
             ("delete", "line 4: unknown action \"delete\""),
         ] {
@@ -425,7 +438,11 @@ mod tests {
 
     #[test]
     fn every_scope_is_known() {
-        let scopes: Vec<Scope> = parse("user\nK\nA\nDELETE\nUser:Administrators\nK\nA\nDELETE\n").unwrap().into_iter().map(|e| e.scope).collect();
+        let scopes: Vec<Scope> = parse("user\nK\nA\nDELETE\nUser:Administrators\nK\nA\nDELETE\n")
+            .unwrap()
+            .into_iter()
+            .map(|e| e.scope)
+            .collect();
         assert_eq!(scopes, [Scope::User, Scope::UserOf("Administrators".into())]);
     }
 

@@ -1,0 +1,147 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use admx::Side;
+use anstream::ColorChoice;
+use clap::builder::styling::{AnsiColor, Styles};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use gpo::templates::Templates;
+
+use crate::commands::{convert, explain, pol, policy, recover, shell, show};
+
+/// Read, explain, check and edit Windows Group Policy in files, offline
+///
+/// Works on policy files (Registry.pol), local GPOs and mounted Windows images, on Linux and on
+/// Windows; needs no Windows, no domain controller and no network.
+#[derive(Parser, Debug)]
+#[command(name = "gpol", version, styles = STYLES, max_term_width = 100, subcommand_required = false)]
+#[command(after_help = EXAMPLES)]
+pub struct Cli {
+    /// When to use colour; NO_COLOR and pipes switch it off by themselves
+    #[arg(long, value_name = "WHEN", default_value = "auto", global = true)]
+    pub color: Color,
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+const STYLES: Styles = Styles::styled()
+    .header(AnsiColor::Green.on_default().bold())
+    .usage(AnsiColor::Green.on_default().bold())
+    .literal(AnsiColor::Cyan.on_default())
+    .placeholder(AnsiColor::Cyan.on_default());
+
+const EXAMPLES: &str = "\
+Examples:
+  gpol show /mnt/gold
+      What does the local policy of this mounted image configure?
+  gpol explain /mnt/gold TS_USER_AUTHENTICATION_POLICY
+      Who requires Network Level Authentication (KB 4555446, AadLogonFailure)?
+  gpol policy set /mnt/gold TS_USER_AUTHENTICATION_POLICY disabled --dry-run
+      What would change if it were switched off by policy?
+
+Exit codes: 0 yes or done, 1 no, 2 usage, 3 not found, 4 malformed input,
+5 refused for safety, 6 I/O or permission, 70 bug in gpol";
+
+#[derive(Subcommand, Debug)]
+pub enum Command {
+    Show(show::ShowArgs),
+    Explain(explain::ExplainArgs),
+    /// Read, describe and change single policies
+    #[command(subcommand)]
+    Policy(policy::PolicyCommand),
+    /// Look at the records of a policy file
+    #[command(subcommand)]
+    Pol(pol::PolCommand),
+    Recover(recover::RecoverArgs),
+    Convert(convert::ConvertArgs),
+    Completions(shell::CompletionsArgs),
+    Man(shell::ManArgs),
+}
+
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Color {
+    Auto,
+    Always,
+    Never,
+}
+
+impl Color {
+    pub fn choice(self) -> ColorChoice {
+        match self {
+            Self::Auto => ColorChoice::Auto,
+            Self::Always => ColorChoice::Always,
+            Self::Never => ColorChoice::Never,
+        }
+    }
+}
+
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// For people
+    Human,
+    /// For programs; every document names its schema
+    Json,
+}
+
+#[derive(Args, Debug)]
+pub struct OutputArgs {
+    /// How to print the result
+    #[arg(
+        short,
+        long,
+        value_name = "FORMAT",
+        default_value = "human",
+        hide_possible_values = true,
+        help = "How to print the result: human or json"
+    )]
+    pub format: Format,
+}
+
+#[derive(Args, Debug)]
+pub struct TemplateArgs {
+    /// Folder of ADMX templates, instead of the target's own; can be repeated, the first one that
+    /// has a namespace provides it
+    #[arg(long, value_name = "DIR")]
+    pub admx: Vec<PathBuf>,
+    /// Language of policy names
+    #[arg(long, value_name = "LANG", default_value = "en-US", env = "GPOL_LANG", hide_env_values = true)]
+    pub lang: String,
+}
+
+impl TemplateArgs {
+    /// `--admx`, else the folders in `GPOL_ADMX`.
+    pub fn templates(&self) -> Templates {
+        let listed = || std::env::var_os("GPOL_ADMX").map(|list| std::env::split_paths(&list).collect());
+        let folders = if self.admx.is_empty() { listed().unwrap_or_default() } else { self.admx.clone() };
+        Templates { folders, language: self.lang.clone() }
+    }
+}
+
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    Computer,
+    User,
+}
+
+impl From<Scope> for Side {
+    fn from(scope: Scope) -> Self {
+        match scope {
+            Scope::Computer => Self::Computer,
+            Scope::User => Self::User,
+        }
+    }
+}
+
+#[derive(Args, Debug)]
+pub struct ScopeArgs {
+    /// The side that is meant, where neither policy nor target tells: computer or user
+    #[arg(short, long, value_name = "SIDE", hide_possible_values = true)]
+    pub scope: Option<Scope>,
+}
+
+impl ScopeArgs {
+    pub fn side(&self) -> Option<Side> {
+        self.scope.map(Side::from)
+    }
+}

@@ -1,0 +1,125 @@
+//! `gpol explain`: who decides one policy.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use gpo::explain::{Explain, explain};
+use gpo::target::Kind;
+
+use crate::args::{Format, OutputArgs, ScopeArgs, TemplateArgs};
+use crate::commands::show::{category_of, elements, state, templates};
+use crate::commands::values;
+use crate::context::{failed, find_policy, load_templates, open_target};
+use crate::error::Stop;
+use crate::exit::Exit;
+use crate::ui::{Line, Page, Style, Ui};
+
+/// Explain who decides a policy on a target: which file, which record, which state
+///
+/// Looks at the policy that is pending in Registry.pol. Registry hives of an image are not read;
+/// the output says what was not looked at.
+#[derive(Args, Debug)]
+pub struct ExplainArgs {
+    /// Policy file, GPO folder, GPO backup, or root of a mounted Windows volume
+    target: PathBuf,
+    /// Policy: its id, its display name, its path as a KB prints it, or HKLM\key!value
+    policy: String,
+    #[command(flatten)]
+    templates: TemplateArgs,
+    #[command(flatten)]
+    scope: ScopeArgs,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+pub fn run(args: &ExplainArgs, ui: &Ui) -> Result<Exit, Stop> {
+    let target = open_target(&args.target)?;
+    let catalog = load_templates(&args.templates.templates(), Some(&target))?;
+    let (policy, side) = find_policy(&catalog, &args.policy, args.scope.side(), Some(&target))?;
+    let explained = explain(&target, &catalog, policy, side).map_err(failed)?;
+    match args.output.format {
+        Format::Json => ui.json(&explained)?,
+        Format::Human => ui.page(&page(&explained))?,
+    }
+    Ok(Exit::Yes)
+}
+
+fn page(explain: &Explain) -> Page {
+    let mut page = Page::new();
+    let policy = &explain.policy;
+    page.field("Policy", Line::new().span(Style::Strong, policy.display_name.trim()));
+    page.field(
+        "Path",
+        format!("{} Configuration > Administrative Templates > {}", capital(explain.side), category_of(policy))
+            .as_str(),
+    );
+    page.field("Id", Line::new().text(&policy.id).text(format!("  ({})", explain.side)));
+    page.field("ADMX", templates(Some(&explain.admx)).as_str());
+    page.field("Target", Line::new().text(&explain.target.path).text(format!("  ({})", explain.target.kind.name())));
+    page.blank();
+    page.line(Line::new().span(Style::Faint, "  #  Layer (highest wins)           State"));
+    for layer in &explain.layers {
+        let name = if explain.target.kind == Kind::Windows || explain.target.kind == Kind::GpoLocal {
+            "Local Group Policy, pending"
+        } else {
+            "This policy, pending"
+        };
+        page.line(state(Line::new().text(format!("  {}  {name:<30}", layer.rank)), layer.state));
+        elements(&mut page, policy, 5);
+        for record in &layer.records {
+            let what = format!("{}!{}  ", values::key(Some(explain.side), record), values::name(record));
+            page.line(Line::indented(5).hang().text(what).text(values::effect(record)));
+            let place = format!(
+                "{}, record {} @ {:#x}",
+                below(&layer.place.file, &explain.target.path),
+                record.index + 1,
+                record.offset
+            );
+            page.line(Line::indented(5).hang().span(Style::Faint, place));
+        }
+    }
+    if explain.layers.is_empty() {
+        page.line(Line::indented(2).text("-  Not configured: no record of this policy"));
+    }
+    page.blank();
+    page.field("Next boot", explain.verdict.next_boot.meaning.as_str());
+    page.field("Now", explain.verdict.now.meaning.as_str());
+    for (i, unseen) in explain.not_seen.iter().enumerate() {
+        page.field(if i == 0 { "Not seen" } else { "" }, unseen.as_str());
+    }
+    if let Some(command) = command(explain) {
+        page.blank().field("Change it", command.as_str());
+    }
+    page
+}
+
+/// The command that switches the policy to its other state.
+fn command(explain: &Explain) -> Option<String> {
+    let other = match explain.policy.state {
+        "enabled" => "disabled",
+        "disabled" => "enabled",
+        _ => return None,
+    };
+    let editable = !matches!(explain.target.kind, Kind::GpoSysvol | Kind::GpoBackup);
+    editable.then(|| format!("gpol policy set {} {} {other}", quoted(&explain.target.path), explain.policy.name))
+}
+
+/// A path as a shell takes it.
+pub fn quoted(path: &str) -> String {
+    let plain = path.chars().all(|c| c.is_ascii_alphanumeric() || "/\\.:_-+@%".contains(c));
+    if plain { path.to_owned() } else { format!("\"{path}\"") }
+}
+
+/// A side as the editor names it.
+pub fn capital(side: &str) -> &'static str {
+    if side == "user" { "User" } else { "Computer" }
+}
+
+/// A path inside the target, without the target's own; `/` between components, on every system.
+pub fn below(path: &str, target: &str) -> String {
+    let inside = Path::new(path).strip_prefix(target).ok().filter(|rest| !rest.as_os_str().is_empty());
+    match inside {
+        Some(rest) => rest.components().map(|c| c.as_os_str().to_string_lossy()).collect::<Vec<_>>().join("/"),
+        None => path.to_owned(),
+    }
+}

@@ -1,0 +1,36 @@
+//! The commands: arguments, one call into the libraries, one view.
+
+pub mod convert;
+pub mod explain;
+pub mod pol;
+pub mod policy;
+pub mod recover;
+pub mod shell;
+pub mod show;
+mod values;
+
+use clap::CommandFactory as _;
+
+use crate::args::{Cli, Command};
+use crate::error::Stop;
+use crate::exit::Exit;
+use crate::ui::Ui;
+
+/// Runs the command.
+pub fn run(cli: &Cli, ui: &Ui) -> Result<Exit, Stop> {
+    match &cli.command {
+        Some(Command::Show(args)) => show::run(args, ui),
+        Some(Command::Explain(args)) => explain::run(args, ui),
+        Some(Command::Policy(command)) => policy::run(command, ui),
+        Some(Command::Pol(command)) => pol::run(command, ui),
+        Some(Command::Recover(args)) => recover::run(args, ui),
+        Some(Command::Convert(args)) => convert::run(args, ui),
+        Some(Command::Completions(args)) => shell::completions(args, ui),
+        Some(Command::Man(args)) => shell::man(args, ui),
+        // Somebody who types the bare name wants to know what it is for.
+        None => {
+            ui.raw(Cli::command().render_help().to_string().as_bytes())?;
+            Ok(Exit::Yes)
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! `gpol policy`: one policy at a time.
+
+mod describe;
+mod set;
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use gpo::edit::{file_of, read};
+use gpo::model::PolicyModel;
+use gpo::show::TargetModel;
+use serde::Serialize;
+
+use crate::args::{Format, OutputArgs, ScopeArgs, TemplateArgs};
+use crate::commands::show::{elements, state};
+use crate::context::{failed, find_policy, load_templates, open_target};
+use crate::error::Stop;
+use crate::exit::Exit;
+use crate::ui::{Line, Page, Ui};
+
+#[derive(Subcommand, Debug)]
+pub enum PolicyCommand {
+    /// Print the state of one policy
+    ///
+    /// Exit code 0 if it is configured, 1 if not.
+    Get(GetArgs),
+    Describe(describe::DescribeArgs),
+    Set(set::SetArgs),
+    Unset(set::UnsetArgs),
+}
+
+#[derive(Args, Debug)]
+pub struct GetArgs {
+    /// Policy file, GPO folder, GPO backup, or root of a mounted Windows volume
+    target: PathBuf,
+    /// Policy: its id, its display name, its path as a KB prints it, or HKLM\key!value
+    policy: String,
+    #[command(flatten)]
+    templates: TemplateArgs,
+    #[command(flatten)]
+    scope: ScopeArgs,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+/// The state of one policy: `gpol.policy-get/1`.
+#[derive(Serialize)]
+struct Get {
+    schema: &'static str,
+    target: TargetModel,
+    side: &'static str,
+    policy: PolicyModel,
+}
+
+pub fn run(command: &PolicyCommand, ui: &Ui) -> Result<Exit, Stop> {
+    match command {
+        PolicyCommand::Get(args) => get(args, ui),
+        PolicyCommand::Describe(args) => describe::run(args, ui),
+        PolicyCommand::Set(args) => set::set(args, ui),
+        PolicyCommand::Unset(args) => set::unset(args, ui),
+    }
+}
+
+fn get(args: &GetArgs, ui: &Ui) -> Result<Exit, Stop> {
+    let target = open_target(&args.target)?;
+    let catalog = load_templates(&args.templates.templates(), Some(&target))?;
+    let (policy, side) = find_policy(&catalog, &args.policy, args.scope.side(), Some(&target))?;
+    let file = read(file_of(&target, side).map_err(failed)?).map_err(failed)?;
+    let policy = PolicyModel::new(&catalog, &catalog.read_policy(policy, side, &file));
+    let configured = policy.state != "not-configured";
+    let get = Get { schema: "gpol.policy-get/1", target: TargetModel::new(&target), side: side.as_str(), policy };
+    match args.output.format {
+        Format::Json => ui.json(&get)?,
+        Format::Human => {
+            let mut page = Page::new();
+            page.line(state(Line::new(), get.policy.state).to_column(10).hang().text(get.policy.display_name.trim()));
+            elements(&mut page, &get.policy, 10);
+            ui.page(&page)?;
+        }
+    }
+    Ok(if configured { Exit::Yes } else { Exit::No })
+}

@@ -1,0 +1,172 @@
+//! `gpol show`: what a target configures.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use gpo::model::{PolicyModel, RecordModel};
+use gpo::show::{AdmxModel, RecordsModel, Show, SideModel, show};
+
+use crate::args::{Format, OutputArgs, ScopeArgs, TemplateArgs};
+use crate::commands::explain::below;
+use crate::commands::pol::{count, list};
+use crate::commands::values;
+use crate::context::{failed, load_templates, open_target};
+use crate::error::Stop;
+use crate::exit::Exit;
+use crate::ui::{Line, Page, Style, Ui};
+
+/// Show what a policy file, a GPO or a Windows image configures, named as GPMC names it
+#[derive(Args, Debug)]
+pub struct ShowArgs {
+    /// Policy file, GPO folder, GPO backup, or root of a mounted Windows volume
+    target: PathBuf,
+    /// Show the records themselves instead of policies
+    #[arg(long)]
+    records: bool,
+    /// Use no templates at all: every record is shown by its key
+    #[arg(long, conflicts_with_all = ["admx", "lang"])]
+    no_admx: bool,
+    #[command(flatten)]
+    templates: TemplateArgs,
+    #[command(flatten)]
+    scope: ScopeArgs,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+pub fn run(args: &ShowArgs, ui: &Ui) -> Result<Exit, Stop> {
+    let target = open_target(&args.target)?;
+    let catalog = match args.no_admx {
+        true => None,
+        false => Some(load_templates(&args.templates.templates(), Some(&target))?),
+    };
+    let shown = show(&target, catalog.as_ref(), args.records, args.scope.side()).map_err(failed)?;
+    match args.output.format {
+        Format::Json => ui.json(&shown)?,
+        Format::Human => ui.page(&page(&shown))?,
+    }
+    Ok(Exit::Yes)
+}
+
+fn page(show: &Show) -> Page {
+    let mut page = Page::new();
+    let kind = show.target.kind.name();
+    page.field("Target", Line::new().text(&show.target.path).text(format!("  ({kind})")));
+    if let Some(version) = show.version {
+        page.field("Version", format!("user {}, computer {}", version.user, version.computer).as_str());
+    }
+    page.field("ADMX", templates(show.admx.as_ref()).as_str());
+    if show.sides.is_empty() {
+        page.blank().line("No policy file: nothing is configured.");
+    }
+    for side in &show.sides {
+        page.blank();
+        side_of(&mut page, side, &show.target.path);
+    }
+    page
+}
+
+/// Which templates gave the names.
+pub fn templates(admx: Option<&AdmxModel>) -> String {
+    match admx {
+        None => "none (--no-admx)".to_owned(),
+        Some(admx) if admx.builtin => {
+            "built in: remote desktop security only; --admx names a folder of templates".to_owned()
+        }
+        Some(admx) => format!("{} ({}, {})", admx.stores.join(", "), count(admx.files, "file"), admx.language),
+    }
+}
+
+fn side_of(page: &mut Page, side: &SideModel, target: &str) {
+    let name = match side.side {
+        Some("computer") => "Computer",
+        Some("user") => "User",
+        _ => "Side not known",
+    };
+    let (policies, unexplained) =
+        (side.policies.as_deref().unwrap_or_default(), side.unexplained.as_deref().unwrap_or_default());
+    let head = match &side.records {
+        RecordsModel::List(records) => count(records.len(), "record"),
+        RecordsModel::Count(0) => "no records".to_owned(),
+        RecordsModel::Count(n) => {
+            let policies = match policies.len() {
+                1 => "1 policy".to_owned(),
+                n => format!("{n} policies"),
+            };
+            format!("{}, {policies}, {} without template", count(*n, "record"), unexplained.len())
+        }
+    };
+    page.line(
+        Line::new()
+            .span(Style::Strong, name)
+            .text(": ")
+            .text(head)
+            .text("  ")
+            .hang_at(2)
+            .span(Style::Faint, below(&side.file, target)),
+    );
+    if let RecordsModel::List(records) = &side.records {
+        page.append(list(records));
+        return;
+    }
+    let mut category = None;
+    for policy in policies {
+        if category != Some(&policy.category) {
+            page.line(Line::indented(2).text(category_of(policy)));
+            category = Some(&policy.category);
+        }
+        of_policy(page, policy);
+    }
+    if !unexplained.is_empty() {
+        page.line(Line::indented(2).text("No template describes these (GPMC: \"Extra Registry Settings\"):"));
+        for record in unexplained {
+            page.line(record_line(side.side, record));
+        }
+    }
+}
+
+/// The path to a policy, as an administrator clicks it.
+pub fn category_of(policy: &PolicyModel) -> String {
+    policy.category.iter().map(|name| name.trim()).collect::<Vec<_>>().join(" > ")
+}
+
+/// A state with its colour.
+pub fn state(line: Line, state: &str) -> Line {
+    match state {
+        "enabled" => line.span(Style::Good, "Enabled"),
+        "disabled" => line.span(Style::Warn, "Disabled"),
+        "mixed" => line.span(Style::Bad, "Mixed"),
+        _ => line.span(Style::Faint, "Not configured"),
+    }
+}
+
+fn of_policy(page: &mut Page, policy: &PolicyModel) {
+    let line = state(Line::indented(4), policy.state).to_column(14).hang();
+    page.line(line.text(policy.display_name.trim()));
+    elements(page, policy, 14);
+}
+
+/// The inputs of an enabled policy, one a line.
+pub fn elements(page: &mut Page, policy: &PolicyModel, indent: usize) {
+    if policy.state == "disabled" {
+        return;
+    }
+    for element in policy.elements.iter().filter(|element| element.state != "not-configured") {
+        let label = match element.label.trim() {
+            "" => element.id.as_str(),
+            label => label.trim_end_matches(':'),
+        };
+        page.line(Line::indented(indent).span(Style::Faint, label).text(": ").hang().text(values::element(element)));
+    }
+    if policy.state == "mixed" {
+        let misfits: Vec<String> = policy.misfit_indexes.iter().map(|index| (index + 1).to_string()).collect();
+        let text = format!("its records fit no state that the editor can make; look at record {}", misfits.join(", "));
+        page.line(Line::indented(indent).span(Style::Warn, text));
+    }
+}
+
+/// `HKLM\key!name  type  value`.
+pub fn record_line(side: Option<&str>, record: &RecordModel) -> Line {
+    let place = format!("{}!{}", values::key(side, record), values::name(record));
+    Line::indented(4).text(place).text("  ").hang_at(6).text(values::effect(record))
+}

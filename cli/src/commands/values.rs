@@ -1,0 +1,96 @@
+//! How records and their values are shown to people.
+
+use gpo::model::{ElementModel, ElementValueModel, ListEntryModel, RecordModel, Text, TypeModel, ValueModel};
+
+/// `HKLM` or `HKCU`, where the side is known, and the key.
+pub fn key(side: Option<&str>, record: &RecordModel) -> String {
+    let key = record.key.lossy();
+    match side {
+        Some("computer") => format!(r"HKLM\{key}"),
+        Some("user") => format!(r"HKCU\{key}"),
+        _ => key,
+    }
+}
+
+/// The value name, `(Default)` for the empty one.
+pub fn name(record: &RecordModel) -> String {
+    match record.value_name.lossy() {
+        name if name.is_empty() && record.action == "create-key" => "(key only)".to_owned(),
+        name if name.is_empty() => "(Default)".to_owned(),
+        name => name,
+    }
+}
+
+/// The type: its name, or its number.
+pub fn value_type(record: &RecordModel) -> String {
+    match &record.value_type {
+        TypeModel::Name(name) => name.clone(),
+        TypeModel::Number(n) => format!("type {n:#x}"),
+    }
+}
+
+/// The value as its type reads it; the bytes, where it does not.
+pub fn value(record: &RecordModel) -> String {
+    let raw = record.raw.as_deref().unwrap_or_default();
+    let is = |name: &str| matches!(&record.value_type, TypeModel::Name(n) if n == name);
+    match &record.value {
+        Some(ValueModel::Number(n)) if *n > 9 => format!("{n} ({n:#x})"),
+        Some(ValueModel::Number(n)) => n.to_string(),
+        Some(ValueModel::Text(_)) if is("REG_BINARY") => bytes(raw),
+        Some(ValueModel::Text(text)) => quoted(text),
+        Some(ValueModel::List(texts)) if texts.is_empty() => "(empty list)".to_owned(),
+        Some(ValueModel::List(texts)) => texts.iter().map(quoted).collect::<Vec<_>>().join(", "),
+        None => bytes(raw),
+    }
+}
+
+fn quoted(text: &Text) -> String {
+    format!("\"{}\"", text.lossy())
+}
+
+fn bytes(hex: &str) -> String {
+    match hex.len() / 2 {
+        0 => "(no data)".to_owned(),
+        _ => hex.as_bytes().chunks(2).map(|pair| String::from_utf8_lossy(pair)).collect::<Vec<_>>().join(" "),
+    }
+}
+
+/// What a record does, in words: for changes and lists of unexplained records.
+pub fn effect(record: &RecordModel) -> String {
+    match record.action.as_str() {
+        "set" => format!("{}  {}", value_type(record), value(record)),
+        "create-key" => "creates the key".to_owned(),
+        "delete-value" => "makes Windows delete the value".to_owned(),
+        "delete-all-values" => "makes Windows delete all values of the key".to_owned(),
+        "delete-values" => format!("makes Windows delete values: {}", value(record)),
+        "delete-keys" => format!("makes Windows delete keys: {}", value(record)),
+        "secure-key" => format!("changes who may write the key: {}", value(record)),
+        "set-if-missing" => format!("sets the value if it is missing: {}  {}", value_type(record), value(record)),
+        "comment" => "a comment, no effect".to_owned(),
+        _ => format!("a directive that gpol does not know: {}  {}", value_type(record), value(record)),
+    }
+}
+
+/// The value of an input as the editor shows it.
+pub fn element(element: &ElementModel) -> String {
+    if let Some(display) = &element.display {
+        return display.clone();
+    }
+    match (&element.value, element.state) {
+        (Some(ElementValueModel::Boolean(true)), _) => "checked".to_owned(),
+        (Some(ElementValueModel::Boolean(false)), _) => "not checked".to_owned(),
+        (Some(ElementValueModel::Number(n)), _) => n.to_string(),
+        (Some(ElementValueModel::Text(text)), _) => format!("\"{text}\""),
+        (Some(ElementValueModel::List(entries)), _) if entries.is_empty() => "(empty)".to_owned(),
+        (Some(ElementValueModel::List(entries)), _) => entries.iter().map(entry).collect::<Vec<_>>().join(", "),
+        (None, "disabled") => "disabled".to_owned(),
+        (None, _) => "not configured".to_owned(),
+    }
+}
+
+fn entry(entry: &ListEntryModel) -> String {
+    match entry {
+        ListEntryModel::Data(data) => format!("\"{data}\""),
+        ListEntryModel::Named { name, data } => format!("\"{name}\" = \"{data}\""),
+    }
+}

@@ -1,0 +1,224 @@
+//! What most commands begin with: the target, the templates, the policy, the side; and the errors of that.
+
+use std::io::{self, Read as _};
+use std::path::Path;
+
+use admx::{Catalog, Class, FindError, Policy, Side};
+use gpo::error::Error;
+use gpo::plan::{CommitError, Plan, read_if_there};
+use gpo::target::{Kind, Target, TargetError};
+use gpo::templates::{self, Templates};
+use polfile::PolicyFile;
+
+use crate::error::{Code, CommandError};
+use crate::malformed;
+
+/// The bytes of a file, or of standard input.
+pub fn read_input(path: &Path) -> Result<Vec<u8>, CommandError> {
+    let mut bytes = Vec::new();
+    let read = match path.as_os_str() == "-" {
+        true => io::stdin().lock().read_to_end(&mut bytes).map(|_| bytes),
+        false => std::fs::read(path),
+    };
+    read.map_err(|error| cannot_read(path, &error))
+}
+
+fn cannot_read(path: &Path, error: &io::Error) -> CommandError {
+    match error.kind() {
+        io::ErrorKind::NotFound => CommandError::new(Code::NO_TARGET, format!("{} does not exist", path.display())),
+        _ => CommandError::new(Code::READ, format!("{} cannot be read: {error}", path.display())),
+    }
+}
+
+/// Reads a policy file, or says what is wrong with it.
+pub fn parse(path: &Path, bytes: &[u8]) -> Result<PolicyFile, CommandError> {
+    PolicyFile::parse(bytes).map_err(|error| malformed::policy_file(path, bytes, &error))
+}
+
+/// Writes a result to a file of the user's choice; never over one of the inputs.
+pub fn write_output(path: &Path, bytes: &[u8], inputs: &[&Path]) -> Result<(), CommandError> {
+    let same = |input: &&&Path| matches!((std::fs::canonicalize(input), std::fs::canonicalize(path)), (Ok(a), Ok(b)) if a == b);
+    if inputs.iter().any(|input| same(&input)) {
+        return Err(CommandError::new(Code::OVERWRITES_INPUT, format!("{} is the input itself", path.display()))
+            .detail("Nothing was written.")
+            .help("write to another file"));
+    }
+    if std::fs::metadata(path).is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir()) {
+        // A device or a pipe: there is nothing to replace.
+        return std::fs::write(path, bytes).map_err(|error| cannot_write(path, &error));
+    }
+    let before = read_if_there(path).map_err(|error| cannot_read(path, &error))?;
+    let mut plan = Plan::default();
+    plan.add(path, before, bytes.to_vec());
+    plan.commit().map_err(|error| failed(Error::Commit(error)))
+}
+
+fn cannot_write(path: &Path, error: &io::Error) -> CommandError {
+    CommandError::new(Code::WRITE, format!("{} cannot be written: {error}", path.display()))
+}
+
+/// The side that a policy file belongs to by its folder.
+pub fn side_of_file(path: &Path) -> Option<Side> {
+    Target::open(path).ok().filter(|target| target.kind == Kind::Pol)?.sides.first()?.side
+}
+
+pub fn open_target(path: &Path) -> Result<Target, CommandError> {
+    Target::open(path).map_err(|error| failed(error.into()))
+}
+
+pub fn load_templates(templates: &Templates, target: Option<&Target>) -> Result<Catalog, CommandError> {
+    templates::load(templates, target).map_err(|error| failed(error.into()))
+}
+
+/// Where a name is looked up, for messages.
+pub fn store_name(catalog: &Catalog) -> String {
+    if catalog.is_builtin() {
+        return "the built-in catalogue (remote desktop security only)".to_owned();
+    }
+    let stores: Vec<String> = catalog.stores().iter().map(|store| store.display().to_string()).collect();
+    format!("{} ({} files, {})", stores.join(", "), catalog.files(), catalog.language())
+}
+
+/// The policy that a name means, and the side it is meant on.
+///
+/// The side is the one asked for, else the one that the name or the policy's class implies, else
+/// the only one that the target has.
+pub fn find_policy<'c>(
+    catalog: &'c Catalog,
+    name: &str,
+    asked: Option<Side>,
+    target: Option<&Target>,
+) -> Result<(&'c Policy, Side), CommandError> {
+    let found = catalog
+        .find_on(name, asked)
+        .or_else(|_| catalog.find(name))
+        .map_err(|error| not_found(catalog, name, &error))?;
+    let policy = found.policy;
+    let only_of_target = || match target.map(|target| &*target.sides) {
+        Some([only]) => only.side,
+        _ => None,
+    };
+    let side = asked.or(found.side).or_else(only_of_target).ok_or_else(|| {
+        CommandError::new(Code::SIDE_NEEDED, format!("{} exists on both sides", policy.id()))
+            .help("add --scope computer or --scope user")
+    })?;
+    if !policy.class.has(side) {
+        let there = if policy.class == Class::User { "user" } else { "computer" };
+        return Err(CommandError::new(
+            Code::NOT_ON_THIS_SIDE,
+            format!("{} does not exist on the {side} side", policy.id()),
+        )
+        .help(format!("it is a policy of the {there} side: --scope {there}, or leave it out")));
+    }
+    Ok((policy, side))
+}
+
+fn not_found(catalog: &Catalog, name: &str, error: &FindError) -> CommandError {
+    match error {
+        FindError::Ambiguous { candidates, .. } => {
+            let mut failed = CommandError::new(
+                Code::AMBIGUOUS_POLICY,
+                format!("\"{name}\" means {} policies here", candidates.len()),
+            );
+            for candidate in candidates.iter().take(10) {
+                let file = candidate.file.file_name().unwrap_or_default().to_string_lossy();
+                failed = failed.detail(format!("{}   {}   {file}", candidate.id, candidate.class));
+            }
+            if candidates.len() > 10 {
+                failed = failed.detail(format!("and {} more", candidates.len() - 10));
+            }
+            failed.help("use one of the ids")
+        }
+        _ => {
+            let mut failed = CommandError::new(Code::NO_POLICY, format!("no policy matches \"{name}\""))
+                .detail(format!("looked in {}", store_name(catalog)));
+            for (i, policy) in catalog.closest(name, 3).into_iter().enumerate() {
+                let label = if i == 0 { "closest:" } else { "        " };
+                failed = failed.detail(format!("{label}  {}", policy.display_name.trim()));
+                failed = failed.detail(format!("          id {}", policy.id()));
+            }
+            failed = failed
+                .help("use a policy's id, its whole display name, its path as a KB prints it, or HKLM\\key!value");
+            match catalog.is_builtin() {
+                true => failed.help(
+                    "the built-in catalogue knows few policies; name a folder of templates:  --admx PolicyDefinitions",
+                ),
+                false => failed,
+            }
+        }
+    }
+}
+
+/// What an error of the libraries means to people.
+pub fn failed(error: Error) -> CommandError {
+    match &error {
+        Error::Target(target) => target_error(target),
+        Error::Templates(_) => CommandError::new(Code::TEMPLATES, error.to_string())
+            .help("name a folder that holds .admx files and a language folder such as en-US:  --admx DIR"),
+        Error::Io { path, source } => cannot_read(path, source),
+        Error::Malformed { path, bytes, error } => malformed::policy_file(path, bytes, error),
+        Error::GptIni { .. } | Error::Extensions { .. } => CommandError::new(Code::GPT_INI, error.to_string())
+            .detail("Nothing was written.")
+            .help("mend the line by hand; gpol does not guess what it should say"),
+        Error::Twins { .. } => CommandError::new(Code::CASE_TWINS, error.to_string())
+            .detail("Windows sees only one of them, and nothing here says which. Nothing was written.")
+            .help("remove or rename the one that is not meant"),
+        Error::OtherSide { has, .. } => CommandError::new(Code::NOT_ON_THIS_SIDE, error.to_string())
+            .help(format!("use the file of the other side, or --scope {has}")),
+        Error::HalfElsewhere { path, kind } => half_elsewhere(path, *kind),
+        Error::Input(input) => input_error(input),
+        Error::Commit(CommitError::Changed(path)) => {
+            CommandError::new(Code::CHANGED, format!("{} changed while gpol was working", path.display()))
+                .detail("Your change was not written; theirs is untouched.")
+                .help("run the same command again; it will be computed on the new content")
+        }
+        Error::Commit(CommitError::Io { path, source }) => cannot_write(path, source),
+        _ => CommandError::new(Code::READ, error.to_string()),
+    }
+}
+
+fn target_error(error: &TargetError) -> CommandError {
+    match error {
+        TargetError::NotFound(path) => CommandError::new(Code::NO_TARGET, format!("{} does not exist", path.display())),
+        TargetError::DiskImage { path, format } => {
+            let name = path.display();
+            let failed = CommandError::new(
+                Code::DISK_IMAGE,
+                format!("{name} is a {format}; gpol works on mounted file systems"),
+            );
+            match format.contains("WIM") {
+                true => failed
+                    .help(format!("Mount-WindowsImage -ImagePath {name} -Index 1 -Path C:\\mnt, then use C:\\mnt"))
+                    .help(format!("wimmount {name} 1 /mnt/gold, then use /mnt/gold")),
+                false => failed
+                    .help(format!("guestmount -a {name} -i --ro /mnt/gold, then use /mnt/gold"))
+                    .help("on Windows: Mount-VHD -Path … -ReadOnly, then use the drive"),
+            }
+        }
+        TargetError::Unknown(path) => {
+            CommandError::new(Code::UNKNOWN_TARGET, format!("gpol finds no policy in {}", path.display()))
+                .detail("It holds no Windows/System32, no gpt.ini, no Machine or User folder, no DomainSysvol/GPO.")
+                .help("point at a Registry.pol, a GroupPolicy folder, or the root of a mounted Windows volume")
+        }
+        TargetError::Io { path, source } => cannot_read(path, source),
+        other => CommandError::new(Code::READ, other.to_string()),
+    }
+}
+
+fn half_elsewhere(path: &Path, kind: Kind) -> CommandError {
+    let failed = CommandError::new(
+        Code::HALF_ELSEWHERE,
+        format!("{} is a {}; gpol does not change it yet", path.display(), kind.name()),
+    );
+    let failed = match kind {
+        Kind::GpoSysvol => failed.detail("Its version and its extension list are in Active Directory; an edit of the files alone would not reach clients."),
+        _ => failed.detail("Its Backup.xml repeats version and extension list; an edit of the policy file alone would not be imported whole."),
+    };
+    failed
+        .detail("Nothing was written.")
+        .help("edit a copy of the policy file alone:  gpol policy set …/Machine/Registry.pol POLICY STATE")
+}
+
+fn input_error(error: &admx::InputError) -> CommandError {
+    CommandError::new(Code::ELEMENT_VALUE, error.to_string()).detail("Nothing was written.")
+}

@@ -1,0 +1,148 @@
+//! Errors as people see them: a code, what, where, and what to do next.
+
+use std::io;
+
+use crate::exit::Exit;
+use crate::ui::{Line, Page, Style};
+
+/// A kind of error. Codes are stable; `docs/errors.md` lists them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Code {
+    /// `E` and four digits.
+    pub id: &'static str,
+    /// What it is, in a few words.
+    pub title: &'static str,
+    /// How the program ends.
+    pub exit: Exit,
+}
+
+macro_rules! codes {
+    ($($name:ident = $id:literal, $exit:ident, $title:literal;)*) => {
+        impl Code {
+            $(pub const $name: Self = Self { id: $id, title: $title, exit: Exit::$exit };)*
+            /// All codes, ascending.
+            #[cfg(test)]
+            const ALL: &[Self] = &[$(Self::$name),*];
+        }
+    };
+}
+
+codes! {
+    SIDE_NEEDED = "E0101", Usage, "nothing says which side is meant, computer or user";
+    FORMAT_NEEDED = "E0102", Usage, "nothing says which format to write";
+    NO_COMMAND = "E0103", Usage, "gpol has no such command";
+    NOT_A_POLICY_FILE = "E0201", Malformed, "the file is not a policy file";
+    VERSION = "E0202", Malformed, "the policy file has an unknown version";
+    CUT_OFF = "E0203", Malformed, "a record is cut off";
+    DATA_CUT_OFF = "E0204", Malformed, "a record declares more data than the file holds";
+    SEPARATOR = "E0205", Malformed, "something else stands where a record must begin, go on or end";
+    EMPTY_FILE = "E0206", Malformed, "the policy file is empty";
+    LGPO_TEXT = "E0211", Malformed, "the LGPO text cannot be read";
+    LGPO_MANGLES = "E0212", Malformed, "LGPO.exe would silently change this line, so gpol refuses it";
+    JSON = "E0213", Malformed, "the JSON is not that of a policy file";
+    GPT_INI = "E0221", Malformed, "gpt.ini cannot be understood";
+    NO_POLICY = "E0301", NotFound, "no policy matches";
+    AMBIGUOUS_POLICY = "E0302", NotFound, "several policies match";
+    NOT_ON_THIS_SIDE = "E0303", NotFound, "the policy does not exist on this side";
+    ELEMENT = "E0304", NotFound, "the policy has no such element";
+    ELEMENT_VALUE = "E0305", Usage, "the value does not fit the element, or one is missing";
+    NO_EFFECT = "E0306", Usage, "the policy has nothing to write in this state";
+    DISK_IMAGE = "E0401", NotFound, "the target is a disk image, not a mounted file system";
+    UNKNOWN_TARGET = "E0402", NotFound, "the folder is no target that gpol knows";
+    NO_TARGET = "E0403", NotFound, "the target does not exist";
+    TEMPLATES = "E0404", NotFound, "the templates cannot be loaded";
+    HALF_ELSEWHERE = "E0501", Refused, "half of this GPO is kept where gpol does not change it";
+    CASE_TWINS = "E0502", Refused, "two entries differ only by case";
+    OVERWRITES_INPUT = "E0503", Refused, "the output would overwrite the input";
+    CHANGED = "E0520", Refused, "a file changed while gpol was working";
+    MIXED_SIDES = "E0601", Refused, "the text has settings of both sides, a policy file has one";
+    READ = "E0901", Io, "a file cannot be read";
+    WRITE = "E0902", Io, "a file cannot be written";
+}
+
+/// Why a command failed.
+#[derive(Debug)]
+pub struct CommandError {
+    pub code: Code,
+    what: Line,
+    details: Vec<Line>,
+    help: Vec<String>,
+}
+
+impl CommandError {
+    pub fn new(code: Code, what: impl AsRef<str>) -> Self {
+        Self { code, what: Line::new().span(Style::Strong, what), details: Vec::new(), help: Vec::new() }
+    }
+
+    /// Adds a line that says where, or what gpol did or did not do.
+    pub fn detail(mut self, text: impl AsRef<str>) -> Self {
+        self.details.push(Line::indented(3).text(text));
+        self
+    }
+
+    /// Adds lines of a layout of their own.
+    pub fn lines(mut self, lines: impl IntoIterator<Item = Line>) -> Self {
+        self.details.extend(lines);
+        self
+    }
+
+    /// Adds something to do next.
+    pub fn help(mut self, text: impl Into<String>) -> Self {
+        self.help.push(text.into());
+        self
+    }
+
+    pub fn page(&self) -> Page {
+        let mut page = Page::new();
+        let mut head = Line::new().span(Style::Bad, format!("error[{}]", self.code.id)).text(": ").hang();
+        head = head.append(&self.what);
+        page.line(head);
+        for detail in &self.details {
+            page.line(detail.clone());
+        }
+        for (i, help) in self.help.iter().enumerate() {
+            let label = if i == 0 { "help: " } else { "      " };
+            page.line(Line::new().span(Style::Good, label).hang().text(help));
+        }
+        page
+    }
+}
+
+/// What ends a command early.
+#[derive(Debug)]
+pub enum Stop {
+    /// An error to print.
+    Error(Box<CommandError>),
+    /// Standard output is closed or full.
+    Output(io::Error),
+}
+
+impl From<CommandError> for Stop {
+    fn from(error: CommandError) -> Self {
+        Self::Error(Box::new(error))
+    }
+}
+
+impl From<io::Error> for Stop {
+    fn from(error: io::Error) -> Self {
+        Self::Output(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_documentation_lists_exactly_these_codes() {
+        let documented: Vec<String> = include_str!("../../docs/errors.md")
+            .lines()
+            .filter(|line| line.starts_with("| E"))
+            .map(|line| line.split('|').map(str::trim).take(4).collect::<Vec<_>>().join("|"))
+            .collect();
+        let ours: Vec<String> =
+            Code::ALL.iter().map(|code| format!("|{}|{}|{}", code.id, code.exit as u8, code.title)).collect();
+        assert_eq!(documented, ours);
+        assert!(Code::ALL.is_sorted_by(|a, b| a.id < b.id), "each code once, ascending");
+    }
+}

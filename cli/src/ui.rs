@@ -1,0 +1,338 @@
+//! Text for people: lines of styled spans, escaped and wrapped in one place.
+//!
+//! No text reaches a terminal but through [`Page`], which shows control characters, escape
+//! sequences and bidirectional overrides as `\u{…}`: names and values come from files that anyone
+//! may have written.
+
+use std::io::{self, IsTerminal, Write};
+
+use anstream::{AutoStream, ColorChoice};
+use anstyle::{AnsiColor, Style as Ansi};
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
+/// What a span means; each has one look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Style {
+    Plain,
+    Strong,
+    Faint,
+    Good,
+    Warn,
+    Bad,
+}
+
+impl Style {
+    fn ansi(self) -> Ansi {
+        match self {
+            Self::Plain => Ansi::new(),
+            Self::Strong => Ansi::new().bold(),
+            Self::Faint => Ansi::new().dimmed(),
+            Self::Good => AnsiColor::Green.on_default(),
+            Self::Warn => AnsiColor::Yellow.on_default().bold(),
+            Self::Bad => AnsiColor::Red.on_default().bold(),
+        }
+    }
+}
+
+/// A line, to be wrapped at spaces where it is wider than the terminal.
+#[derive(Clone, Debug, Default)]
+pub struct Line {
+    spans: Vec<(Style, String)>,
+    /// Columns before the lines it is continued on.
+    hang: usize,
+}
+
+impl Line {
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A line behind some blanks, which its continuation keeps.
+    pub fn indented(columns: usize) -> Self {
+        Self { spans: vec![(Style::Plain, " ".repeat(columns))], hang: columns }
+    }
+
+    pub fn span(mut self, style: Style, text: impl AsRef<str>) -> Self {
+        self.spans.push((style, escape(text.as_ref())));
+        self
+    }
+
+    pub fn text(self, text: impl AsRef<str>) -> Self {
+        self.span(Style::Plain, text)
+    }
+
+    /// Blanks up to a column, at least one.
+    pub fn to_column(mut self, column: usize) -> Self {
+        let blanks = column.saturating_sub(self.width()).max(1);
+        self.spans.push((Style::Plain, " ".repeat(blanks)));
+        self
+    }
+
+    /// What follows hangs here: continuation lines begin at this column.
+    pub fn hang(mut self) -> Self {
+        self.hang = self.width();
+        self
+    }
+
+    /// Continuation lines begin at this column.
+    pub fn hang_at(mut self, column: usize) -> Self {
+        self.hang = column;
+        self
+    }
+
+    pub fn width(&self) -> usize {
+        self.spans.iter().map(|(_, text)| text.width()).sum()
+    }
+}
+
+impl Line {
+    /// Adds the spans of another line.
+    pub fn append(mut self, other: &Self) -> Self {
+        self.spans.extend(other.spans.iter().cloned());
+        self
+    }
+}
+
+impl From<&str> for Line {
+    fn from(text: &str) -> Self {
+        Self::new().text(text)
+    }
+}
+
+/// Lines to print.
+#[derive(Clone, Debug, Default)]
+pub struct Page(Vec<Line>);
+
+impl Page {
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    pub fn line(&mut self, line: impl Into<Line>) -> &mut Self {
+        self.0.push(line.into());
+        self
+    }
+
+    pub fn blank(&mut self) -> &mut Self {
+        self.line(Line::new())
+    }
+
+    /// Adds the lines of another page.
+    pub fn append(&mut self, other: Self) -> &mut Self {
+        self.0.extend(other.0);
+        self
+    }
+
+    /// A name in the first column and what it is in the second.
+    pub fn field(&mut self, name: &str, value: impl Into<Line>) -> &mut Self {
+        let mut line = Line::new().span(Style::Faint, name).to_column(FIELD).hang();
+        line.spans.extend(value.into().spans);
+        self.line(line)
+    }
+
+    /// A text of several lines, each behind the same indent.
+    pub fn paragraphs(&mut self, indent: usize, text: &str) -> &mut Self {
+        for line in text.trim().lines() {
+            match line.trim() {
+                "" => self.blank(),
+                line => self.line(Line::indented(indent).text(line)),
+            };
+        }
+        self
+    }
+
+    /// Writes the lines; wraps them if there is a width.
+    pub fn write(&self, out: &mut dyn Write, width: Option<usize>) -> io::Result<()> {
+        for line in &self.0 {
+            let rows = match width {
+                Some(width) => wrap(line, width),
+                None => vec![line.spans.clone()],
+            };
+            for row in rows {
+                write_row(out, &row)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Column of the values of [`Page::field`].
+const FIELD: usize = 11;
+
+fn write_row(out: &mut dyn Write, row: &[(Style, String)]) -> io::Result<()> {
+    // No blanks at the end of a line: they would be noise in diffs and copies.
+    let last = row.iter().rposition(|(_, text)| !text.trim_end().is_empty());
+    for (i, (style, text)) in row.iter().take(last.map_or(0, |last| last + 1)).enumerate() {
+        let text = if Some(i) == last { text.trim_end() } else { text };
+        let ansi = style.ansi();
+        write!(out, "{ansi}{text}{ansi:#}")?;
+    }
+    writeln!(out)
+}
+
+/// Breaks a line at blanks into rows of at most `width` columns, if the words allow.
+fn wrap(line: &Line, width: usize) -> Vec<Vec<(Style, String)>> {
+    if line.width() <= width {
+        return vec![line.spans.clone()];
+    }
+    let hang = line.hang.min(width / 2);
+    let mut rows = vec![Vec::new()];
+    let mut column = 0;
+    for (style, text) in &line.spans {
+        for word in text.split_inclusive(' ') {
+            let visible = word.trim_end().width();
+            let starts_row = column == 0 || (rows.len() > 1 && column == hang);
+            if column + visible > width && visible > 0 && !starts_row && column > hang {
+                rows.push(vec![(Style::Plain, " ".repeat(hang))]);
+                column = hang;
+            }
+            for piece in cut(word, width.saturating_sub(hang).max(8)) {
+                if column > hang && column + piece.trim_end().width() > width && !piece.trim_end().is_empty() {
+                    rows.push(vec![(Style::Plain, " ".repeat(hang))]);
+                    column = hang;
+                }
+                column += piece.width();
+                if let Some(row) = rows.last_mut() {
+                    row.push((*style, piece.to_owned()));
+                }
+            }
+        }
+    }
+    rows
+}
+
+/// A word in pieces of at most `width` columns.
+fn cut(word: &str, width: usize) -> Vec<&str> {
+    let mut pieces = Vec::new();
+    let (mut start, mut column) = (0, 0);
+    for (at, c) in word.char_indices() {
+        let columns = c.width().unwrap_or(0);
+        if column + columns > width && c != ' ' {
+            pieces.push(&word[start..at]);
+            (start, column) = (at, 0);
+        }
+        column += columns;
+    }
+    pieces.push(&word[start..]);
+    pieces
+}
+
+/// Shows what a terminal would act on, or would not show.
+pub fn escape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            c if c.is_control() || is_invisible(c) => out.push_str(&format!("\\u{{{:x}}}", u32::from(c))),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// Characters that change how others are shown, or that show nothing: bidirectional controls, line
+/// and paragraph separators, zero-width blanks and marks, tags, lone noncharacters.
+fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{61C}' | '\u{180E}' | '\u{200B}' | '\u{200E}' | '\u{200F}' | '\u{2028}'..='\u{202E}'
+        | '\u{2060}'..='\u{206F}' | '\u{FEFF}' | '\u{FFF9}'..='\u{FFFB}' | '\u{E0000}'..='\u{E007F}')
+}
+
+/// Where results and messages go.
+pub struct Ui {
+    color: ColorChoice,
+}
+
+impl Ui {
+    pub fn new(color: ColorChoice) -> Self {
+        Self { color }
+    }
+
+    /// Prints a result.
+    pub fn page(&self, page: &Page) -> io::Result<()> {
+        let stdout = io::stdout();
+        let width = stdout.is_terminal().then(terminal_width);
+        send(&mut AutoStream::new(stdout, self.color), page, width)
+    }
+
+    /// Prints a document as JSON.
+    pub fn json(&self, document: &impl serde::Serialize) -> io::Result<()> {
+        let mut text = serde_json::to_string_pretty(document)?;
+        text.push('\n');
+        self.raw(text.as_bytes())
+    }
+
+    /// Prints the bytes of a file format, which are for other programs.
+    pub fn raw(&self, bytes: &[u8]) -> io::Result<()> {
+        let mut out = io::stdout().lock();
+        out.write_all(bytes)?;
+        out.flush()
+    }
+
+    /// Prints a message, beside the results. If nobody listens, nothing is lost.
+    pub fn message(&self, page: &Page) {
+        let stderr = io::stderr();
+        let width = stderr.is_terminal().then(terminal_width);
+        let _ = send(&mut AutoStream::new(stderr, self.color), page, width);
+    }
+
+    /// Prints a warning.
+    pub fn warning(&self, text: impl AsRef<str>) {
+        let mut page = Page::new();
+        page.line(Line::new().span(Style::Warn, "warning").text(": ").text(text));
+        self.message(&page);
+    }
+}
+
+/// Writes a page at once.
+fn send(out: &mut impl Write, page: &Page, width: Option<usize>) -> io::Result<()> {
+    let mut text = Vec::new();
+    page.write(&mut text, width)?;
+    out.write_all(&text)?;
+    out.flush()
+}
+
+fn terminal_width() -> usize {
+    terminal_size::terminal_size().map_or(80, |(width, _)| usize::from(width.0)).max(20)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rows(line: Line, width: Option<usize>) -> Vec<String> {
+        let mut out = Vec::new();
+        let mut page = Page::new();
+        page.line(line);
+        page.write(&mut out, width).unwrap();
+        let text = anstream::adapter::strip_bytes(&out).into_vec();
+        String::from_utf8(text).unwrap().lines().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn nothing_that_a_terminal_acts_on_gets_through() {
+        let shown = rows(Line::from("a\x1b[31mb\u{202e}c\r\nd\u{9b}e\u{7f}\u{200b}"), None);
+        assert_eq!(shown, [r"a\u{1b}[31mb\u{202e}c\r\nd\u{9b}e\u{7f}\u{200b}"]);
+    }
+
+    #[test]
+    fn lines_wrap_at_blanks_and_hang() {
+        let line = || Line::new().span(Style::Faint, "Name").to_column(6).hang().text("one two three four");
+        assert_eq!(rows(line(), None), ["Name  one two three four"]);
+        assert_eq!(rows(line(), Some(14)), ["Name  one two", "      three", "      four"]);
+    }
+
+    #[test]
+    fn a_word_wider_than_the_terminal_is_cut_not_lost() {
+        let rows = rows(Line::indented(2).text("abcdefghijklmnopqrstuvwxyz 123"), Some(12));
+        assert_eq!(rows.concat().replace(' ', ""), "abcdefghijklmnopqrstuvwxyz123");
+        assert!(rows.iter().all(|row| row.width() <= 12), "{rows:?}");
+    }
+
+    #[test]
+    fn wide_characters_count_two_columns() {
+        let rows = rows(Line::from("界界界 界界界"), Some(8));
+        assert_eq!(rows, ["界界界", "界界界"]);
+    }
+}
