@@ -1,6 +1,6 @@
 //! What Windows does with a record: sets a value, or follows an instruction in the value name.
 
-use crate::record::{RecordRef, ValueType};
+use crate::record::RecordRef;
 use crate::wide::WideStr;
 
 /// What a record makes Windows do: [MS-GPREG] 3.2.5.1.2.
@@ -66,8 +66,7 @@ impl<'a> RecordRef<'a> {
     pub fn action(&self) -> Action<'a> {
         let name = self.value_name;
         let Some(directive) = name.strip_prefix_ignore_case("**") else {
-            let key_only = name.is_empty() && self.value_type == ValueType::NONE && self.data.is_empty();
-            return if key_only { Action::CreateKey } else { Action::Set };
+            return if self.only_creates_key() { Action::CreateKey } else { Action::Set };
         };
         if let Some(target) = directive.strip_prefix_ignore_case("del.") {
             Action::DeleteValue(target)
@@ -96,9 +95,10 @@ impl<'a> RecordRef<'a> {
     /// key, else a subkey of that name. The specification knows only the second form; the one file of
     /// Windows' own that is known has the first.
     pub fn deleted_key(&self, entry: WideStr<'_>) -> crate::wide::WideString {
-        let key = self.key.to_text_lossy();
-        let below = entry.strip_prefix_ignore_case(&key).and_then(|rest| rest.strip_prefix_ignore_case("\\"));
-        if below.is_some() || key.is_empty() {
+        let below = entry
+            .split_at(self.key.len())
+            .is_some_and(|(key, rest)| key.eq_ignore_case(self.key) && rest.strip_prefix_ignore_case("\\").is_some());
+        if below || self.key.is_empty() {
             return entry.to_wide_string();
         }
         let mut path = self.key.to_wide_string();
@@ -117,8 +117,7 @@ impl<'a> RecordRef<'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::record::Record;
+    use crate::record::{Record, ValueType};
     use crate::wide::WideString;
 
     fn action_of(name: &str, value_type: ValueType, data: &[u8]) -> String {
@@ -162,5 +161,10 @@ mod tests {
         assert_eq!(deleted(r"SOFTWARE\p\Sub"), r"SOFTWARE\p\Sub");
         assert_eq!(deleted("Sub"), r"Software\P\Sub");
         assert_eq!(deleted(r"Software\Px"), r"Software\P\Software\Px");
+
+        let odd = |tail: &[u8]| WideString::from_bytes([&[b'K', 0, 0x00, 0xD8], tail].concat()).unwrap();
+        let record = Record::new(odd(b""), "**DeleteKeys".into(), ValueType::SZ, Vec::new()).unwrap();
+        let below = odd(b"\\\0S\0");
+        assert_eq!(record.as_ref().deleted_key(below.as_wide()), below, "a lone surrogate is a unit as any other");
     }
 }

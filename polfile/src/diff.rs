@@ -40,7 +40,7 @@ pub fn diff<'l, 'r>(
     left: impl IntoIterator<Item = RecordRef<'l>>,
     right: impl IntoIterator<Item = RecordRef<'r>>,
 ) -> Vec<Difference<'l, 'r>> {
-    let mut slots: BTreeMap<(Folded, Folded), (Option<RecordRef<'l>>, Option<RecordRef<'r>>)> = BTreeMap::new();
+    let mut slots: BTreeMap<Slot, (Option<RecordRef<'l>>, Option<RecordRef<'r>>)> = BTreeMap::new();
     for record in left {
         slots.entry(slot(&record)).or_default().0 = Some(record);
     }
@@ -50,8 +50,11 @@ pub fn diff<'l, 'r>(
     slots.into_values().filter_map(|pair| compare(pair.0, pair.1)).collect()
 }
 
-fn slot(record: &RecordRef<'_>) -> (Folded, Folded) {
-    (record.key.fold(), record.value_name_of_slot().fold())
+/// Key, value name, and whether there is a value: a record that only creates its key has none.
+type Slot = (Folded, Folded, bool);
+
+fn slot(record: &RecordRef<'_>) -> Slot {
+    (record.key.fold(), record.value_name_of_slot().fold(), !record.only_creates_key())
 }
 
 fn compare<'l, 'r>(left: Option<RecordRef<'l>>, right: Option<RecordRef<'r>>) -> Option<Difference<'l, 'r>> {
@@ -84,6 +87,7 @@ mod tests {
             set("left", 1.into()),
             set("twice", 1.into()),
             set("TWICE", 2.into()),
+            Record::create_key("K").unwrap(),
         ]);
         let right = file(&[
             set("twice", 2.into()),
@@ -92,6 +96,8 @@ mod tests {
             set("type", Value::Qword(1)),
             set("data", 2.into()),
             set("SAME", 1.into()),
+            Record::create_key("K").unwrap(),
+            set("", 1.into()),
         ]);
         let found: Vec<String> = diff(left.records(), right.records())
             .iter()
@@ -105,7 +111,14 @@ mod tests {
             .collect();
         assert_eq!(
             found,
-            ["action action **del.ACTION", "data 1 2", "left left", "right right", "type REG_DWORD REG_QWORD"]
+            [
+                "right ",
+                "action action **del.ACTION",
+                "data 1 2",
+                "left left",
+                "right right",
+                "type REG_DWORD REG_QWORD"
+            ]
         );
     }
 }

@@ -1,11 +1,12 @@
 //! A policy file to edit: the bytes, and where each record begins.
 
 use std::cmp::Ordering;
+use std::collections::HashSet;
 
 use crate::action::Action;
 use crate::error::ParseError;
 use crate::read::{HEADER, Records, SIGNATURE, VERSION, records};
-use crate::record::{Record, RecordRef};
+use crate::record::{Record, RecordRef, ValueType};
 use crate::wide::{WideStr, WideString};
 
 /// A policy file. [`as_bytes`](Self::as_bytes) gives back exactly what [`parse`](Self::parse) took.
@@ -21,7 +22,7 @@ use crate::wide::{WideStr, WideString};
 /// * the key is new: at its place in the key tree, if the file is in that order (all that the
 ///   editor writes are), else at the end; each component spelled as the file spells it already.
 ///
-/// In each case behind any directive that would delete the value again.
+/// In each case behind any directive that would undo it: delete the value again, or set it again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PolicyFile {
     bytes: Vec<u8>,
@@ -50,7 +51,8 @@ impl PolicyFile {
     ///
     /// [`ParseError`] names the first byte that is wrong.
     pub fn parse(file: &[u8]) -> Result<Self, ParseError> {
-        Self::from_bytes(file.to_vec())
+        let starts = starts(file)?;
+        Ok(Self { bytes: file.to_vec(), starts })
     }
 
     /// Reads a whole file and keeps its bytes.
@@ -59,7 +61,7 @@ impl PolicyFile {
     ///
     /// [`ParseError`] names the first byte that is wrong.
     pub fn from_bytes(bytes: Vec<u8>) -> Result<Self, ParseError> {
-        let starts = records(&bytes)?.map(|record| Ok(record?.offset)).collect::<Result<_, _>>()?;
+        let starts = starts(&bytes)?;
         Ok(Self { bytes, starts })
     }
 
@@ -98,6 +100,22 @@ impl PolicyFile {
         parsed.and_then(Result::ok).expect("`starts` holds the starts of accepted records")
     }
 
+    /// Whether keys stand in the order of the key tree, as in all files that the Group Policy editor writes.
+    pub fn is_in_tree_order(&self) -> bool {
+        let keys = || self.records().map(|record| record.key);
+        keys().zip(keys().skip(1)).all(|(a, b)| tree_order(a, b) != Ordering::Greater)
+    }
+
+    /// Indexes of records whose slot a later record speaks of again, ascending. Windows' own files have none.
+    pub fn repeated(&self) -> Vec<usize> {
+        let mut seen = HashSet::new();
+        let slots = self.records().map(|record| (record.key.fold(), record.value_name_of_slot().fold()));
+        let mut repeated: Vec<usize> =
+            slots.enumerate().rev().filter_map(|(i, slot)| (!seen.insert(slot)).then_some(i)).collect();
+        repeated.reverse();
+        repeated
+    }
+
     /// Appends a record as it is, behind all others.
     pub fn push(&mut self, record: RecordRef<'_>) {
         self.starts.push(self.bytes.len());
@@ -119,7 +137,7 @@ impl PolicyFile {
     /// ```
     pub fn put(&mut self, record: &Record) -> bool {
         let new = record.as_ref();
-        let slot: Vec<usize> = self.slot(&new).collect();
+        let mut slot: Vec<usize> = self.slot(&new).collect();
         let Some(&last) = slot.last() else {
             let (index, key) = self.place(&new);
             self.splice(index, 0, Some(RecordRef { key: key.as_wide(), ..new }));
@@ -141,21 +159,20 @@ impl PolicyFile {
             self.splice(index, 0, Some(new));
             self.splice(last, 1, None);
         }
-        for &repeat in slot.iter().rev().skip(1) {
-            self.splice(repeat, 1, None);
-        }
+        slot.pop();
+        self.take_out(&slot);
         changed
     }
 
     /// Takes all records of a slot out: the value is not configured any more. Says how many there were.
     ///
-    /// To make Windows *delete* the value is another thing: put [`Record::delete_value`].
+    /// To make Windows *delete* the value is another thing: put [`Record::delete_value`]. A record that
+    /// only creates its key stays, since it speaks of no value: [`forget_record`](Self::forget_record).
     pub fn forget(&mut self, key: WideStr<'_>, value_name: WideStr<'_>) -> usize {
-        let named = RecordRef { offset: 0, key, value_name, value_type: crate::ValueType::NONE, data: &[] };
+        // Any type but 0: an empty name means the default value here.
+        let named = RecordRef { offset: 0, key, value_name, value_type: ValueType::SZ, data: &[] };
         let slot: Vec<usize> = self.slot(&named).collect();
-        for &index in slot.iter().rev() {
-            self.splice(index, 1, None);
-        }
+        self.take_out(&slot);
         slot.len()
     }
 
@@ -189,35 +206,37 @@ impl PolicyFile {
 
     /// Where the first record of a new key goes.
     fn place_of_key(&self, key: WideStr<'_>) -> usize {
-        let in_tree_order =
-            self.records().zip(self.records().skip(1)).all(|(a, b)| tree_order(a.key, b.key) != Ordering::Greater);
         let behind = |record: RecordRef<'_>| tree_order(record.key, key) == Ordering::Greater;
-        match in_tree_order {
+        match self.is_in_tree_order() {
             true => self.records().position(behind).unwrap_or(self.starts.len()),
             false => self.starts.len(),
         }
     }
 
-    /// `index`, or the first place behind it where no later record deletes the value that `new` sets.
+    /// `index`, or the first place behind it where no later record undoes what `new` does.
     fn behind_erasers(&self, index: usize, new: &RecordRef<'_>) -> usize {
-        let name = match new.action() {
-            Action::Set => new.value_name,
-            Action::SetIfMissing(name) => name,
+        let key = new.key.fold();
+        let (set, deleted, creates) = match new.action() {
+            Action::Set => (Some(new.value_name), None, true),
+            Action::SetIfMissing(name) => (Some(name), None, true),
+            Action::DeleteValue(name) => (None, Some(name), false),
+            Action::CreateKey => (None, None, true),
             _ => return index,
         };
-        let key = new.key.fold();
-        let erases = |record: RecordRef<'_>| match record.action() {
-            Action::DeleteAllValues => record.key.eq_ignore_case(new.key),
-            Action::DeleteValues(names) => {
-                record.key.eq_ignore_case(new.key) && names.iter().any(|n| n.eq_ignore_case(name))
-            }
+        let undoes = |record: RecordRef<'_>| match record.action() {
             Action::DeleteKeys(keys) => {
-                keys.iter().any(|k| key.is_at_or_below(&record.deleted_key(*k).as_wide().fold()))
+                creates && keys.iter().any(|k| key.is_at_or_below(&record.deleted_key(*k).as_wide().fold()))
             }
+            _ if !record.key.eq_ignore_case(new.key) => false,
+            Action::DeleteAllValues => set.is_some(),
+            Action::DeleteValues(names) => set.is_some_and(|set| names.iter().any(|name| name.eq_ignore_case(set))),
+            // One of the same slot gives way to `new`.
+            Action::DeleteValue(name) => set.is_some_and(|set| name.eq_ignore_case(set)) && !record.same_slot(new),
+            Action::SetIfMissing(name) => deleted.is_some_and(|deleted| name.eq_ignore_case(deleted)),
             _ => false,
         };
-        let eraser = self.records().enumerate().skip(index).rev().find(|(_, record)| erases(*record));
-        eraser.map_or(index, |(eraser, _)| eraser.saturating_add(1))
+        let last = self.records().enumerate().skip(index).rev().find(|(_, record)| undoes(*record));
+        last.map_or(index, |(last, _)| last.saturating_add(1))
     }
 
     /// A new key with each component spelled as the file spells it already: a node of the key tree
@@ -242,6 +261,23 @@ impl PolicyFile {
         path
     }
 
+    /// Takes out records, given by their indexes in file order. All other bytes stay.
+    fn take_out(&mut self, indexes: &[usize]) {
+        if let [index] = indexes {
+            return self.splice(*index, 1, None);
+        }
+        // In one go, since a slot may come as often as the file has records.
+        let mut gone = indexes.iter().copied().peekable();
+        if gone.peek().is_some() {
+            *self = self
+                .records()
+                .enumerate()
+                .filter(|(index, _)| gone.next_if_eq(index).is_none())
+                .map(|(_, record)| record)
+                .collect();
+        }
+    }
+
     /// Replaces `count` records from `index` on by one or none. All other bytes stay.
     fn splice(&mut self, index: usize, count: usize, with: Option<RecordRef<'_>>) {
         let end_of_file = self.bytes.len();
@@ -259,6 +295,11 @@ impl PolicyFile {
         }
         self.starts.splice(index..after, with.map(|_| start));
     }
+}
+
+/// Where each record of a well-formed file begins.
+fn starts(file: &[u8]) -> Result<Vec<usize>, ParseError> {
+    records(file)?.map(|record| Ok(record?.offset)).collect()
 }
 
 impl<'a> FromIterator<RecordRef<'a>> for PolicyFile {
@@ -381,6 +422,50 @@ mod tests {
         f.push(Record::delete_keys("A", "K;L").unwrap().as_ref());
         f.put(&set(r"A\K", "z", 2));
         assert_eq!(text(&f), [r"A\K!x=1", "A!**DeleteKeys=75", r"A\K!z=2"]);
+    }
+
+    #[test]
+    fn a_directive_is_never_put_before_what_would_undo_it() {
+        let soft = Record::new("K".into(), "**soft.x".into(), ValueType::SZ, Vec::new()).unwrap();
+        let delete = Record::delete_value("K", "x").unwrap();
+
+        let mut f = file(&[("K", "x", 1)]);
+        f.push(soft.as_ref());
+        f.put(&delete);
+        assert_eq!(text(&f), ["K!**soft.x=0", "K!**del.x=32"]);
+        f.put(&soft);
+        assert_eq!(text(&f), ["K!**del.x=32", "K!**soft.x=0"]);
+
+        let mut f = file(&[]);
+        f.put(&Record::create_key(r"A\K").unwrap());
+        f.push(Record::delete_keys("A", "K").unwrap().as_ref());
+        f.put(&Record::create_key(r"A\K").unwrap());
+        assert_eq!(text(&f), ["A!**DeleteKeys=75", r"A\K!=0"]);
+    }
+
+    #[test]
+    fn a_key_that_is_only_created_and_its_default_value_are_two_slots() {
+        let mut f = file(&[("K", "", 1)]);
+        let before = f.clone();
+        assert!(f.put(&Record::create_key("K").unwrap()));
+        assert_eq!(text(&f), ["K!=1", "K!=0"]);
+        assert!(f.forget_record(1));
+        assert_eq!(f, before);
+
+        let mut f = PolicyFile::new();
+        f.put(&Record::create_key("K").unwrap());
+        f.put(&Record::delete_value("K", "").unwrap());
+        assert_eq!(text(&f), ["K!=0", "K!**del.=32"]);
+        assert_eq!(f.forget(WideString::from("k").as_wide(), WideStr::default()), 1);
+        assert_eq!(text(&f), ["K!=0"]);
+    }
+
+    #[test]
+    fn deleting_a_value_named_like_a_directive_is_no_slot_of_the_directive() {
+        let mut f = PolicyFile::new();
+        f.put(&Record::delete_value("K", "**delvals").unwrap());
+        f.put(&Record::delete_all_values("K").unwrap());
+        assert_eq!(text(&f), ["K!**delvals.=32", "K!**del.**delvals=32"]);
     }
 
     #[test]

@@ -35,8 +35,9 @@
 //! # Limits
 //!
 //! Sorting, folding of repeats and any other normalisation are never side effects. Letters are
-//! folded one UTF-16 unit at a time, as the registry does, with Unicode's simple upper-case
-//! mapping; for letters newer than Windows' own table the two may differ (unverified).
+//! folded one UTF-16 unit at a time, as the registry does, with Unicode's upper case where that is
+//! one unit as well; for rare letters and such as are newer than Windows' own table the two may
+//! differ (unverified).
 #![warn(clippy::arithmetic_side_effects, clippy::cast_possible_truncation)] // sizes come from files
 
 mod action;

@@ -183,20 +183,18 @@ fn wide<'a>(field: Field) -> impl Fn(&'a [u8]) -> Parsed<'a, WideStr<'a>> {
 pub(crate) fn nul_unit(input: &[u8]) -> Option<usize> {
     const ONES: u64 = 0x0001_0001_0001_0001;
     const HIGH: u64 = 0x8000_8000_8000_8000;
-    let (fours, _) = input.as_chunks::<8>();
-    let mut skipped = 0_usize;
-    for four in fours {
+    let (fours, rest) = input.as_chunks::<8>();
+    for (index, four) in fours.iter().enumerate() {
         let units = u64::from_le_bytes(*four);
         // A unit borrows from its high bit only if it, or one below it, is zero; the lowest hit is exact.
         let zero = units.wrapping_sub(ONES) & !units & HIGH;
         if zero != 0 {
-            break;
+            let unit = usize::try_from(zero.trailing_zeros() / 16).ok()?;
+            return index.checked_mul(8)?.checked_add(unit.checked_mul(2)?);
         }
-        skipped = skipped.saturating_add(8);
     }
-    let (units, _) = input.get(skipped..)?.as_chunks::<2>();
-    let at = units.iter().position(|unit| *unit == [0, 0])?;
-    at.checked_mul(2)?.checked_add(skipped)
+    let at = rest.as_chunks::<2>().0.iter().position(|unit| *unit == [0, 0])?;
+    at.checked_mul(2)?.checked_add(input.len().checked_sub(rest.len())?)
 }
 
 /// A little-endian 32-bit number.

@@ -147,15 +147,24 @@ impl<'a> RecordRef<'a> {
     /// Whether both records speak of one value: the same key, and the same name once `**del.` is taken off.
     ///
     /// Windows keeps at most one of `X` and `**del.X`. The two spellings of `**delvals.` are one as well.
+    /// A record that only creates its key has the empty name too, but is not one with the default value.
     pub fn same_slot(&self, other: &RecordRef<'_>) -> bool {
-        self.value_name_of_slot().eq_ignore_case(other.value_name_of_slot()) && self.key.eq_ignore_case(other.key)
+        self.value_name_of_slot().eq_ignore_case(other.value_name_of_slot())
+            && self.key.eq_ignore_case(other.key)
+            && self.only_creates_key() == other.only_creates_key()
+    }
+
+    /// Whether there is no value: empty name, type 0, no data.
+    pub(crate) fn only_creates_key(&self) -> bool {
+        self.value_name.is_empty() && self.value_type == ValueType::NONE && self.data.is_empty()
     }
 
     /// The value name without `**del.` before it; `**delvals` for either spelling of that.
     pub(crate) fn value_name_of_slot(&self) -> WideStr<'a> {
         let Some(directive) = self.value_name.strip_prefix_ignore_case("**") else { return self.value_name };
         if let Some(target) = directive.strip_prefix_ignore_case("del.") {
-            return target;
+            // A value of a directive's name is not one with the directive.
+            return if target.strip_prefix_ignore_case("**").is_some() { self.value_name } else { target };
         }
         match self.value_name.split_at("**delvals".len()) {
             Some((name, dot)) if name.is_ignore_case("**delvals") && dot.is_ignore_case(".") => name,

@@ -1,6 +1,7 @@
 //! The virtual registry: what is there once Windows has executed the records of one or several files.
 
-use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::action::Action;
 use crate::document::PolicyFile;
@@ -28,6 +29,9 @@ use crate::wide::{Folded, WideStr, WideString};
 #[derive(Clone, Debug, Default)]
 pub struct Registry<'a> {
     keys: BTreeMap<Folded, KeyHistory<'a>>,
+    /// Keys of which something was said since `**deletekeys` last took them away; it goes through
+    /// these alone, so that a file of many keys and many such directives costs no more than its length.
+    unswept: BTreeSet<Folded>,
     files: usize,
 }
 
@@ -48,6 +52,11 @@ pub struct KeyHistory<'a> {
     /// What happened to the key itself, in order: `Created`, `ValuesDeleted`, `Deleted`, `Secured`.
     pub events: Vec<Event<'a>>,
     values: BTreeMap<Folded, ValueHistory<'a>>,
+    /// Values of which something was said since they were last deleted all at once.
+    unswept: Vec<Folded>,
+    exists: bool,
+    /// Whether nothing was said of it since `**deletekeys` took it away.
+    swept: bool,
 }
 
 /// What happened to a value, in order.
@@ -57,6 +66,8 @@ pub struct ValueHistory<'a> {
     pub name: WideString,
     /// What happened, in order; never empty.
     pub events: Vec<Event<'a>>,
+    /// Index of the last event that was not [`Effect::LeftAsItWas`].
+    decisive: usize,
 }
 
 /// One thing that a record did.
@@ -80,9 +91,11 @@ pub enum Effect<'a> {
     Deleted,
     /// Created the key.
     Created,
-    /// Deleted all values of the key: `**delvals.`. Stands in the history of the key and of each value it had.
+    /// Deleted all values of the key: `**delvals.`. Stands in the history of the key and of each
+    /// value, but for those that such a record has deleted already.
     ValuesDeleted,
-    /// Deleted the key with all below it: `**deletekeys`. Stands in the history of the key and of each value.
+    /// Deleted the key with all below it: `**deletekeys`. Stands in the history of the key and of
+    /// each key and value below, but for those that such a record has deleted already.
     KeyDeleted,
     /// Changed who may write the key: `**securekey`.
     Secured(Option<u32>),
@@ -112,40 +125,34 @@ impl<'a> Registry<'a> {
         let set = event(Effect::Set(record.value_type, record.data));
         match record.action() {
             Action::Set => {
-                let key = self.create(origin, record.key);
-                key.value_mut(record.value_name).events.push(set);
+                self.create(origin, record.key).value_mut(record.value_name).push(set);
             }
             Action::SetIfMissing(name) => {
                 let value = self.create(origin, record.key).value_mut(name);
                 let there = value.current().is_some();
-                value.events.push(if there { event(Effect::LeftAsItWas) } else { set });
+                value.push(if there { event(Effect::LeftAsItWas) } else { set });
             }
             Action::CreateKey => {
                 self.create(origin, record.key);
             }
             Action::DeleteValue(name) => {
-                self.key_mut(record.key).value_mut(name).events.push(event(Effect::Deleted));
+                self.key_mut(record.key).value_mut(name).push(event(Effect::Deleted));
             }
             Action::DeleteValues(names) => {
                 let key = self.key_mut(record.key);
                 for name in names {
-                    key.value_mut(name).events.push(event(Effect::Deleted));
+                    key.value_mut(name).push(event(Effect::Deleted));
                 }
             }
             Action::DeleteAllValues => self.key_mut(record.key).end(event(Effect::ValuesDeleted)),
             Action::DeleteKeys(keys) => {
                 for key in keys {
-                    let path = record.deleted_key(key);
-                    self.key_mut(path.as_wide());
-                    let top = path.as_wide().fold();
-                    for (_, below) in self.keys.iter_mut().filter(|(path, _)| path.is_at_or_below(&top)) {
-                        below.end(event(Effect::KeyDeleted));
-                    }
+                    self.delete_key(record.deleted_key(key).as_wide(), event(Effect::KeyDeleted));
                 }
             }
             Action::SecureKey(secure) => {
-                let key = self.create(origin, record.key);
-                key.events.push(event(Effect::Secured(secure)));
+                // Whether it makes the key as well is unverified.
+                self.key_mut(record.key).events.push(event(Effect::Secured(secure)));
             }
             Action::Comment(_) | Action::Unknown => {}
         }
@@ -154,18 +161,44 @@ impl<'a> Registry<'a> {
     /// The history of a key, made if need be, with the key existing from now on.
     fn create(&mut self, origin: Origin, path: WideStr<'_>) -> &mut KeyHistory<'a> {
         let key = self.key_mut(path);
-        if !key.exists() {
+        if !key.exists {
+            key.exists = true;
             key.events.push(Event { origin, effect: Effect::Created });
         }
         key
     }
 
     fn key_mut(&mut self, path: WideStr<'_>) -> &mut KeyHistory<'a> {
-        self.keys.entry(path.fold()).or_insert_with(|| KeyHistory {
+        let entry = self.keys.entry(path.fold());
+        if !matches!(&entry, Entry::Occupied(key) if !key.get().swept) {
+            self.unswept.insert(entry.key().clone());
+        }
+        let key = entry.or_insert_with(|| KeyHistory {
             path: path.to_wide_string(),
             events: Vec::new(),
             values: BTreeMap::new(),
-        })
+            unswept: Vec::new(),
+            exists: false,
+            swept: false,
+        });
+        key.swept = false;
+        key
+    }
+
+    /// Ends a key and all below it.
+    fn delete_key(&mut self, path: WideStr<'_>, event: Event<'a>) {
+        self.key_mut(path);
+        let top = path.fold();
+        let below = self.unswept.range(top.least_below()..).take_while(|key| key.is_at_or_below(&top));
+        let gone: Vec<Folded> = std::iter::once(&top).chain(below).cloned().collect();
+        for key in gone {
+            self.unswept.remove(&key);
+            if let Some(key) = self.keys.get_mut(&key) {
+                key.swept = true;
+                key.exists = false;
+                key.end(event);
+            }
+        }
     }
 
     /// The history of a key.
@@ -188,8 +221,7 @@ impl<'a> Registry<'a> {
 impl<'a> KeyHistory<'a> {
     /// Whether the key is there in the end because a record created it. Deleting a value creates no key.
     pub fn exists(&self) -> bool {
-        let last = self.events.iter().rev().find(|e| matches!(e.effect, Effect::Created | Effect::KeyDeleted));
-        last.is_some_and(|e| e.effect == Effect::Created)
+        self.exists
     }
 
     /// The last record that deleted all values of the key: what is not set behind it is gone.
@@ -203,17 +235,22 @@ impl<'a> KeyHistory<'a> {
         self.values.values()
     }
 
+    /// The history of a value, for something to be said of it.
     fn value_mut(&mut self, name: WideStr<'_>) -> &mut ValueHistory<'a> {
-        self.values
-            .entry(name.fold())
-            .or_insert_with(|| ValueHistory { name: name.to_wide_string(), events: Vec::new() })
+        let entry = self.values.entry(name.fold());
+        if !matches!(&entry, Entry::Occupied(value) if !value.get().swept()) {
+            self.unswept.push(entry.key().clone());
+        }
+        entry.or_insert_with(|| ValueHistory { name: name.to_wide_string(), events: Vec::new(), decisive: 0 })
     }
 
     /// Ends all values at once.
     fn end(&mut self, event: Event<'a>) {
         self.events.push(event);
-        for value in self.values.values_mut() {
-            value.events.push(event);
+        for name in std::mem::take(&mut self.unswept) {
+            if let Some(value) = self.values.get_mut(&name) {
+                value.push(event);
+            }
         }
     }
 }
@@ -221,7 +258,7 @@ impl<'a> KeyHistory<'a> {
 impl<'a> ValueHistory<'a> {
     /// Type and data in the end, and the record they come from. `None` if the value is deleted.
     pub fn current(&self) -> Option<(Origin, ValueType, &'a [u8])> {
-        let last = self.events.iter().rev().find(|e| e.effect != Effect::LeftAsItWas)?;
+        let last = self.events.get(self.decisive)?;
         match last.effect {
             Effect::Set(value_type, data) => Some((last.origin, value_type, data)),
             _ => None,
@@ -234,6 +271,18 @@ impl<'a> ValueHistory<'a> {
             Some(_) => None,
             None => self.events.last().map(|e| e.origin),
         }
+    }
+
+    fn push(&mut self, event: Event<'a>) {
+        if event.effect != Effect::LeftAsItWas {
+            self.decisive = self.events.len();
+        }
+        self.events.push(event);
+    }
+
+    /// Whether the last that is said of it is that it was deleted with all others.
+    fn swept(&self) -> bool {
+        self.events.last().is_some_and(|e| matches!(e.effect, Effect::ValuesDeleted | Effect::KeyDeleted))
     }
 }
 
@@ -321,6 +370,42 @@ mod tests {
         let registry = Registry::execute([&f]);
         assert_eq!(state(&registry), ["K!x=7<0.2>", r"K\S!d=1<0.0>"]);
         assert!(registry.key("Empty".into()).unwrap().exists());
+    }
+
+    #[test]
+    fn what_deletes_the_same_thing_again_adds_nothing_to_its_history() {
+        let f = file(&[
+            set(r"K\S", "a", 1),
+            raw("K", "**DeleteKeys", "S;S;s"),
+            raw("", "**DeleteKeys", "K"),
+            Record::delete_all_values(r"K\S").unwrap(),
+            Record::delete_all_values(r"K\S").unwrap(),
+        ]);
+        let registry = Registry::execute([&f]);
+        assert_eq!(state(&registry), [r"K\S!a-<0.1>"]);
+        let a = registry.value(r"K\S".into(), "a".into()).unwrap();
+        assert_eq!(a.events.len(), 2);
+        assert!(!registry.key(r"K\S".into()).unwrap().exists());
+    }
+
+    #[test]
+    fn a_key_beside_the_deleted_one_stays() {
+        let names = ["S", "S-1", "S 1", "S1", r"S\T", "S]"];
+        let mut records: Vec<Record> = names.iter().map(|name| set(&format!(r"K\{name}"), "a", 1)).collect();
+        records.push(raw("K", "**DeleteKeys", "s"));
+        let f = file(&records);
+        let registry = Registry::execute([&f]);
+        let there: Vec<String> = registry.keys().filter(|k| k.exists()).map(|k| k.path.to_string()).collect();
+        assert_eq!(there, [r"K\S 1", r"K\S-1", r"K\S1", r"K\S]"]);
+    }
+
+    #[test]
+    fn securing_a_key_is_noted_and_creates_nothing() {
+        let f = file(&[Record::new("K".into(), "**SecureKey".into(), ValueType::DWORD, vec![1, 0, 0, 0]).unwrap()]);
+        let registry = Registry::execute([&f]);
+        let key = registry.key("K".into()).unwrap();
+        assert_eq!(key.events.last().map(|e| e.effect), Some(Effect::Secured(Some(1))));
+        assert!(!key.exists());
     }
 
     #[test]

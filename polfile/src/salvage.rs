@@ -44,8 +44,9 @@ impl Salvage<'_> {
 ///
 /// Behind a wrong byte, a record is found again where a complete frame stands (all six separators,
 /// both terminators and the declared size fit), the file ends with it or the next frame begins
-/// right behind, and no text stands right before it. Nothing is repaired or made up. In practice, data that themselves hold the
-/// bytes of a policy file can look like records if the damage hits the record around them, so
+/// right behind, and no text stands right before it, unless that is where the closing bracket is
+/// wrong. Nothing is repaired or made up. In practice, data that themselves hold the bytes of a
+/// policy file can look like records if the damage hits the record around them, so
 /// records behind the damage are worth a look.
 ///
 /// # Errors

@@ -186,6 +186,11 @@ impl Folded {
             None => false,
         }
     }
+
+    /// What all keys below this one sort at or behind, side by side.
+    pub(crate) fn least_below(&self) -> Folded {
+        Folded(self.0.iter().copied().chain([u16::from(b'\\')]).collect())
+    }
 }
 
 impl From<&str> for Folded {
@@ -216,7 +221,7 @@ impl fmt::Debug for Folded {
     }
 }
 
-/// Upper case of one unit: Unicode's simple mapping, if it gives one unit and does not turn
+/// Upper case of one unit: Unicode's mapping, if it gives one unit and does not turn
 /// another letter into an ASCII one (so that Turkish dotless i is not `I`).
 fn upcase(unit: u16) -> u16 {
     if let Ok(byte) = u8::try_from(unit)
