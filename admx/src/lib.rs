@@ -1,1 +1,57 @@
-//! admx
+//! Administrative templates (ADMX and ADML): what policies there are, what their states mean for the registry, and
+//! what the records of a policy file say about them.
+//!
+//! * [`Catalog::load`] reads a store, [`Catalog::builtin`] needs none; neither fails for what is wrong in a file: that
+//!   becomes a [`Finding`], and the other files load;
+//! * [`Catalog::find`] finds the one policy that a user means, by id, name, category path or registry value;
+//! * [`Catalog::read`] turns the records of a policy file into states, [`write_set`] a state into records.
+//!
+//! ```
+//! use admx::{Catalog, Side, State, Wanted, write_set};
+//! use polfile::PolicyFile;
+//!
+//! let catalog = Catalog::builtin();
+//! let policy = catalog.find("Security > Always prompt for password upon connection")?.policy;
+//! let mut file = PolicyFile::new();
+//! write_set(policy, Side::Computer, &Wanted::Disabled)?.apply(&catalog, &mut file);
+//! assert_eq!(catalog.read_policy(policy, Side::Computer, &file).state, State::Disabled);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! Spec: [MS-GPREG](https://learn.microsoft.com/en-us/openspecs/windows_protocols/ms-gpreg/) 2.2.2, 3.3, 7.1 to 7.3.
+//! Where real files differ, the item says so under "In practice". Where a store or a GPO lies is not known here.
+//!
+//! # Limits
+//!
+//! Who is supported is a text; version ranges are not evaluated. `annotation`, `seeAlso`, `keywords` and
+//! `supersededAdm` are read over. One language is loaded at a time.
+#![cfg_attr(not(test), deny(clippy::unwrap_used))]
+
+mod builtin;
+mod catalog;
+mod claims;
+mod cursor;
+mod decode;
+mod find;
+mod finding;
+mod load;
+mod model;
+mod read;
+mod resources;
+#[cfg(test)]
+mod sample;
+mod template;
+mod value;
+mod write;
+mod xml;
+
+pub use catalog::{Catalog, UNRESOLVED};
+pub use find::{FindError, FoundIn, Hit, Match, PolicyRef};
+pub use finding::{Finding, Place, Severity};
+pub use load::LoadError;
+pub use model::{
+    Assignment, Class, Control, ControlKind, Detail, Element, ElementKind, EnumItem, Literal, Policy, Side,
+};
+pub use read::{ElementReading, ElementState, PolicyReading, SideReading, State};
+pub use value::{ElementValue, EnumValue, ListEntry};
+pub use write::{Allowed, DefaultUsed, Input, InputError, InputValue, Needed, Wanted, WriteSet, write_set};

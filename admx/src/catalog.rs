@@ -1,0 +1,148 @@
+//! The catalog: all templates of a store, with their references resolved.
+
+mod lint;
+mod resolve;
+
+use std::path::PathBuf;
+use std::sync::OnceLock;
+
+use crate::builtin;
+use crate::claims::Claims;
+use crate::finding::Finding;
+use crate::load::{self, LoadError};
+use crate::model::{Link, Policy};
+use crate::template::{Category, Supported};
+
+/// Name of the category under which policies stand whose own category isn't loaded.
+pub const UNRESOLVED: &str = "(unresolved)";
+
+/// A loaded store.
+///
+/// ```
+/// use admx::{Catalog, Side, State};
+/// let catalog = Catalog::builtin();
+/// let found = catalog.find("TS_USER_AUTHENTICATION_POLICY")?;
+/// assert_eq!(found.side, Some(Side::Computer));
+/// assert_eq!(found.policy.value_name.as_deref(), Some("UserAuthentication"));
+/// assert_eq!(catalog.category_path(found.policy).last(), Some(&"Security"));
+/// # Ok::<(), admx::FindError>(())
+/// ```
+#[derive(Debug)]
+pub struct Catalog {
+    builtin: bool,
+    stores: Vec<PathBuf>,
+    files: usize,
+    language: String,
+    findings: Vec<Finding>,
+    policies: Vec<Policy>,
+    categories: Vec<Category>,
+    supported: Vec<Supported>,
+    claims: OnceLock<Claims>,
+}
+
+impl Catalog {
+    /// Loads folders of templates in order of precedence: the first one that has a namespace provides it. `language` is
+    /// a culture such as `en-US`; where a template has no texts in it, see [`Catalog::findings`] for what was used.
+    ///
+    /// # Errors
+    ///
+    /// [`LoadError`] if a folder can't be listed, or if there is no template at all. Everything else that is wrong
+    /// becomes a finding, and the other files still load.
+    pub fn load(folders: &[PathBuf], language: &str) -> Result<Catalog, LoadError> {
+        let parsed = load::load(folders, language)?;
+        Ok(Catalog::resolved(parsed, false, folders.to_vec(), language))
+    }
+
+    /// The built-in catalogue: the policies of *Remote Desktop Session Host > Security* and who may connect at all.
+    pub fn builtin() -> Catalog {
+        Catalog::resolved(builtin::parse(), true, Vec::new(), "en-US")
+    }
+
+    pub(crate) fn resolved(parsed: Vec<load::Parsed>, builtin: bool, stores: Vec<PathBuf>, language: &str) -> Catalog {
+        let resolved = resolve::resolve(parsed);
+        Catalog {
+            builtin,
+            stores,
+            files: resolved.files,
+            language: language.to_owned(),
+            findings: resolved.findings,
+            policies: resolved.policies,
+            categories: resolved.categories,
+            supported: resolved.supported,
+            claims: OnceLock::new(),
+        }
+    }
+
+    /// Whether this is the built-in catalogue.
+    pub fn is_builtin(&self) -> bool {
+        self.builtin
+    }
+
+    /// The folders it was loaded from, in order of precedence; none if it is built in.
+    pub fn stores(&self) -> &[PathBuf] {
+        &self.stores
+    }
+
+    /// How many templates it holds.
+    pub fn files(&self) -> usize {
+        self.files
+    }
+
+    /// The language asked for.
+    pub fn language(&self) -> &str {
+        &self.language
+    }
+
+    /// What was noticed while loading, in the order of the files. [`Catalog::lint`] looks closer.
+    pub fn findings(&self) -> &[Finding] {
+        &self.findings
+    }
+
+    /// All policies, in the order of their files' lower-cased names and in the order of each file.
+    pub fn policies(&self) -> &[Policy] {
+        &self.policies
+    }
+
+    /// The category a policy stands in and those above it, outermost first. Starts with [`UNRESOLVED`] where a category
+    /// isn't loaded or contains itself; empty for a policy without category.
+    pub fn category_path(&self, policy: &Policy) -> Vec<&str> {
+        let mut path = Vec::new();
+        let mut link = &policy.category;
+        let mut seen = Vec::new();
+        loop {
+            match link {
+                Link::None => break,
+                Link::Wanted(_) | Link::Broken => {
+                    path.push(UNRESOLVED);
+                    break;
+                }
+                Link::Found(index) => match self.categories.get(*index) {
+                    Some(category) if !seen.contains(index) => {
+                        seen.push(*index);
+                        path.push(&category.display_name);
+                        link = &category.parent;
+                    }
+                    _ => {
+                        path.push(UNRESOLVED);
+                        break;
+                    }
+                },
+            }
+        }
+        path.reverse();
+        path
+    }
+
+    /// The text of the products a policy is supported on.
+    pub fn supported_on(&self, policy: &Policy) -> Option<&str> {
+        match policy.supported {
+            Link::Found(index) => self.supported.get(index).map(|s| s.display_name.as_str()),
+            _ => None,
+        }
+    }
+
+    /// Which policies claim which registry values; made when it is needed first.
+    pub(crate) fn claims(&self) -> &Claims {
+        self.claims.get_or_init(|| Claims::new(&self.policies))
+    }
+}

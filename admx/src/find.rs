@@ -1,0 +1,237 @@
+//! Finding the one policy that a user means.
+//!
+//! The forms, in the order in which they are tried; the first one with a hit decides. Nothing here guesses: what is
+//! only similar is for [`Catalog::closest`].
+//!
+//! | form                    | example                                                         | forced by |
+//! |-------------------------|-----------------------------------------------------------------|-----------|
+//! | qualified id            | `Microsoft.Policies.TerminalServer:TS_PASSWORD`, also with `::` | `id:`     |
+//! | id                      | `TS_PASSWORD`                                                   | `id:`     |
+//! | display name            | `"Always prompt for password upon connection"`                  | `name:`   |
+//! | category path and name  | `Computer Configuration > … > Security > Always prompt …`       | `path:`   |
+//! | registry value          | `HKLM\SOFTWARE\…\Terminal Services!fPromptForPassword`          | `reg:`    |
+//! | page of admx.help       | `https://admx.help/?Category=…&Policy=…::TS_PASSWORD`           |           |
+
+mod path;
+mod registry;
+mod search;
+mod words;
+
+use std::path::PathBuf;
+
+use crate::catalog::Catalog;
+use crate::model::{Class, Policy, Side};
+pub use search::{FoundIn, Hit};
+pub(crate) use words::normal;
+
+/// The policy that a query means.
+#[derive(Clone, Copy, Debug)]
+pub struct Match<'c> {
+    /// The policy.
+    pub policy: &'c Policy,
+    /// The side, if the query or the policy's class leaves only one.
+    pub side: Option<Side>,
+}
+
+/// A policy as a message names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PolicyRef {
+    /// `namespace:name`
+    pub id: String,
+    /// Without the namespace.
+    pub name: String,
+    /// Its text.
+    pub display_name: String,
+    /// Outermost first.
+    pub category: Vec<String>,
+    /// The sides it exists on.
+    pub class: Class,
+    /// Its template.
+    pub file: PathBuf,
+}
+
+/// Why a query has no match.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum FindError {
+    /// No policy has this id, name, path or value.
+    #[error("no policy matches \"{query}\"")]
+    NotFound {
+        /// As asked.
+        query: String,
+    },
+    /// Several have.
+    #[error("\"{query}\" means {} policies", candidates.len())]
+    Ambiguous {
+        /// As asked.
+        query: String,
+        /// All of them.
+        candidates: Vec<PolicyRef>,
+    },
+}
+
+/// What one form of query matched.
+type Hits<'c> = Vec<Match<'c>>;
+
+impl Catalog {
+    /// The policy that a query means, in one of the forms above.
+    ///
+    /// ```
+    /// # use admx::Catalog;
+    /// let catalog = Catalog::builtin();
+    /// let id = |query: &str| catalog.find(query).map(|m| m.policy.name.clone());
+    /// let name = Ok("TS_PASSWORD".to_owned());
+    /// assert_eq!(id("ts_password"), name);
+    /// assert_eq!(id("always  prompt for password upon connection."), name);
+    /// assert_eq!(id(r"Security\Always prompt for password upon connection"), name);
+    /// assert_eq!(id(r"HKLM\SOFTWARE\Policies\Microsoft\Windows NT\Terminal Services!fPromptForPassword"), name);
+    /// assert!(id("prompt for password").is_err());
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`FindError`] if none or several match.
+    pub fn find(&self, query: &str) -> Result<Match<'_>, FindError> {
+        self.find_on(query, None)
+    }
+
+    /// As [`Catalog::find`], among the policies that exist on a side.
+    ///
+    /// # Errors
+    ///
+    /// [`FindError`] if none or several match there.
+    pub fn find_on(&self, query: &str, side: Option<Side>) -> Result<Match<'_>, FindError> {
+        let trimmed = query.trim();
+        let forced = |prefix: &str| {
+            let start = trimmed.get(..prefix.len())?;
+            start.eq_ignore_ascii_case(prefix).then(|| trimmed[prefix.len()..].trim())
+        };
+        let hits = if let Some(id) = forced("id:") {
+            first([&|| keep_side(side, self.by_qualified_id(id)), &|| keep_side(side, self.by_id(id))])
+        } else if let Some(name) = forced("name:") {
+            keep_side(side, self.by_display_name(name))
+        } else if let Some(path) = forced("path:") {
+            keep_side(side, self.by_path(path))
+        } else if let Some(value) = forced("reg:") {
+            keep_side(side, self.by_registry(value))
+        } else {
+            first([
+                &|| keep_side(side, self.by_qualified_id(trimmed)),
+                &|| keep_side(side, self.by_id(trimmed)),
+                &|| keep_side(side, self.by_display_name(trimmed)),
+                &|| keep_side(side, self.by_path(trimmed)),
+                &|| keep_side(side, self.by_registry(trimmed)),
+                &|| keep_side(side, self.by_url(trimmed)),
+            ])
+        };
+        match hits.as_slice() {
+            [] => Err(FindError::NotFound { query: query.to_owned() }),
+            [only] => Ok(*only),
+            several => Err(FindError::Ambiguous {
+                query: query.to_owned(),
+                candidates: several.iter().map(|m| self.policy_ref(m.policy)).collect(),
+            }),
+        }
+    }
+
+    /// A policy as a message names it.
+    pub fn policy_ref(&self, policy: &Policy) -> PolicyRef {
+        PolicyRef {
+            id: policy.id(),
+            name: policy.name.clone(),
+            display_name: policy.display_name.clone(),
+            category: self.category_path(policy).into_iter().map(str::to_owned).collect(),
+            class: policy.class,
+            file: policy.file.to_path_buf(),
+        }
+    }
+
+    /// The `n` policies whose names are most like a query, the most similar one first.
+    pub fn closest(&self, query: &str, n: usize) -> Vec<&Policy> {
+        let wanted = words::Words::new(query);
+        let mut scored: Vec<(f64, &Policy)> = self.policies().iter().map(|p| (wanted.similarity(p), p)).collect();
+        // Stable, so equals stay in the catalog's order.
+        scored.sort_by(|a, b| b.0.total_cmp(&a.0));
+        scored.truncate(n);
+        scored.into_iter().map(|(_, policy)| policy).collect()
+    }
+
+    fn by_qualified_id(&self, query: &str) -> Hits<'_> {
+        let mut hits = Vec::new();
+        for (at, _) in query.match_indices(':') {
+            let namespace = &query[..at];
+            let name = &query[at + 1..];
+            let name = name.strip_prefix(':').unwrap_or(name);
+            let in_namespace = |p: &&Policy| p.namespace.eq_ignore_ascii_case(namespace);
+            hits.extend(self.named(name).into_iter().filter(in_namespace).map(any_side));
+        }
+        hits.dedup_by(|a, b| std::ptr::eq(a.policy, b.policy));
+        hits
+    }
+
+    fn by_id(&self, query: &str) -> Hits<'_> {
+        self.named(query).into_iter().map(any_side).collect()
+    }
+
+    /// Policies of this name; upper and lower case count where both occur.
+    fn named(&self, name: &str) -> Vec<&Policy> {
+        let same: Vec<&Policy> = self.policies().iter().filter(|p| p.name.eq_ignore_ascii_case(name)).collect();
+        if same.iter().any(|p| p.name == name) {
+            return same.into_iter().filter(|p| p.name == name).collect();
+        }
+        same
+    }
+
+    fn by_display_name(&self, query: &str) -> Hits<'_> {
+        let wanted = normal(query);
+        if wanted.is_empty() {
+            return Vec::new();
+        }
+        self.policies().iter().filter(|p| normal(&p.display_name) == wanted).map(any_side).collect()
+    }
+
+    fn by_url(&self, query: &str) -> Hits<'_> {
+        let Some((_, rest)) = query.split_once("Policy=").filter(|(start, _)| start.contains("admx.help")) else {
+            return Vec::new();
+        };
+        let id = rest.split(['&', '#']).next().unwrap_or_default();
+        self.by_qualified_id(&percent_decoded(id))
+    }
+}
+
+/// A hit that says nothing of the side.
+fn any_side(policy: &Policy) -> Match<'_> {
+    Match { policy, side: policy.class.only_side() }
+}
+
+fn first<'c, const N: usize>(forms: [&dyn Fn() -> Hits<'c>; N]) -> Hits<'c> {
+    forms.into_iter().map(|form| form()).find(|hits| !hits.is_empty()).unwrap_or_default()
+}
+
+fn keep_side(side: Option<Side>, mut hits: Hits<'_>) -> Hits<'_> {
+    if let Some(side) = side {
+        hits.retain(|m| m.policy.class.has(side) && m.side.is_none_or(|implied| implied == side));
+        hits.iter_mut().for_each(|m| m.side = Some(side));
+    }
+    hits
+}
+
+fn percent_decoded(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&byte, after)) = rest.split_first() {
+        rest = after;
+        let hex = after.get(..2).filter(|_| byte == b'%').and_then(|h| std::str::from_utf8(h).ok());
+        match hex.and_then(|h| u8::from_str_radix(h, 16).ok()) {
+            Some(decoded) => {
+                bytes.push(decoded);
+                rest = &after[2..];
+            }
+            None => bytes.push(byte),
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,115 @@
+//! Category paths, as people copy them from articles and benchmarks.
+
+use super::{Hits, normal};
+use crate::catalog::Catalog;
+use crate::find::Match;
+use crate::model::{Policy, Side};
+
+/// What may stand between two components, longest first.
+const SEPARATORS: &[&str] = &["->", "=>", "\\", ">", "/", "\u{203A}", "\u{2192}", "|", ":"];
+
+impl Catalog {
+    /// Policies whose name ends the path and whose categories, from the innermost outward, are what stands before it.
+    ///
+    /// The path is peeled off from its end by the names that the catalog knows, so that names may contain separators.
+    pub(super) fn by_path(&self, query: &str) -> Hits<'_> {
+        let wanted = normal(query);
+        let mut hits = Hits::new();
+        for policy in self.policies() {
+            let Some(rest) = strip_name(&wanted, &normal(&policy.display_name)) else { continue };
+            if rest.is_empty() {
+                continue;
+            }
+            let categories: Vec<String> = self.category_path(policy).into_iter().map(normal).collect();
+            if let Some(side) = fits(rest, &categories)
+                && side.is_none_or(|side| policy.class.has(side))
+            {
+                hits.push(hit(policy, side));
+            }
+        }
+        hits
+    }
+}
+
+fn hit(policy: &Policy, side: Option<Side>) -> Match<'_> {
+    Match { policy, side: side.or(policy.class.only_side()) }
+}
+
+/// What stands before a name at the end of a path, without the separator.
+fn strip_name<'a>(path: &'a str, name: &str) -> Option<&'a str> {
+    let rest = path.strip_suffix(name).filter(|_| !name.is_empty())?;
+    if rest.is_empty() { Some(rest) } else { strip_separator(rest) }
+}
+
+fn strip_separator(path: &str) -> Option<&str> {
+    let path = path.trim_end();
+    SEPARATORS.iter().find_map(|s| path.strip_suffix(s)).map(str::trim_end)
+}
+
+/// Whether the rest of a path is made of these categories, read from its end, and the side it names.
+fn fits(rest: &str, categories: &[String]) -> Option<Option<Side>> {
+    // What is left of the path, how many categories are left, and whether an ellipsis may stand for some of them.
+    let mut open = vec![(rest, categories.len(), false)];
+    while let Some((rest, left, gap)) = open.pop() {
+        if rest.is_empty() {
+            return Some(None);
+        }
+        if let Some(side) = root(rest)
+            && (left == 0 || gap)
+        {
+            return Some(side);
+        }
+        if let Some(before) = ["...", "\u{2026}"].iter().find_map(|dots| rest.strip_suffix(dots)) {
+            let before = before.trim_end();
+            open.push((strip_separator(before).unwrap_or(before), left, true));
+        }
+        let reachable = if gap { 0..left } else { left.saturating_sub(1)..left };
+        for index in reachable {
+            if let Some(before) = strip_name(rest, &categories[index]) {
+                open.push((before, index, false));
+            }
+        }
+    }
+    None
+}
+
+/// The start that every path in the editor has. `Some(None)` if it names no side.
+fn root(path: &str) -> Option<Option<Side>> {
+    let mut rest = path;
+    // "Administrative Templates: Policy definitions (ADMX files) retrieved from the local computer"
+    let templates = |text: &str| text == "administrative templates" || text.starts_with("administrative templates:");
+    let starts = ["local computer policy", "local group policy", "default domain policy"];
+    for start in starts {
+        if let Some(after) = rest.strip_prefix(start) {
+            rest = skip_separator(after)?;
+        }
+    }
+    let mut side = None;
+    for (name, found) in [
+        ("computer configuration", Side::Computer),
+        ("user configuration", Side::User),
+        ("computer", Side::Computer),
+        ("user", Side::User),
+    ] {
+        if let Some(after) = rest.strip_prefix(name) {
+            side = Some(found);
+            if after.is_empty() {
+                return Some(side);
+            }
+            rest = skip_separator(after)?;
+            break;
+        }
+    }
+    if let Some(after) = rest.strip_prefix("policies") {
+        if after.is_empty() {
+            return Some(side);
+        }
+        rest = skip_separator(after)?;
+    }
+    templates(rest).then_some(side)
+}
+
+fn skip_separator(path: &str) -> Option<&str> {
+    let path = path.trim_start();
+    SEPARATORS.iter().find_map(|s| path.strip_prefix(s)).map(str::trim_start)
+}

@@ -1,0 +1,148 @@
+//! The language folders of a store.
+
+use std::collections::{HashMap, HashSet};
+use std::path::PathBuf;
+use std::sync::OnceLock;
+
+use super::{has_extension, lower_name, lower_stem, sort};
+use crate::finding::{Finding, Severity};
+
+/// All folders of a store whose names are those of cultures. Their files are listed when they are asked for first.
+pub(super) struct Languages {
+    cultures: Vec<Culture>,
+}
+
+struct Culture {
+    name: String,
+    path: PathBuf,
+    files: OnceLock<Files>,
+}
+
+/// What a language folder holds, by lower-cased base name.
+#[derive(Default)]
+struct Files {
+    adml: HashMap<String, PathBuf>,
+    misplaced: Vec<PathBuf>,
+}
+
+impl Languages {
+    pub(super) fn new(mut folders: Vec<PathBuf>) -> Self {
+        sort(&mut folders);
+        let cultures = folders.into_iter().filter_map(|path| {
+            let name = path.file_name()?.to_str()?.to_owned();
+            is_culture(&name).then(|| Culture { name, path, files: OnceLock::new() })
+        });
+        Languages { cultures: cultures.collect() }
+    }
+
+    /// Translations of a template, the best one first: the language asked for, another culture of the same language, the
+    /// template's fallback, `en-US`, `en`, any.
+    pub(super) fn candidates<'a>(
+        &'a self,
+        stem: &'a str,
+        language: &'a str,
+        fallback: impl FnOnce() -> Option<String> + 'a,
+    ) -> impl Iterator<Item = (&'a str, PathBuf)> + 'a {
+        let mut tried = vec![false; self.cultures.len()];
+        let mut fallback = Some(fallback);
+        let mut step = 0;
+        let mut queue = Vec::new();
+        std::iter::from_fn(move || {
+            loop {
+                if let Some((culture, path)) = queue.pop() {
+                    return Some((culture, path));
+                }
+                let wanted: Box<dyn Fn(&str) -> bool> = match step {
+                    0 => Box::new(|name| name.eq_ignore_ascii_case(language)),
+                    1 => Box::new(|name| primary(name) == primary(language)),
+                    2 => match fallback.take().and_then(|f| f()) {
+                        Some(culture) => Box::new(move |name| name.eq_ignore_ascii_case(&culture)),
+                        None => Box::new(|_| false),
+                    },
+                    3 => Box::new(|name| name.eq_ignore_ascii_case("en-US")),
+                    4 => Box::new(|name| name.eq_ignore_ascii_case("en")),
+                    5 => Box::new(|_| true),
+                    _ => return None,
+                };
+                step += 1;
+                // The last one is popped first.
+                for (culture, tried) in self.cultures.iter().zip(&mut tried).rev() {
+                    if !*tried && wanted(&culture.name) {
+                        *tried = true;
+                        let found = culture.files().adml.get(stem);
+                        queue.extend(found.map(|path| (culture.name.as_str(), path.clone())));
+                    }
+                }
+            }
+        })
+    }
+
+    /// What lies in the listed folders and belongs elsewhere, or to nothing.
+    pub(super) fn findings(&self, templates: &[PathBuf]) -> Vec<Finding> {
+        let stems: HashSet<String> = templates.iter().map(|path| lower_stem(path)).collect();
+        let mut findings = Vec::new();
+        for culture in &self.cultures {
+            let Some(files) = culture.files.get() else { continue };
+            let mut orphans: Vec<&PathBuf> =
+                files.adml.iter().filter(|(stem, _)| !stems.contains(*stem)).map(|(_, path)| path).collect();
+            orphans.sort_by_cached_key(|path| lower_name(path));
+            findings.extend(orphans.into_iter().map(|path| Finding {
+                code: "ADMX020",
+                severity: Severity::Note,
+                file: path.clone(),
+                place: None,
+                message: "an ADML file without an ADMX file of this name".to_owned(),
+                help: None,
+            }));
+            findings.extend(files.misplaced.iter().map(|path| Finding {
+                code: "ADMX022",
+                severity: Severity::Warning,
+                file: path.clone(),
+                place: None,
+                message: "an ADMX file belongs above the language folders; here nobody reads it".to_owned(),
+                help: None,
+            }));
+        }
+        findings
+    }
+}
+
+impl Culture {
+    /// An unreadable folder counts as empty: its templates then have no translation, which is a finding of theirs.
+    fn files(&self) -> &Files {
+        self.files.get_or_init(|| {
+            let mut files = Files::default();
+            let entries = std::fs::read_dir(&self.path).into_iter().flatten().flatten();
+            let mut paths: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
+            sort(&mut paths);
+            for path in paths {
+                if has_extension(&path, "adml") {
+                    files.adml.entry(lower_stem(&path)).or_insert(path);
+                } else if has_extension(&path, "admx") {
+                    files.misplaced.push(path);
+                }
+            }
+            files
+        })
+    }
+}
+
+/// The language of a culture, lower-cased: `en` of `en-US`.
+pub(super) fn primary(culture: &str) -> String {
+    culture.split(['-', '_']).next().unwrap_or(culture).to_ascii_lowercase()
+}
+
+/// Whether a folder's name is that of a culture: `de`, `en-US`, `zh-Hant-TW`, `x-ploc`.
+fn is_culture(name: &str) -> bool {
+    let mut parts = name.split('-');
+    let language = parts.next().unwrap_or_default();
+    (1..=3).contains(&language.len())
+        && language.chars().all(|c| c.is_ascii_alphabetic())
+        && parts.all(|part| (1..=8).contains(&part.len()) && part.chars().all(|c| c.is_ascii_alphanumeric()))
+}
+
+#[cfg(test)]
+pub(super) fn culture_names(paths: &[&std::path::Path]) -> Vec<String> {
+    let languages = Languages::new(paths.iter().map(|p| p.to_path_buf()).collect());
+    languages.cultures.into_iter().map(|c| c.name).collect()
+}
