@@ -9,6 +9,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use gpo::templates::Templates;
 
 use crate::commands::{convert, explain, pol, policy, recover, shell, show};
+use crate::paste::quoted;
 
 /// Read, explain, check and edit Windows Group Policy in files, offline
 ///
@@ -19,7 +20,7 @@ use crate::commands::{convert, explain, pol, policy, recover, shell, show};
 #[command(after_help = EXAMPLES)]
 pub struct Cli {
     /// When to use colour; NO_COLOR and pipes switch it off by themselves
-    #[arg(long, value_name = "WHEN", default_value = "auto", global = true)]
+    #[arg(long, value_name = "WHEN", default_value = "auto", global = true, display_order = 900)]
     pub color: Color,
     #[command(subcommand)]
     pub command: Option<Command>,
@@ -41,7 +42,7 @@ Examples:
       What would change if it were switched off by policy?
 
 Exit codes: 0 yes or done, 1 no, 2 usage, 3 not found, 4 malformed input,
-5 refused for safety, 6 I/O or permission, 70 bug in gpol";
+5 refused for safety, 6 I/O or permission, 7 partial, 70 bug in gpol";
 
 #[derive(Subcommand, Debug)]
 pub enum Command {
@@ -116,6 +117,13 @@ impl TemplateArgs {
         let folders = if self.admx.is_empty() { listed().unwrap_or_default() } else { self.admx.clone() };
         Templates { folders, language: self.lang.clone() }
     }
+
+    /// The same options for another command, each behind a blank.
+    pub fn again(&self) -> String {
+        let folders: String =
+            self.admx.iter().map(|folder| format!(" --admx {}", quoted(&folder.display().to_string()))).collect();
+        if self.lang == "en-US" { folders } else { format!("{folders} --lang {}", quoted(&self.lang)) }
+    }
 }
 
 #[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
@@ -143,5 +151,10 @@ pub struct ScopeArgs {
 impl ScopeArgs {
     pub fn side(&self) -> Option<Side> {
         self.scope.map(Side::from)
+    }
+
+    /// The same option for another command, behind a blank.
+    pub fn again(&self) -> String {
+        self.side().map(|side| format!(" --scope {side}")).unwrap_or_default()
     }
 }

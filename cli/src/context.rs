@@ -3,7 +3,7 @@
 use std::io::{self, Read as _};
 use std::path::Path;
 
-use admx::{Catalog, Class, FindError, Policy, Side};
+use admx::{Catalog, Class, FindError, Match, Policy, Side};
 use gpo::error::Error;
 use gpo::plan::{CommitError, Plan, read_if_there};
 use gpo::target::{Kind, Target, TargetError};
@@ -12,6 +12,8 @@ use polfile::PolicyFile;
 
 use crate::error::{Code, CommandError};
 use crate::malformed;
+use crate::paste::quoted;
+use crate::ui::{Line, Page, Style, Ui};
 
 /// The bytes of a file, or of standard input.
 pub fn read_input(path: &Path) -> Result<Vec<u8>, CommandError> {
@@ -26,6 +28,8 @@ pub fn read_input(path: &Path) -> Result<Vec<u8>, CommandError> {
 fn cannot_read(path: &Path, error: &io::Error) -> CommandError {
     match error.kind() {
         io::ErrorKind::NotFound => CommandError::new(Code::NO_TARGET, format!("{} does not exist", path.display())),
+        _ if path.is_dir() => CommandError::new(Code::READ, format!("{} is a folder; a file is wanted here", path.display()))
+            .help(format!("what the folder configures as a whole:  gpol show {}", quoted(&path.display().to_string()))),
         _ => CommandError::new(Code::READ, format!("{} cannot be read: {error}", path.display())),
     }
 }
@@ -35,17 +39,36 @@ pub fn parse(path: &Path, bytes: &[u8]) -> Result<PolicyFile, CommandError> {
     PolicyFile::parse(bytes).map_err(|error| malformed::policy_file(path, bytes, &error))
 }
 
-/// Writes a result to a file of the user's choice; never over one of the inputs.
-pub fn write_output(path: &Path, bytes: &[u8], inputs: &[&Path]) -> Result<(), CommandError> {
-    let same = |input: &&&Path| matches!((std::fs::canonicalize(input), std::fs::canonicalize(path)), (Ok(a), Ok(b)) if a == b);
-    if inputs.iter().any(|input| same(&input)) {
+/// Refuses to write over one of the inputs, before anything is written.
+pub fn not_over_inputs(path: &Path, inputs: &[&Path]) -> Result<(), CommandError> {
+    if inputs.iter().any(|input| same_file(input, path)) {
         return Err(CommandError::new(Code::OVERWRITES_INPUT, format!("{} is the input itself", path.display()))
             .detail("Nothing was written.")
             .help("write to another file"));
     }
+    Ok(())
+}
+
+/// Whether two paths lead to one file, be it there or not.
+pub fn same_file(a: &Path, b: &Path) -> bool {
+    let real = |path: &Path| {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let name = path.file_name().unwrap_or_default();
+        std::fs::canonicalize(path).or_else(|_| Ok::<_, io::Error>(std::fs::canonicalize(folder)?.join(name)))
+    };
+    matches!((real(a), real(b)), (Ok(a), Ok(b)) if a == b)
+}
+
+/// Writes a result to a file of the user's choice; never over one of the inputs.
+pub fn write_output(path: &Path, bytes: &[u8], inputs: &[&Path]) -> Result<(), CommandError> {
+    not_over_inputs(path, inputs)?;
     if std::fs::metadata(path).is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir()) {
         // A device or a pipe: there is nothing to replace.
         return std::fs::write(path, bytes).map_err(|error| cannot_write(path, &error));
+    }
+    if path.is_dir() {
+        return Err(CommandError::new(Code::WRITE, format!("{} is a folder", path.display()))
+            .help("name the file to write in it"));
     }
     let before = read_if_there(path).map_err(|error| cannot_read(path, &error))?;
     let mut plan = Plan::default();
@@ -79,7 +102,7 @@ pub fn store_name(catalog: &Catalog) -> String {
     format!("{} ({} files, {})", stores.join(", "), catalog.files(), catalog.language())
 }
 
-/// The policy that a name means, and the side it is meant on.
+/// The policy that a name means, and the side it is meant on. For writes: nothing here guesses.
 ///
 /// The side is the one asked for, else the one that the name or the policy's class implies, else
 /// the only one that the target has.
@@ -89,10 +112,36 @@ pub fn find_policy<'c>(
     asked: Option<Side>,
     target: Option<&Target>,
 ) -> Result<(&'c Policy, Side), CommandError> {
-    let found = catalog
-        .find_on(name, asked)
-        .or_else(|_| catalog.find(name))
-        .map_err(|error| not_found(catalog, name, &error))?;
+    let found = catalog.find_on(name, asked).or_else(|_| catalog.find(name));
+    on_side(found.map_err(|error| not_found(catalog, name, &error))?, asked, target)
+}
+
+/// As [`find_policy`], for reads: `~words` finds a name that is like them, and words that only one
+/// name has find that; then the choice is told.
+pub fn find_policy_to_read<'c>(
+    catalog: &'c Catalog,
+    name: &str,
+    asked: Option<Side>,
+    target: Option<&Target>,
+    ui: &Ui,
+) -> Result<(&'c Policy, Side), CommandError> {
+    let found = match (name.strip_prefix('~'), find_policy(catalog, name, asked, target)) {
+        (Some(words), _) => catalog.find_fuzzily(words, asked).map_err(|error| not_found(catalog, words, &error))?,
+        (None, Err(error)) if error.code == Code::NO_POLICY => catalog.find_by_words(name, asked).map_err(|_| error)?,
+        (None, exact) => return exact,
+    };
+    let mut page = Page::new();
+    let line = Line::new().span(Style::Faint, "taken for: ").hang().text(found.policy.display_name.trim());
+    page.line(line.span(Style::Faint, format!("  {}", found.policy.id())));
+    ui.message(&page);
+    on_side(found, asked, target)
+}
+
+fn on_side<'c>(
+    found: Match<'c>,
+    asked: Option<Side>,
+    target: Option<&Target>,
+) -> Result<(&'c Policy, Side), CommandError> {
     let policy = found.policy;
     let only_of_target = || match target.map(|target| &*target.sides) {
         Some([only]) => only.side,
@@ -104,11 +153,8 @@ pub fn find_policy<'c>(
     })?;
     if !policy.class.has(side) {
         let there = if policy.class == Class::User { "user" } else { "computer" };
-        return Err(CommandError::new(
-            Code::NOT_ON_THIS_SIDE,
-            format!("{} does not exist on the {side} side", policy.id()),
-        )
-        .help(format!("it is a policy of the {there} side: --scope {there}, or leave it out")));
+        return Err(CommandError::new(Code::NOT_ON_THIS_SIDE, format!("{} does not exist on the {side} side", policy.id()))
+            .help(format!("it is a policy of the {there} side: --scope {there}, or leave it out")));
     }
     Ok((policy, side))
 }
@@ -120,9 +166,15 @@ fn not_found(catalog: &Catalog, name: &str, error: &FindError) -> CommandError {
                 Code::AMBIGUOUS_POLICY,
                 format!("\"{name}\" means {} policies here", candidates.len()),
             );
+            let longest = candidates.iter().take(10).map(|candidate| candidate.id.chars().count()).max().unwrap_or(0);
             for candidate in candidates.iter().take(10) {
                 let file = candidate.file.file_name().unwrap_or_default().to_string_lossy();
-                failed = failed.detail(format!("{}   {}   {file}", candidate.id, candidate.class));
+                let side = match candidate.class {
+                    Class::Machine => "computer",
+                    Class::User => "user",
+                    Class::Both => "both",
+                };
+                failed = failed.detail(format!("{:<longest$}   {side:<8}   {file}", candidate.id));
             }
             if candidates.len() > 10 {
                 failed = failed.detail(format!("and {} more", candidates.len() - 10));
@@ -195,6 +247,8 @@ fn target_error(error: &TargetError) -> CommandError {
                     .help("on Windows: Mount-VHD -Path … -ReadOnly, then use the drive"),
             }
         }
+        TargetError::Several { one, .. } => CommandError::new(Code::SEVERAL_GPOS, error.to_string())
+            .help(format!("name one of them, such as {}", one.display())),
         TargetError::Unknown(path) => {
             CommandError::new(Code::UNKNOWN_TARGET, format!("gpol finds no policy in {}", path.display()))
                 .detail("It holds no Windows/System32, no gpt.ini, no Machine or User folder, no DomainSysvol/GPO.")

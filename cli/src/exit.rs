@@ -20,6 +20,8 @@ pub enum Exit {
     Refused = 5,
     /// The system refused to read or write.
     Io = 6,
+    /// Some inputs failed; the rest was done.
+    Partial = 7,
     /// A bug in gpol.
     Bug = 70,
 }

@@ -6,6 +6,7 @@ mod context;
 mod error;
 mod exit;
 mod malformed;
+mod paste;
 mod ui;
 
 use std::io::ErrorKind;

@@ -5,6 +5,7 @@ use std::path::Path;
 use polfile::{ErrorKind, Field, Lookalike, ParseError};
 
 use crate::error::{Code, CommandError};
+use crate::paste::quoted;
 use crate::ui::{Line, Style};
 
 /// The error for people.
@@ -54,7 +55,7 @@ fn not_a_policy_file(path: &Path, lookalike: Lookalike) -> String {
 }
 
 fn advise(failed: CommandError, path: &Path, error: &ParseError) -> CommandError {
-    let name = path.display();
+    let name = quoted(&path.display().to_string());
     match &error.kind {
         ErrorKind::Empty => {
             failed.help("restore it from a backup, or delete it: a missing policy file is an empty policy to editors")
@@ -63,10 +64,10 @@ fn advise(failed: CommandError, path: &Path, error: &ParseError) -> CommandError
             failed.help("a text program has saved it and may have changed more; take the file from a backup")
         }
         ErrorKind::NotPolicyFile(Lookalike::GitLfsPointer) => {
-            failed.help(format!("fetch the real file:  git lfs pull --include '{name}'"))
+            failed.help(format!("fetch the real file:  git lfs pull --include {name}"))
         }
         ErrorKind::NotPolicyFile(Lookalike::LgpoText) => {
-            failed.help(format!("make a policy file of it:  gpol convert '{name}' -o Registry.pol"))
+            failed.help(format!("make a policy file of it:  gpol convert {name} -o Registry.pol"))
         }
         ErrorKind::NotPolicyFile(Lookalike::RegistryHive) => failed
             .help("policy of Windows NT 4 has no meaning for Windows 2000 and later; look at it with a hive reader"),
@@ -74,7 +75,7 @@ fn advise(failed: CommandError, path: &Path, error: &ParseError) -> CommandError
             failed.help("is it the right file? Policy lies in Machine/Registry.pol and User/Registry.pol of a GPO")
         }
         _ if error.record.is_some() => {
-            failed.help(format!("keep what is intact:  gpol recover '{name}' -o Registry.fixed.pol"))
+            failed.help(format!("keep what is intact:  gpol recover {name} -o Registry.fixed.pol"))
         }
         _ => failed.help("restore it from a backup"),
     }

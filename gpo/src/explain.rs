@@ -140,7 +140,7 @@ fn not_seen(target: &Target) -> Vec<String> {
     }
     let others = match target.kind {
         Kind::GpoSysvol | Kind::GpoBackup => "other GPOs, and where this one is linked",
-        _ => "domain GPOs and MDM after the machine has joined; they win over local policy",
+        _ => "domain GPOs, which win over local policy once the machine has joined, and MDM",
     };
     unseen.push(others.to_owned());
     unseen

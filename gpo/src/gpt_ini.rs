@@ -230,8 +230,10 @@ impl GptIni {
                 && let Some((name, value)) = text.split_once('=')
                 && name.trim().eq_ignore_ascii_case(key)
             {
-                let start = span.start + self.width(&text[..=name.len()]);
-                let kept = value.trim_end_matches(['\r', '\n']);
+                // Blanks around the value are not it, and stay.
+                let kept = value.trim();
+                let blanks = value.len() - value.trim_start().len();
+                let start = span.start + self.width(&text[..name.len() + 1 + blanks]);
                 let span = start..start + self.width(kept);
                 return Some(Entry { value: kept.to_owned(), span, line: line + 1 });
             }

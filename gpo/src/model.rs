@@ -1,6 +1,6 @@
 //! The shapes of gpol's JSON contract that several commands share. Plain fields, stable names.
 
-use admx::{Catalog, ElementReading, ElementValue, EnumValue, ListEntry, PolicyReading};
+use admx::{Catalog, Detail, ElementReading, ElementValue, EnumValue, ListEntry, Policy, PolicyReading, State};
 use polfile::{Record, RecordError, RecordRef, Value, ValueType, WideStr, WideString};
 use serde::{Deserialize, Serialize};
 
@@ -226,6 +226,9 @@ pub struct PolicyModel {
     pub misfit_indexes: Vec<usize>,
     /// In the order in which the editor shows them.
     pub elements: Vec<ElementModel>,
+    /// The records themselves, where they are asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub records: Option<Vec<RecordModel>>,
 }
 
 /// One input of a policy.
@@ -243,6 +246,9 @@ pub struct ElementModel {
     pub value: Option<ElementValueModel>,
     /// The value as the editor shows it.
     pub display: Option<String>,
+    /// Why the editor would not take this value; it is shown all the same, since Windows applies it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub warning: Option<String>,
 }
 
 /// What an input is set to.
@@ -277,19 +283,30 @@ pub enum ListEntryModel {
 impl PolicyModel {
     /// The model of a policy as it was read.
     pub fn new(catalog: &Catalog, reading: &PolicyReading<'_>) -> Self {
-        let policy = reading.policy;
+        Self {
+            state: reading.state.as_str(),
+            record_indexes: reading.records.clone(),
+            misfit_indexes: reading.misfits.clone(),
+            elements: reading.elements.iter().map(ElementModel::new).collect(),
+            ..Self::not_configured(catalog, reading.policy)
+        }
+    }
+
+    /// The model of a policy of which no record speaks.
+    pub fn not_configured(catalog: &Catalog, policy: &Policy) -> Self {
         Self {
             id: policy.id(),
             namespace: policy.namespace.to_string(),
             name: policy.name.clone(),
             display_name: policy.display_name.clone(),
             category: catalog.category_path(policy).into_iter().map(str::to_owned).collect(),
-            state: reading.state.as_str(),
+            state: State::NotConfigured.as_str(),
             supported_on: catalog.supported_on(policy).map(str::to_owned),
             comment: None,
-            record_indexes: reading.records.clone(),
-            misfit_indexes: reading.misfits.clone(),
-            elements: reading.elements.iter().map(ElementModel::new).collect(),
+            record_indexes: Vec::new(),
+            misfit_indexes: Vec::new(),
+            elements: Vec::new(),
+            records: None,
         }
     }
 }
@@ -303,7 +320,25 @@ impl ElementModel {
             state: reading.state.as_str(),
             value: reading.value.as_ref().and_then(ElementValueModel::of),
             display: reading.display.clone(),
+            warning: reading.value.as_ref().and_then(|value| warning(reading, value)),
         }
+    }
+}
+
+/// Why the editor would not take a value that is there.
+fn warning(reading: &ElementReading<'_>, value: &ElementValue) -> Option<String> {
+    let units = |text: &str| u32::try_from(text.encode_utf16().count()).unwrap_or(u32::MAX);
+    let outside = |n: u64, min: u64, max: u64| {
+        (n < min || n > max).then(|| format!("outside the template's range, {min} to {max}"))
+    };
+    match (value, &reading.element.detail) {
+        (ElementValue::Decimal(n), Detail::Decimal { min, max, .. }) => outside(*n, u64::from(*min), u64::from(*max)),
+        (ElementValue::Decimal(n), Detail::LongDecimal { min, max, .. }) => outside(*n, *min, *max),
+        (ElementValue::Text(text), Detail::Text { max_length, .. }) if units(text) > *max_length => {
+            Some(format!("longer than the template's {max_length} characters"))
+        }
+        (ElementValue::Enum(_), _) if reading.display.is_none() => Some("none of the template's items".to_owned()),
+        _ => None,
     }
 }
 

@@ -1,5 +1,7 @@
 //! What a target configures, side by side and policy by policy.
 
+use std::collections::HashSet;
+
 use admx::{Catalog, Side};
 use polfile::PolicyFile;
 use serde::Serialize;
@@ -26,6 +28,22 @@ pub struct Show {
     pub version: Option<VersionModel>,
 }
 
+/// What several GPOs configure: `gpol.show-set/1`.
+#[derive(Clone, Debug, Serialize)]
+pub struct ShowSet {
+    /// Name of the shape.
+    pub schema: &'static str,
+    /// Each as for itself.
+    pub gpos: Vec<Show>,
+}
+
+impl ShowSet {
+    /// Several shows as one document.
+    pub fn new(gpos: Vec<Show>) -> Self {
+        Self { schema: "gpol.show-set/1", gpos }
+    }
+}
+
 /// A target in the JSON contract.
 #[derive(Clone, Debug, Serialize)]
 pub struct TargetModel {
@@ -42,7 +60,12 @@ pub struct TargetModel {
 impl TargetModel {
     /// The model of a target.
     pub fn new(target: &Target) -> Self {
-        Self { kind: target.kind, path: target.path.display().to_string(), guid: target.guid.clone(), name: None }
+        Self {
+            kind: target.kind,
+            path: target.path.display().to_string(),
+            guid: target.guid.clone(),
+            name: target.name.clone(),
+        }
     }
 }
 
@@ -118,14 +141,26 @@ pub enum RecordsModel {
     List(Vec<RecordModel>),
 }
 
-/// Reads all that a target configures, by policy; or by record, if there is no `catalog` or `by_record` is set.
-///
-/// `only` shows one side; it also says which side a bare policy file is, whose folder does not tell.
+/// What to show.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct View {
+    /// One side alone. It also says which side a bare policy file is, whose folder does not tell.
+    pub only: Option<Side>,
+    /// The records instead of policies.
+    pub by_record: bool,
+    /// Policies that are not configured as well.
+    pub all_states: bool,
+    /// With each policy the records that it was read from.
+    pub registry: bool,
+}
+
+/// Reads all that a target configures, by policy; or by record, if there is no `catalog` or the view says so.
 ///
 /// # Errors
 ///
 /// If a policy file cannot be read or is malformed.
-pub fn show(target: &Target, catalog: Option<&Catalog>, by_record: bool, only: Option<Side>) -> Result<Show, Error> {
+pub fn show(target: &Target, catalog: Option<&Catalog>, view: View) -> Result<Show, Error> {
+    let View { only, by_record, .. } = view;
     let mut sides = Vec::new();
     for file in &target.sides {
         let side = file.side.or(only);
@@ -145,7 +180,7 @@ pub fn show(target: &Target, catalog: Option<&Catalog>, by_record: bool, only: O
         };
         if !by_record {
             let (policies, unexplained) = match catalog {
-                Some(catalog) => by_policy(catalog, side, &policy),
+                Some(catalog) => by_policy(catalog, side, &policy, view),
                 None => (Vec::new(), all().collect()),
             };
             model.policies = Some(policies);
@@ -164,21 +199,38 @@ pub fn show(target: &Target, catalog: Option<&Catalog>, by_record: bool, only: O
 
 /// Policies by category and name, and what no template explains. Where nothing tells the side, that
 /// one is taken whose policies explain more.
-fn by_policy(catalog: &Catalog, side: Option<Side>, file: &PolicyFile) -> (Vec<PolicyModel>, Vec<RecordModel>) {
-    let reading = match side {
-        Some(side) => catalog.read(side, file),
+fn by_policy(
+    catalog: &Catalog,
+    side: Option<Side>,
+    file: &PolicyFile,
+    view: View,
+) -> (Vec<PolicyModel>, Vec<RecordModel>) {
+    let (side, reading) = match side {
+        Some(side) => (side, catalog.read(side, file)),
         None => {
             let (computer, user) = (catalog.read(Side::Computer, file), catalog.read(Side::User, file));
-            if user.unexplained.len() < computer.unexplained.len() { user } else { computer }
+            if user.unexplained.len() < computer.unexplained.len() { (Side::User, user) } else { (Side::Computer, computer) }
         }
+    };
+    let records = |indexes: &[usize]| -> Vec<RecordModel> {
+        indexes.iter().filter_map(|&index| Some(RecordModel::new(index, &file.record(index)?))).collect()
     };
     let mut policies: Vec<PolicyModel> =
         reading.policies.iter().map(|policy| PolicyModel::new(catalog, policy)).collect();
-    policies
-        .sort_by(|a, b| (&a.category, a.display_name.trim(), &a.id).cmp(&(&b.category, b.display_name.trim(), &b.id)));
-    let unexplained =
-        reading.unexplained.iter().filter_map(|&index| Some(RecordModel::new(index, &file.record(index)?)));
-    (policies, unexplained.collect())
+    if view.all_states {
+        let configured: HashSet<String> = policies.iter().map(|policy| policy.id.clone()).collect();
+        let others = catalog.policies().iter().filter(|policy| policy.class.has(side));
+        let others = others.filter(|policy| !configured.contains(&policy.id()));
+        policies.extend(others.map(|policy| PolicyModel::not_configured(catalog, policy)));
+    }
+    if view.registry {
+        for policy in &mut policies {
+            policy.records = Some(records(&policy.record_indexes));
+        }
+    }
+    let place = |policy: &PolicyModel| (policy.category.clone(), policy.display_name.trim().to_owned(), policy.id.clone());
+    policies.sort_by_cached_key(place);
+    (policies, records(&reading.unexplained))
 }
 
 fn version(target: &Target) -> Result<Option<VersionModel>, Error> {

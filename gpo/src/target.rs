@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use admx::Side;
 use serde::Serialize;
 
+use crate::backup::BackupInfo;
 use crate::gpt_ini::GptIni;
 use crate::place::{Found, find, find_or_name};
 
@@ -25,6 +26,10 @@ pub enum Kind {
     GpoBackup,
     /// A Windows installation: the root of its volume, or its `Windows` folder.
     Windows,
+    /// A folder with domain GPOs in it.
+    Sysvol,
+    /// A folder with GPO backups in it.
+    BackupSet,
 }
 
 impl Kind {
@@ -36,6 +41,8 @@ impl Kind {
             Self::GpoSysvol => "domain GPO (SYSVOL)",
             Self::GpoBackup => "GPO backup",
             Self::Windows => "Windows installation",
+            Self::Sysvol => "folder of domain GPOs (SYSVOL)",
+            Self::BackupSet => "folder of GPO backups",
         }
     }
 }
@@ -47,14 +54,36 @@ pub struct Target {
     pub kind: Kind,
     /// As it was given.
     pub path: PathBuf,
-    /// GUID of a domain GPO, from the folder's name.
+    /// GUID of a domain GPO: from its folder's name, or from a backup.
     pub guid: Option<String>,
+    /// Display name of a domain GPO, which only a backup holds.
+    pub name: Option<String>,
     /// Where each side's policy file is, or would be.
     pub sides: Vec<SideFile>,
     /// Where `gpt.ini` is or would be; a bare policy file and a backup have none.
     pub gpt_ini: Option<Found>,
     /// The templates that belong to the target.
     pub store: Option<PathBuf>,
+}
+
+/// What a path leads to.
+#[derive(Clone, Debug)]
+pub enum Opened {
+    /// One target.
+    One(Target),
+    /// A folder that holds several GPOs.
+    Several(TargetSet),
+}
+
+/// A folder that holds several GPOs.
+#[derive(Clone, Debug)]
+pub struct TargetSet {
+    /// What it is.
+    pub kind: Kind,
+    /// As it was given.
+    pub path: PathBuf,
+    /// The GPOs, by their paths.
+    pub gpos: Vec<Target>,
 }
 
 /// The policy file of one side.
@@ -81,6 +110,16 @@ pub enum TargetError {
         /// What kind of image.
         format: &'static str,
     },
+    /// A folder of several GPOs, where one is asked for.
+    #[error("{} holds {count} GPOs", path.display())]
+    Several {
+        /// The folder.
+        path: PathBuf,
+        /// How many.
+        count: usize,
+        /// One of them.
+        one: PathBuf,
+    },
     /// A folder that holds no policy.
     #[error("{} is no folder that gpol knows: no Windows installation, no local GPO, no domain GPO, no GPO backup", .0.display())]
     Unknown(PathBuf),
@@ -94,26 +133,80 @@ pub enum TargetError {
     },
 }
 
+/// Looks at a path: at one target, or at a folder that holds several.
+///
+/// # Errors
+///
+/// [`TargetError`] if it is missing, unreadable, a disk image, or a folder without policy. A file is
+/// always taken for a policy file: reading it says what it is if it is none.
+pub fn open(path: &Path) -> Result<Opened, TargetError> {
+    let io = |source: io::Error| match source.kind() {
+        io::ErrorKind::NotFound => TargetError::NotFound(path.to_path_buf()),
+        _ => TargetError::Io { path: path.to_path_buf(), source },
+    };
+    let metadata = fs::metadata(path).map_err(io)?;
+    if !metadata.is_dir() {
+        return match disk_image(path).map_err(io)? {
+            Some(format) => Err(TargetError::DiskImage { path: path.to_path_buf(), format }),
+            None => Ok(Opened::One(Target::policy_file(path))),
+        };
+    }
+    if let Some(target) = Target::folder(path).map_err(io)? {
+        return Ok(Opened::One(target));
+    }
+    let mut gpos = gpos_below(path, DEEPEST).map_err(io)?;
+    match (gpos.pop(), gpos.is_empty()) {
+        (None, _) => Err(TargetError::Unknown(path.to_path_buf())),
+        (Some(only), true) => Ok(Opened::One(only)),
+        (Some(last), false) => {
+            gpos.push(last);
+            let backups = gpos.iter().any(|gpo| gpo.kind == Kind::GpoBackup);
+            let kind = if backups { Kind::BackupSet } else { Kind::Sysvol };
+            Ok(Opened::Several(TargetSet { kind, path: path.to_path_buf(), gpos }))
+        }
+    }
+}
+
+/// How many folders deep GPOs are looked for: `sysvol/<domain>/Policies/{GUID}`, and one more.
+const DEEPEST: usize = 4;
+
+/// Domain GPOs and backups below a folder, by their paths. Symbolic links are not followed.
+fn gpos_below(folder: &Path, depth: usize) -> io::Result<Vec<Target>> {
+    let mut folders = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            folders.push(entry.path());
+        }
+    }
+    folders.sort();
+    let mut gpos = Vec::new();
+    for folder in folders {
+        match Target::folder(&folder)? {
+            Some(gpo) if matches!(gpo.kind, Kind::GpoSysvol | Kind::GpoBackup) => gpos.push(gpo),
+            Some(_) => {}
+            None if depth > 1 => gpos.extend(gpos_below(&folder, depth - 1)?),
+            None => {}
+        }
+    }
+    Ok(gpos)
+}
+
 impl Target {
-    /// Looks at a path.
+    /// Looks at a path that is to be one target. A folder with a single GPO in it is that GPO.
     ///
     /// # Errors
     ///
-    /// [`TargetError`] if it is missing, unreadable, a disk image, or a folder without policy. A file is
-    /// always taken for a policy file: reading it says what it is if it is none.
+    /// As [`open`], and if the folder holds several GPOs.
     pub fn open(path: &Path) -> Result<Self, TargetError> {
-        let io = |source: io::Error| match source.kind() {
-            io::ErrorKind::NotFound => TargetError::NotFound(path.to_path_buf()),
-            _ => TargetError::Io { path: path.to_path_buf(), source },
-        };
-        let metadata = fs::metadata(path).map_err(io)?;
-        if !metadata.is_dir() {
-            return match disk_image(path).map_err(io)? {
-                Some(format) => Err(TargetError::DiskImage { path: path.to_path_buf(), format }),
-                None => Ok(Self::policy_file(path)),
-            };
+        match open(path)? {
+            Opened::One(target) => Ok(target),
+            Opened::Several(set) => {
+                let one = set.gpos.into_iter().map(|gpo| gpo.path).collect::<Vec<_>>();
+                let first = one.first().cloned().unwrap_or_default();
+                Err(TargetError::Several { path: set.path, count: one.len(), one: first })
+            }
         }
-        Self::folder(path).map_err(io)?.ok_or_else(|| TargetError::Unknown(path.to_path_buf()))
     }
 
     fn policy_file(path: &Path) -> Self {
@@ -129,6 +222,7 @@ impl Target {
             kind: Kind::Pol,
             path: path.to_path_buf(),
             guid: None,
+            name: None,
             sides: vec![SideFile { side, file }],
             gpt_ini: None,
             store: None,
@@ -149,7 +243,9 @@ impl Target {
         }
         let here = |path: &Path| Found { path: path.to_path_buf(), twins: Vec::new() };
         if let Some(gpo) = find(path, &["DomainSysvol", "GPO"])? {
-            return Ok(Some(Self { gpt_ini: None, ..Self::gpo(Kind::GpoBackup, path, gpo, None)? }));
+            let info = BackupInfo::of(path);
+            let backup = Self::gpo(Kind::GpoBackup, path, gpo, None)?;
+            return Ok(Some(Self { gpt_ini: None, guid: info.guid, name: info.name, ..backup }));
         }
         let gpt_ini = find(path, &["gpt.ini"])?;
         let side = find(path, &["Machine"])?.is_some() || find(path, &["User"])?.is_some();
@@ -183,7 +279,7 @@ impl Target {
         let sides: io::Result<Vec<_>> =
             [(Side::Computer, "Machine"), (Side::User, "User")].into_iter().map(|(s, f)| side(s, f)).collect();
         let gpt_ini = Some(below(&["gpt.ini"])?);
-        Ok(Self { kind, path: path.to_path_buf(), guid: None, sides: sides?, gpt_ini, store })
+        Ok(Self { kind, path: path.to_path_buf(), guid: None, name: None, sides: sides?, gpt_ini, store })
     }
 
     /// The policy file of a side. A bare policy file whose folder does not tell serves for either.
@@ -265,6 +361,20 @@ mod tests {
             target.side(Side::User).unwrap().file.path,
             dir.path().join("image/WINDOWS/system32/grouppolicy/User/Registry.pol")
         );
+    }
+
+    #[test]
+    fn a_folder_of_gpos_is_searched_and_a_single_one_stands_for_it() {
+        let dir = tree(&[
+            ("sysvol/corp.test/Policies/{31B2F340-016D-11D2-945F-00C04FB984F9}/GPT.INI", b"[General]\r\nVersion=1\r\n"),
+            ("sysvol/corp.test/Policies/{6AC1786C-016F-11D2-945F-00C04FB984F9}/GPT.INI", b"[General]\r\nVersion=1\r\n"),
+            ("baseline/GPOs/one/DomainSysvol/GPO/Machine/registry.pol", b""),
+        ]);
+        let Ok(Opened::Several(set)) = open(&dir.path().join("sysvol")) else { panic!("two GPOs") };
+        assert_eq!((set.kind, set.gpos.len()), (Kind::Sysvol, 2));
+        assert_eq!(set.gpos[0].guid.as_deref(), Some("{31B2F340-016D-11D2-945F-00C04FB984F9}"));
+        assert!(matches!(Target::open(&dir.path().join("sysvol")), Err(TargetError::Several { count: 2, .. })));
+        assert_eq!(kind(&dir, "baseline"), Some(Kind::GpoBackup));
     }
 
     #[test]

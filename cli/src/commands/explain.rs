@@ -9,9 +9,10 @@ use gpo::target::Kind;
 use crate::args::{Format, OutputArgs, ScopeArgs, TemplateArgs};
 use crate::commands::show::{category_of, elements, state, templates};
 use crate::commands::values;
-use crate::context::{failed, find_policy, load_templates, open_target};
+use crate::context::{failed, find_policy_to_read, load_templates, open_target};
 use crate::error::Stop;
 use crate::exit::Exit;
+use crate::paste::quoted;
 use crate::ui::{Line, Page, Style, Ui};
 
 /// Explain who decides a policy on a target: which file, which record, which state
@@ -35,16 +36,16 @@ pub struct ExplainArgs {
 pub fn run(args: &ExplainArgs, ui: &Ui) -> Result<Exit, Stop> {
     let target = open_target(&args.target)?;
     let catalog = load_templates(&args.templates.templates(), Some(&target))?;
-    let (policy, side) = find_policy(&catalog, &args.policy, args.scope.side(), Some(&target))?;
+    let (policy, side) = find_policy_to_read(&catalog, &args.policy, args.scope.side(), Some(&target), ui)?;
     let explained = explain(&target, &catalog, policy, side).map_err(failed)?;
     match args.output.format {
         Format::Json => ui.json(&explained)?,
-        Format::Human => ui.page(&page(&explained))?,
+        Format::Human => ui.page(&page(&explained, args))?,
     }
     Ok(Exit::Yes)
 }
 
-fn page(explain: &Explain) -> Page {
+fn page(explain: &Explain, args: &ExplainArgs) -> Page {
     let mut page = Page::new();
     let policy = &explain.policy;
     page.field("Policy", Line::new().span(Style::Strong, policy.display_name.trim()));
@@ -57,7 +58,7 @@ fn page(explain: &Explain) -> Page {
     page.field("ADMX", templates(Some(&explain.admx)).as_str());
     page.field("Target", Line::new().text(&explain.target.path).text(format!("  ({})", explain.target.kind.name())));
     page.blank();
-    page.line(Line::new().span(Style::Faint, "  #  Layer (highest wins)           State"));
+    page.line(Line::new().span(Style::Faint, "  #  Layer (highest wins)          State"));
     for layer in &explain.layers {
         let name = if explain.target.kind == Kind::Windows || explain.target.kind == Kind::GpoLocal {
             "Local Group Policy, pending"
@@ -87,27 +88,24 @@ fn page(explain: &Explain) -> Page {
     for (i, unseen) in explain.not_seen.iter().enumerate() {
         page.field(if i == 0 { "Not seen" } else { "" }, unseen.as_str());
     }
-    if let Some(command) = command(explain) {
+    if let Some(command) = command(explain, args) {
         page.blank().field("Change it", command.as_str());
     }
     page
 }
 
 /// The command that switches the policy to its other state.
-fn command(explain: &Explain) -> Option<String> {
+fn command(explain: &Explain, args: &ExplainArgs) -> Option<String> {
     let other = match explain.policy.state {
         "enabled" => "disabled",
         "disabled" => "enabled",
         _ => return None,
     };
     let editable = !matches!(explain.target.kind, Kind::GpoSysvol | Kind::GpoBackup);
-    editable.then(|| format!("gpol policy set {} {} {other}", quoted(&explain.target.path), explain.policy.name))
-}
-
-/// A path as a shell takes it.
-pub fn quoted(path: &str) -> String {
-    let plain = path.chars().all(|c| c.is_ascii_alphanumeric() || "/\\.:_-+@%".contains(c));
-    if plain { path.to_owned() } else { format!("\"{path}\"") }
+    editable.then(|| {
+        let (target, name) = (quoted(&explain.target.path), &explain.policy.name);
+        format!("gpol policy set {target} {name} {other}{}{}", args.templates.again(), args.scope.again())
+    })
 }
 
 /// A side as the editor names it.

@@ -1,6 +1,7 @@
 //! `gpol policy`: one policy at a time.
 
 mod describe;
+mod list;
 mod set;
 
 use std::path::PathBuf;
@@ -13,7 +14,7 @@ use serde::Serialize;
 
 use crate::args::{Format, OutputArgs, ScopeArgs, TemplateArgs};
 use crate::commands::show::{elements, state};
-use crate::context::{failed, find_policy, load_templates, open_target};
+use crate::context::{failed, find_policy_to_read, load_templates, open_target};
 use crate::error::Stop;
 use crate::exit::Exit;
 use crate::ui::{Line, Page, Ui};
@@ -25,6 +26,8 @@ pub enum PolicyCommand {
     /// Exit code 0 if it is configured, 1 if not.
     Get(GetArgs),
     Describe(describe::DescribeArgs),
+    List(list::ListArgs),
+    Search(list::SearchArgs),
     Set(set::SetArgs),
     Unset(set::UnsetArgs),
 }
@@ -56,6 +59,8 @@ pub fn run(command: &PolicyCommand, ui: &Ui) -> Result<Exit, Stop> {
     match command {
         PolicyCommand::Get(args) => get(args, ui),
         PolicyCommand::Describe(args) => describe::run(args, ui),
+        PolicyCommand::List(args) => list::list(args, ui),
+        PolicyCommand::Search(args) => list::search(args, ui),
         PolicyCommand::Set(args) => set::set(args, ui),
         PolicyCommand::Unset(args) => set::unset(args, ui),
     }
@@ -64,7 +69,7 @@ pub fn run(command: &PolicyCommand, ui: &Ui) -> Result<Exit, Stop> {
 fn get(args: &GetArgs, ui: &Ui) -> Result<Exit, Stop> {
     let target = open_target(&args.target)?;
     let catalog = load_templates(&args.templates.templates(), Some(&target))?;
-    let (policy, side) = find_policy(&catalog, &args.policy, args.scope.side(), Some(&target))?;
+    let (policy, side) = find_policy_to_read(&catalog, &args.policy, args.scope.side(), Some(&target), ui)?;
     let file = read(file_of(&target, side).map_err(failed)?).map_err(failed)?;
     let policy = PolicyModel::new(&catalog, &catalog.read_policy(policy, side, &file));
     let configured = policy.state != "not-configured";

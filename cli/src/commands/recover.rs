@@ -10,8 +10,8 @@ use serde::Serialize;
 use crate::args::{Format, OutputArgs};
 use crate::commands::pol::count;
 use crate::commands::values;
-use crate::context::{read_input, write_output};
-use crate::error::Stop;
+use crate::context::{not_over_inputs, read_input, same_file, write_output};
+use crate::error::{Code, CommandError, Stop};
 use crate::exit::Exit;
 use crate::malformed::{policy_file, thousands};
 use crate::ui::{Line, Page, Style, Ui};
@@ -78,10 +78,19 @@ pub fn run(args: &RecoverArgs, ui: &Ui) -> Result<Exit, Stop> {
             })
             .collect(),
     };
+    if let Some(path) = &args.report {
+        not_over_inputs(path, &[&args.file])?;
+        if same_file(path, &args.output) {
+            return Err(CommandError::new(Code::OVERWRITES_INPUT, "report and output are the same file")
+                .detail("Nothing was written.")
+                .help("write the report to another file")
+                .into());
+        }
+    }
     write_output(&args.output, saved.to_file().as_bytes(), &[&args.file])?;
     if let Some(path) = &args.report {
         let json = serde_json::to_vec_pretty(&report).map_err(std::io::Error::from)?;
-        write_output(path, &json, &[&args.file, &args.output])?;
+        write_output(path, &json, &[&args.file])?;
     }
     match args.format.format {
         Format::Json => ui.json(&report)?,

@@ -4,13 +4,14 @@ use std::path::PathBuf;
 
 use clap::Args;
 use gpo::model::{PolicyModel, RecordModel};
-use gpo::show::{AdmxModel, RecordsModel, Show, SideModel, show};
+use gpo::show::{AdmxModel, RecordsModel, Show, ShowSet, SideModel, View, show};
+use gpo::target::{self, Opened, Target};
 
 use crate::args::{Format, OutputArgs, ScopeArgs, TemplateArgs};
 use crate::commands::explain::below;
 use crate::commands::pol::{count, list};
 use crate::commands::values;
-use crate::context::{failed, load_templates, open_target};
+use crate::context::{failed, load_templates};
 use crate::error::Stop;
 use crate::exit::Exit;
 use crate::ui::{Line, Page, Style, Ui};
@@ -23,6 +24,12 @@ pub struct ShowArgs {
     /// Show the records themselves instead of policies
     #[arg(long)]
     records: bool,
+    /// Show policies that are not configured, too
+    #[arg(long, conflicts_with = "records")]
+    all_states: bool,
+    /// Show the records of each policy under it
+    #[arg(long, conflicts_with = "records")]
+    registry: bool,
     /// Use no templates at all: every record is shown by its key
     #[arg(long, conflicts_with_all = ["admx", "lang"])]
     no_admx: bool,
@@ -35,22 +42,66 @@ pub struct ShowArgs {
 }
 
 pub fn run(args: &ShowArgs, ui: &Ui) -> Result<Exit, Stop> {
-    let target = open_target(&args.target)?;
+    let opened = target::open(&args.target).map_err(|error| failed(error.into()))?;
+    let first = match &opened {
+        Opened::One(target) => Some(target),
+        Opened::Several(set) => set.gpos.first(),
+    };
     let catalog = match args.no_admx {
         true => None,
-        false => Some(load_templates(&args.templates.templates(), Some(&target))?),
+        false => Some(load_templates(&args.templates.templates(), first)?),
     };
-    let shown = show(&target, catalog.as_ref(), args.records, args.scope.side()).map_err(failed)?;
-    match args.output.format {
-        Format::Json => ui.json(&shown)?,
-        Format::Human => ui.page(&page(&shown))?,
+    let view = View {
+        only: args.scope.side(),
+        by_record: args.records,
+        all_states: args.all_states,
+        registry: args.registry,
+    };
+    let shown = |target: &Target| show(target, catalog.as_ref(), view);
+    let set = match &opened {
+        Opened::One(target) => {
+            let shown = shown(target).map_err(failed)?;
+            match args.output.format {
+                Format::Json => ui.json(&shown)?,
+                Format::Human => ui.page(&page(&shown))?,
+            }
+            return Ok(Exit::Yes);
+        }
+        Opened::Several(set) => set,
+    };
+    // One GPO that cannot be read must not hide the others.
+    let (mut shows, mut complete) = (Vec::new(), true);
+    for gpo in &set.gpos {
+        match shown(gpo) {
+            Ok(shown) => shows.push(shown),
+            Err(error) => {
+                ui.message(&failed(error).page());
+                complete = false;
+            }
+        }
     }
-    Ok(Exit::Yes)
+    match args.output.format {
+        Format::Json => ui.json(&ShowSet::new(shows))?,
+        Format::Human => {
+            let mut all = Page::new();
+            for (i, show) in shows.iter().enumerate() {
+                if i > 0 {
+                    all.blank().blank();
+                }
+                all.append(page(show));
+            }
+            ui.page(&all)?;
+        }
+    }
+    Ok(if complete { Exit::Yes } else { Exit::Partial })
 }
 
 fn page(show: &Show) -> Page {
     let mut page = Page::new();
     let kind = show.target.kind.name();
+    if let Some(name) = &show.target.name {
+        page.field("GPO", Line::new().span(Style::Strong, name));
+    }
     page.field("Target", Line::new().text(&show.target.path).text(format!("  ({kind})")));
     if let Some(version) = show.version {
         page.field("Version", format!("user {}, computer {}", version.user, version.computer).as_str());
@@ -89,7 +140,7 @@ fn side_of(page: &mut Page, side: &SideModel, target: &str) {
         RecordsModel::List(records) => count(records.len(), "record"),
         RecordsModel::Count(0) => "no records".to_owned(),
         RecordsModel::Count(n) => {
-            let policies = match policies.len() {
+            let policies = match policies.iter().filter(|policy| policy.state != "not-configured").count() {
                 1 => "1 policy".to_owned(),
                 n => format!("{n} policies"),
             };
@@ -115,12 +166,12 @@ fn side_of(page: &mut Page, side: &SideModel, target: &str) {
             page.line(Line::indented(2).text(category_of(policy)));
             category = Some(&policy.category);
         }
-        of_policy(page, policy);
+        of_policy(page, policy, side.side);
     }
     if !unexplained.is_empty() {
         page.line(Line::indented(2).text("No template describes these (GPMC: \"Extra Registry Settings\"):"));
         for record in unexplained {
-            page.line(record_line(side.side, record));
+            page.line(record_line(side.side, record, 4));
         }
     }
 }
@@ -140,10 +191,13 @@ pub fn state(line: Line, state: &str) -> Line {
     }
 }
 
-fn of_policy(page: &mut Page, policy: &PolicyModel) {
+fn of_policy(page: &mut Page, policy: &PolicyModel, side: Option<&str>) {
     let line = state(Line::indented(4), policy.state).to_column(14).hang();
     page.line(line.text(policy.display_name.trim()));
     elements(page, policy, 14);
+    for record in policy.records.iter().flatten() {
+        page.line(record_line(side, record, 14));
+    }
 }
 
 /// The inputs of an enabled policy, one a line.
@@ -156,7 +210,11 @@ pub fn elements(page: &mut Page, policy: &PolicyModel, indent: usize) {
             "" => element.id.as_str(),
             label => label.trim_end_matches(':'),
         };
-        page.line(Line::indented(indent).span(Style::Faint, label).text(": ").hang().text(values::element(element)));
+        let warning = match &element.warning {
+            Some(warning) => Line::new().span(Style::Warn, format!("  ({warning})")),
+            None => Line::new(),
+        };
+        page.line(Line::indented(indent).span(Style::Faint, label).text(": ").hang().text(values::element(element)).append(&warning));
     }
     if policy.state == "mixed" {
         let misfits: Vec<String> = policy.misfit_indexes.iter().map(|index| (index + 1).to_string()).collect();
@@ -166,7 +224,7 @@ pub fn elements(page: &mut Page, policy: &PolicyModel, indent: usize) {
 }
 
 /// `HKLM\key!name  type  value`.
-pub fn record_line(side: Option<&str>, record: &RecordModel) -> Line {
+fn record_line(side: Option<&str>, record: &RecordModel, indent: usize) -> Line {
     let place = format!("{}!{}", values::key(side, record), values::name(record));
-    Line::indented(4).text(place).text("  ").hang_at(6).text(values::effect(record))
+    Line::indented(indent).text(place).text("  ").hang_at(indent + 2).text(values::effect(record))
 }

@@ -12,7 +12,7 @@ use serde::Serialize;
 use crate::args::{Format, OutputArgs, ScopeArgs, TemplateArgs};
 use crate::commands::explain::capital;
 use crate::commands::values;
-use crate::context::{find_policy, load_templates, open_target, store_name};
+use crate::context::{find_policy_to_read, load_templates, open_target, store_name};
 use crate::error::Stop;
 use crate::exit::Exit;
 use crate::ui::{Line, Page, Style, Ui};
@@ -81,7 +81,7 @@ pub fn run(args: &DescribeArgs, ui: &Ui) -> Result<Exit, Stop> {
     // A policy of both sides is the same on each; without a wish, describe it as the computer's.
     let (policy, side) = match (catalog.find_on(&args.policy, args.scope.side()), args.scope.side()) {
         (Ok(found), None) if found.policy.class == Class::Both => (found.policy, found.side.unwrap_or(Side::Computer)),
-        _ => find_policy(&catalog, &args.policy, args.scope.side(), target.as_ref())?,
+        _ => find_policy_to_read(&catalog, &args.policy, args.scope.side(), target.as_ref(), ui)?,
     };
     let describe = Describe::new(&catalog, policy, side);
     match args.output.format {

@@ -13,12 +13,13 @@ use gpo::target::{Kind, Target};
 use serde::Serialize;
 
 use crate::args::{Format, OutputArgs, ScopeArgs, TemplateArgs};
-use crate::commands::explain::{below, quoted};
+use crate::commands::explain::below;
 use crate::commands::values;
 use crate::context::{failed, find_policy, load_templates, open_target, read_input};
 use crate::error::{Code, CommandError, Stop};
 use crate::exit::Exit;
 use crate::malformed::thousands;
+use crate::paste::{assignment, quoted};
 use crate::ui::{Line, Page, Style, Ui};
 
 /// Enable or disable a policy, as the Group Policy editor would
@@ -104,7 +105,7 @@ fn change(
     let catalog = load_templates(&args.templates.templates(), Some(&target))?;
     let (policy, side) = find_policy(&catalog, policy, args.scope.side(), Some(&target))?;
     let given = new.map_or(&[][..], |(_, elements)| elements);
-    let refused = |error: InputError| input_error(&error, &target, policy, given);
+    let refused = |error: InputError| input_error(&error, &target, policy, given, args);
     let wanted = match new {
         None => Wanted::NotConfigured,
         Some((NewState::Disabled, [])) => Wanted::Disabled,
@@ -155,7 +156,13 @@ fn inputs(elements: &[String]) -> Result<Result<Vec<Input>, InputError>, Command
 }
 
 /// What is wrong with an input, what is possible, and the whole command to type.
-fn input_error(error: &InputError, target: &Target, policy: &Policy, given: &[String]) -> CommandError {
+fn input_error(
+    error: &InputError,
+    target: &Target,
+    policy: &Policy,
+    given: &[String],
+    args: &WriteArgs,
+) -> CommandError {
     let code = match error {
         InputError::UnknownElement { .. } => Code::ELEMENT,
         InputError::WrongSide { .. } => Code::NOT_ON_THIS_SIDE,
@@ -194,11 +201,12 @@ fn input_error(error: &InputError, target: &Target, policy: &Policy, given: &[St
         needed.iter().any(|n| argument.split(['=', '[']).next().is_some_and(|id| id.eq_ignore_ascii_case(&n.element)))
     };
     let unknown = matches!(error, InputError::UnknownElement { .. });
-    let kept = given.iter().filter(|argument| !unknown && !names_one(argument)).map(|argument| shell_word(argument));
-    let wanted = needed.iter().map(|needed| shell_word(&example(needed)));
+    let kept = given.iter().filter(|argument| !unknown && !names_one(argument)).map(|argument| assignment(argument));
+    let wanted = needed.iter().map(|needed| assignment(&example(needed)));
     let arguments: Vec<String> = kept.chain(wanted).collect();
     let target = quoted(&target.path.display().to_string());
-    refused.help(format!("gpol policy set {target} {} enabled {}", policy.name, arguments.join(" ")))
+    let options = args.templates.again() + &args.scope.again();
+    refused.help(format!("gpol policy set {target} {} enabled {}{options}", policy.name, arguments.join(" ")))
 }
 
 fn item_value(value: &EnumValue) -> String {
@@ -220,14 +228,6 @@ fn example(needed: &Needed) -> String {
         Allowed::Entries { named: false } => format!("{id}[]=ENTRY"),
         Allowed::Lines { .. } => format!("{id}=@FILE"),
         Allowed::Text { .. } => format!("{id}=TEXT"),
-    }
-}
-
-/// An argument as a shell takes it.
-fn shell_word(argument: &str) -> String {
-    match argument.split_once('=') {
-        Some((id, value)) if value.contains(' ') => format!("{id}=\"{value}\""),
-        _ => argument.to_owned(),
     }
 }
 
@@ -335,7 +335,11 @@ impl Report {
         }
         let verb = if self.dry_run { "Would change" } else { "Changed" };
         let files = if self.files.len() == 1 { "1 file".to_owned() } else { format!("{} files", self.files.len()) };
-        page.line(Line::new().span(Style::Strong, verb).text(format!(" {files} in {}", self.target.path)));
+        let what = match target.kind {
+            Kind::Pol => self.target.path.clone(),
+            _ => format!("{files} in {}", self.target.path),
+        };
+        page.line(Line::new().span(Style::Strong, verb).text(format!(" {what}")));
         page.blank();
         page.line(Line::new().span(Style::Strong, name));
         page.line(Line::indented(2).text(format!(
@@ -364,11 +368,12 @@ impl Report {
             let inside = below(&file.path, &self.target.path);
             // The policy file is always the first one replaced; gpt.ini follows it.
             if i == 0 {
-                page.line(Line::new().text(inside).text("  ").hang_at(2).text(file.sizes()).text(format!(
-                    "; {} of {} records untouched",
-                    self.untouched,
-                    self.untouched + self.records.iter().filter(|r| r.before.is_some()).count()
-                )));
+                let before = self.untouched + self.records.iter().filter(|r| r.before.is_some()).count();
+                let untouched = match before {
+                    0 => String::new(),
+                    _ => format!("; {} of {before} records untouched", self.untouched),
+                };
+                page.line(Line::new().text(inside).text("  ").hang_at(2).text(file.sizes()).text(untouched));
                 self.record_lines(&mut page);
             } else {
                 page.line(Line::new().text(inside));

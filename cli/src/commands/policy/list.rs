@@ -1,0 +1,279 @@
+//! `gpol policy list` and `gpol policy search`: the policies that templates know.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use admx::{Catalog, FoundIn, Policy, Side};
+use clap::Args;
+use gpo::edit::{file_of, read};
+use gpo::show::AdmxModel;
+use gpo::target::Target;
+use serde::Serialize;
+
+use crate::args::{Format, OutputArgs, ScopeArgs, TemplateArgs};
+use crate::commands::show::{state, templates};
+use crate::context::{failed, load_templates, open_target};
+use crate::error::Stop;
+use crate::exit::Exit;
+use crate::ui::{Line, Page, Style, Ui};
+
+/// List the policies that the templates know
+#[derive(Args, Debug)]
+pub struct ListArgs {
+    /// Take the templates of this target, and say what it configures
+    target: Option<PathBuf>,
+    #[command(flatten)]
+    filter: FilterArgs,
+    /// Only policies that the target configures
+    #[arg(long, requires = "target")]
+    configured: bool,
+    /// Only categories, with the number of their policies
+    #[arg(long)]
+    tree: bool,
+    #[command(flatten)]
+    templates: TemplateArgs,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+/// Find policies by some of their words, in names, registry values and help texts
+///
+/// All words must occur, in any case. Exit code 0 if a policy has them, 1 if none.
+#[derive(Args, Debug)]
+pub struct SearchArgs {
+    /// Words to look for
+    #[arg(required = true)]
+    words: Vec<String>,
+    /// Take the templates of this target
+    #[arg(long, value_name = "TARGET", conflicts_with = "admx")]
+    of: Option<PathBuf>,
+    #[command(flatten)]
+    filter: FilterArgs,
+    #[command(flatten)]
+    templates: TemplateArgs,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+#[derive(Args, Debug)]
+struct FilterArgs {
+    /// Only policies whose path of categories contains this
+    #[arg(long, value_name = "TEXT")]
+    category: Option<String>,
+    /// Only policies whose "supported on" contains this
+    #[arg(long, value_name = "TEXT")]
+    supported: Option<String>,
+    #[command(flatten)]
+    scope: ScopeArgs,
+}
+
+impl FilterArgs {
+    fn takes(&self, catalog: &Catalog, policy: &Policy) -> bool {
+        let contains = |text: &str, part: &Option<String>| match part {
+            Some(part) => text.to_lowercase().contains(&part.to_lowercase()),
+            None => true,
+        };
+        self.scope.side().is_none_or(|side| policy.class.has(side))
+            && contains(&catalog.category_path(policy).join(" > "), &self.category)
+            && contains(catalog.supported_on(policy).unwrap_or_default(), &self.supported)
+    }
+}
+
+/// Policies of the templates: `gpol.policy-list/1`.
+#[derive(Serialize)]
+struct List {
+    schema: &'static str,
+    admx: AdmxModel,
+    policies: Vec<Listed>,
+}
+
+#[derive(Serialize)]
+struct Listed {
+    id: String,
+    name: String,
+    class: &'static str,
+    display_name: String,
+    category: Vec<String>,
+    supported_on: Option<String>,
+    /// By side; only with a target.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    states: BTreeMap<&'static str, &'static str>,
+    /// Where the words of a search are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    found_in: Option<Where>,
+}
+
+/// Where the words of a search are.
+#[derive(Clone, Copy, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum Where {
+    Name,
+    Path,
+    Registry,
+    Help,
+}
+
+impl From<FoundIn> for Where {
+    fn from(found: FoundIn) -> Self {
+        match found {
+            FoundIn::Name => Self::Name,
+            FoundIn::Path => Self::Path,
+            FoundIn::Registry => Self::Registry,
+            FoundIn::Help => Self::Help,
+        }
+    }
+}
+
+pub fn list(args: &ListArgs, ui: &Ui) -> Result<Exit, Stop> {
+    let target = args.target.as_deref().map(open_target).transpose()?;
+    let catalog = load_templates(&args.templates.templates(), target.as_ref())?;
+    let states = match &target {
+        Some(target) => states(&catalog, target, args.filter.scope.side())?,
+        None => BTreeMap::new(),
+    };
+    let mut policies: Vec<Listed> = catalog
+        .policies()
+        .iter()
+        .filter(|policy| args.filter.takes(&catalog, policy))
+        .map(|policy| Listed::new(&catalog, policy, &states, None))
+        .filter(|listed| !args.configured || !listed.states.is_empty())
+        .collect();
+    policies.sort_by_cached_key(|p| (p.category.clone(), p.display_name.trim().to_owned(), p.id.clone()));
+    let list = List { schema: "gpol.policy-list/1", admx: AdmxModel::new(&catalog), policies };
+    match args.output.format {
+        Format::Json => ui.json(&list)?,
+        Format::Human if args.tree => ui.page(&list.tree())?,
+        Format::Human => ui.page(&list.page(target.is_some()))?,
+    }
+    Ok(Exit::Yes)
+}
+
+pub fn search(args: &SearchArgs, ui: &Ui) -> Result<Exit, Stop> {
+    let target = args.of.as_deref().map(open_target).transpose()?;
+    let catalog = load_templates(&args.templates.templates(), target.as_ref())?;
+    let hits = catalog.search(&args.words.join(" "));
+    let hits = hits.iter().filter(|hit| args.filter.takes(&catalog, hit.policy));
+    let policies: Vec<Listed> =
+        hits.map(|hit| Listed::new(&catalog, hit.policy, &BTreeMap::new(), Some(hit.found_in.into()))).collect();
+    let found = !policies.is_empty();
+    let list = List { schema: "gpol.policy-search/1", admx: AdmxModel::new(&catalog), policies };
+    match args.output.format {
+        Format::Json => ui.json(&list)?,
+        Format::Human => ui.page(&list.hits())?,
+    }
+    Ok(if found { Exit::Yes } else { Exit::No })
+}
+
+/// State of every policy that the target configures: by id, then by side.
+fn states(
+    catalog: &Catalog,
+    target: &Target,
+    only: Option<Side>,
+) -> Result<BTreeMap<String, BTreeMap<&'static str, &'static str>>, Stop> {
+    let mut states: BTreeMap<String, BTreeMap<_, _>> = BTreeMap::new();
+    for side in [Side::Computer, Side::User] {
+        let has_it = target.sides.iter().any(|file| file.side.or(only) == Some(side));
+        if !has_it || only.is_some_and(|only| only != side) {
+            continue;
+        }
+        let file = read(file_of(target, side).map_err(failed)?).map_err(failed)?;
+        for reading in catalog.read(side, &file).policies {
+            states.entry(reading.policy.id()).or_default().insert(side.as_str(), reading.state.as_str());
+        }
+    }
+    Ok(states)
+}
+
+impl Listed {
+    fn new(
+        catalog: &Catalog,
+        policy: &Policy,
+        states: &BTreeMap<String, BTreeMap<&'static str, &'static str>>,
+        found_in: Option<Where>,
+    ) -> Self {
+        let id = policy.id();
+        Self {
+            states: states.get(&id).cloned().unwrap_or_default(),
+            id,
+            name: policy.name.clone(),
+            class: policy.class.as_str(),
+            display_name: policy.display_name.clone(),
+            category: catalog.category_path(policy).into_iter().map(str::to_owned).collect(),
+            supported_on: catalog.supported_on(policy).map(str::to_owned),
+            found_in,
+        }
+    }
+
+    fn path(&self) -> String {
+        self.category.iter().map(|name| name.trim()).collect::<Vec<_>>().join(" > ")
+    }
+
+    fn sides(&self) -> &'static str {
+        match self.class {
+            "Machine" => "computer",
+            "User" => "user",
+            _ => "both",
+        }
+    }
+}
+
+impl List {
+    fn head(&self, what: &str) -> Page {
+        let mut page = Page::new();
+        page.field("ADMX", templates(Some(&self.admx)).as_str());
+        let policies = if self.policies.len() == 1 { "policy" } else { "policies" };
+        page.field("Found", format!("{} {policies}{what}", self.policies.len()).as_str());
+        page
+    }
+
+    fn page(&self, with_states: bool) -> Page {
+        let mut page = self.head("");
+        let mut category = None;
+        for policy in &self.policies {
+            if category != Some(&policy.category) {
+                page.blank().line(Line::new().span(Style::Strong, policy.path()));
+                category = Some(&policy.category);
+            }
+            let mut line = Line::indented(2);
+            if with_states {
+                let shown = policy.states.values().next().copied().unwrap_or("not-configured");
+                line = state(line, shown).to_column(18);
+            }
+            let line = line.hang().text(policy.display_name.trim());
+            page.line(line.span(Style::Faint, format!("  {}  {}", policy.name, policy.sides())));
+        }
+        page
+    }
+
+    fn tree(&self) -> Page {
+        let mut page = self.head("");
+        let mut counts: BTreeMap<&[String], usize> = BTreeMap::new();
+        for policy in &self.policies {
+            for depth in 1..=policy.category.len() {
+                *counts.entry(&policy.category[..depth]).or_default() += 1;
+            }
+        }
+        page.blank();
+        for (path, n) in counts {
+            let name = path.last().map(|name| name.trim()).unwrap_or_default();
+            page.line(Line::indented(2 * (path.len() - 1)).text(name).span(Style::Faint, format!("  {n}")));
+        }
+        page
+    }
+
+    fn hits(&self) -> Page {
+        let mut page = self.head("");
+        for policy in &self.policies {
+            page.blank().line(Line::new().span(Style::Strong, policy.display_name.trim()).hang_at(2));
+            page.line(Line::indented(2).text(policy.path()));
+            let found = match policy.found_in {
+                Some(Where::Path) => "  words found in the path",
+                Some(Where::Registry) => "  words found in the registry values",
+                Some(Where::Help) => "  words found in the help text",
+                _ => "",
+            };
+            page.line(Line::indented(2).span(Style::Faint, format!("{}  {}{found}", policy.id, policy.sides())));
+        }
+        page
+    }
+}
