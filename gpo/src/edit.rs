@@ -1,6 +1,6 @@
 //! Reading the policy files of a target, and planning a change of them.
 
-use admx::{Catalog, DefaultUsed, Policy, PolicyReading, Side, Wanted, WriteSet, write_set};
+use admx::{Catalog, DefaultUsed, Policy, PolicyReading, Side, State, Wanted, WriteSet, write_set};
 use polfile::{Difference, PolicyFile, RecordRef, diff};
 
 use crate::error::Error;
@@ -58,6 +58,8 @@ pub struct PolicyChange<'c> {
     pub side: Side,
     /// Elements that got no input and took their default.
     pub defaults: Vec<DefaultUsed>,
+    /// What the policy's records read back as, which is not always the state that was wanted.
+    pub reads_as: State,
     /// `gpt.ini`, where the target has one and the policy file changes.
     pub gpt_ini: Option<GptIniChange>,
     /// The files to replace.
@@ -132,8 +134,16 @@ pub fn plan_policy<'c>(
     let mut after = before.clone();
     let set = write_set(policy, side, wanted)?;
     set.apply(catalog, &mut after);
-    let defaults = set.defaults.clone();
-    let mut change = PolicyChange { before, after, policy, side, defaults, gpt_ini: None, plan: Plan::default() };
+    let mut change = PolicyChange {
+        before,
+        after,
+        policy,
+        side,
+        defaults: set.defaults.clone(),
+        reads_as: set.reads_as,
+        gpt_ini: None,
+        plan: Plan::default(),
+    };
     if change.before != change.after {
         change.plan.add(&file.file.path, bytes, change.after.as_bytes().to_vec());
         plan_gpt_ini(target, &mut change, &set)?;

@@ -231,8 +231,9 @@ impl GptIni {
                 && name.trim().eq_ignore_ascii_case(key)
             {
                 // Blanks around the value are not it, and stay.
-                let kept = value.trim();
-                let blanks = value.len() - value.trim_start().len();
+                let value = value.trim_end();
+                let kept = value.trim_start();
+                let blanks = value.len() - kept.len();
                 let start = span.start + self.width(&text[..name.len() + 1 + blanks]);
                 let span = start..start + self.width(kept);
                 return Some(Entry { value: kept.to_owned(), span, line: line + 1 });
