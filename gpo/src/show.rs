@@ -209,7 +209,11 @@ fn by_policy(
         Some(side) => (side, catalog.read(side, file)),
         None => {
             let (computer, user) = (catalog.read(Side::Computer, file), catalog.read(Side::User, file));
-            if user.unexplained.len() < computer.unexplained.len() { (Side::User, user) } else { (Side::Computer, computer) }
+            if user.unexplained.len() < computer.unexplained.len() {
+                (Side::User, user)
+            } else {
+                (Side::Computer, computer)
+            }
         }
     };
     let records = |indexes: &[usize]| -> Vec<RecordModel> {
@@ -228,7 +232,8 @@ fn by_policy(
             policy.records = Some(records(&policy.record_indexes));
         }
     }
-    let place = |policy: &PolicyModel| (policy.category.clone(), policy.display_name.trim().to_owned(), policy.id.clone());
+    let place =
+        |policy: &PolicyModel| (policy.category.clone(), policy.display_name.trim().to_owned(), policy.id.clone());
     policies.sort_by_cached_key(place);
     (policies, records(&reading.unexplained))
 }

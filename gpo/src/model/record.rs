@@ -1,0 +1,200 @@
+//! Records and their values as JSON has them.
+
+use polfile::{Record, RecordError, RecordRef, Value, ValueType, WideStr, WideString};
+use serde::{Deserialize, Serialize};
+
+/// Text; as `{"utf16le": "<hex>"}` where it is not valid UTF-16, so that JSON never lies.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Text {
+    /// Valid text.
+    Valid(String),
+    /// The units of any other, in hexadecimal.
+    Units {
+        /// UTF-16LE bytes in hexadecimal.
+        utf16le: String,
+    },
+}
+
+impl Text {
+    /// The text, with U+FFFD for what is not valid.
+    pub fn lossy(&self) -> String {
+        match self {
+            Self::Valid(text) => text.clone(),
+            Self::Units { utf16le } => from_hex(utf16le)
+                .and_then(WideString::from_bytes)
+                .map_or_else(|| utf16le.clone(), |text| text.to_string()),
+        }
+    }
+
+    fn to_wide(&self) -> Option<WideString> {
+        match self {
+            Self::Valid(text) => Some(text.as_str().into()),
+            Self::Units { utf16le } => WideString::from_bytes(from_hex(utf16le)?),
+        }
+    }
+}
+
+impl From<WideStr<'_>> for Text {
+    fn from(text: WideStr<'_>) -> Self {
+        match text.to_text() {
+            Ok(text) => Self::Valid(text),
+            Err(_) => Self::Units { utf16le: hex(text.as_bytes()) },
+        }
+    }
+}
+
+/// A value as its type reads it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum ValueModel {
+    /// `REG_DWORD`, `REG_DWORD_BIG_ENDIAN`, `REG_QWORD`.
+    Number(u64),
+    /// `REG_SZ`, `REG_EXPAND_SZ`; `REG_BINARY` as hexadecimal digits.
+    Text(Text),
+    /// `REG_MULTI_SZ`.
+    List(Vec<Text>),
+}
+
+/// The type: its name, or its number where it has none.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum TypeModel {
+    /// As in `winnt.h`.
+    Name(String),
+    /// Any other.
+    Number(u32),
+}
+
+/// One record of a policy file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecordModel {
+    /// Place among the records, counted from 0.
+    #[serde(default)]
+    pub index: usize,
+    /// Where it begins in its file, in bytes.
+    #[serde(default)]
+    pub offset: usize,
+    /// Path without hive.
+    pub key: Text,
+    /// As it stands in the file, `**del.` and the like included.
+    pub value_name: Text,
+    /// What it makes Windows do.
+    #[serde(default)]
+    pub action: String,
+    /// Type of the data.
+    #[serde(rename = "type")]
+    pub value_type: TypeModel,
+    /// `null` where the data do not fit the type, or it has no reading.
+    pub value: Option<ValueModel>,
+    /// A number beyond 2^53, which JSON readers may round.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hex: Option<String>,
+    /// The data in hexadecimal; decides when `value` disagrees.
+    pub raw: Option<String>,
+}
+
+/// Why a record model is no record.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ModelError {
+    /// A `utf16le` or `raw` that is not pairs of hexadecimal digits, or half a unit.
+    #[error("{0:?} is not hexadecimal digits in pairs")]
+    Hex(String),
+    /// No type of that name.
+    #[error("unknown type {0:?}")]
+    Type(String),
+    /// Neither `raw` nor a `value` that fits the type.
+    #[error("the value does not fit {0}; give \"raw\"")]
+    Value(ValueType),
+    /// No file can hold it.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+}
+
+impl RecordModel {
+    /// The model of a record at a place.
+    pub fn new(index: usize, record: &RecordRef<'_>) -> Self {
+        let value = record.value().ok().and_then(|value| ValueModel::of(&value));
+        let hex_number = match value {
+            Some(ValueModel::Number(n)) if n > 1 << 53 => Some(format!("{n:#x}")),
+            _ => None,
+        };
+        Self {
+            index,
+            offset: record.offset,
+            key: record.key.into(),
+            value_name: record.value_name.into(),
+            action: record.action().name().to_owned(),
+            value_type: match record.value_type.name() {
+                Some(name) => TypeModel::Name(name.to_owned()),
+                None => TypeModel::Number(record.value_type.0),
+            },
+            value,
+            hex: hex_number,
+            raw: Some(hex(record.data)),
+        }
+    }
+
+    /// The record that the model means: `raw` if it is there, else `value`.
+    ///
+    /// # Errors
+    ///
+    /// [`ModelError`] says which field is no good.
+    pub fn to_record(&self) -> Result<Record, ModelError> {
+        let value_type = match &self.value_type {
+            TypeModel::Name(name) => ValueType::from_name(name).ok_or_else(|| ModelError::Type(name.clone()))?,
+            TypeModel::Number(n) => ValueType(*n),
+        };
+        let data = match (&self.raw, &self.value) {
+            (Some(raw), _) => from_hex(raw).ok_or_else(|| ModelError::Hex(raw.clone()))?,
+            (None, Some(value)) => value.to_data(value_type).ok_or(ModelError::Value(value_type))?,
+            (None, None) if value_type == ValueType::NONE => Vec::new(),
+            (None, None) => return Err(ModelError::Value(value_type)),
+        };
+        let text = |text: &Text| text.to_wide().ok_or_else(|| ModelError::Hex(text.lossy()));
+        Ok(Record::new(text(&self.key)?, text(&self.value_name)?, value_type, data)?)
+    }
+}
+
+impl ValueModel {
+    fn of(value: &Value) -> Option<Self> {
+        Some(match value {
+            Value::Sz(text) | Value::ExpandSz(text) => Self::Text(text.as_wide().into()),
+            Value::Binary(bytes) => Self::Text(Text::Valid(hex(bytes))),
+            Value::Dword(n) | Value::DwordBigEndian(n) => Self::Number(u64::from(*n)),
+            Value::Qword(n) => Self::Number(*n),
+            Value::MultiSz(texts) => Self::List(texts.iter().map(|text| text.as_wide().into()).collect()),
+            Value::Other(..) => return None,
+        })
+    }
+
+    fn to_data(&self, value_type: ValueType) -> Option<Vec<u8>> {
+        let value = match (value_type, self) {
+            (ValueType::SZ, Self::Text(text)) => Value::Sz(text.to_wide()?),
+            (ValueType::EXPAND_SZ, Self::Text(text)) => Value::ExpandSz(text.to_wide()?),
+            (ValueType::BINARY, Self::Text(Text::Valid(hex))) => Value::Binary(from_hex(hex)?),
+            (ValueType::DWORD, Self::Number(n)) => Value::Dword(u32::try_from(*n).ok()?),
+            (ValueType::DWORD_BIG_ENDIAN, Self::Number(n)) => Value::DwordBigEndian(u32::try_from(*n).ok()?),
+            (ValueType::QWORD, Self::Number(n)) => Value::Qword(*n),
+            (ValueType::MULTI_SZ, Self::List(texts)) => {
+                Value::MultiSz(texts.iter().map(Text::to_wide).collect::<Option<_>>()?)
+            }
+            _ => return None,
+        };
+        Some(value.encode().1)
+    }
+}
+
+/// Bytes as pairs of hexadecimal digits.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Bytes from pairs of hexadecimal digits. `None` if it is anything else.
+fn from_hex(text: &str) -> Option<Vec<u8>> {
+    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|n| u8::try_from(n).ok());
+    let byte = |pair: &[u8; 2]| Some(digit(pair[0])? << 4 | digit(pair[1])?);
+    if rest.is_empty() { pairs.iter().map(byte).collect() } else { None }
+}
