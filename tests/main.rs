@@ -1,1 +1,22 @@
-//! tests
+//! The built program, end to end: what people and scripts see of it.
+//!
+//! Everything here runs `gpol` in a folder of its own, with an environment that says nothing. Expected
+//! values come from the contracts in `docs/`, from files that `fixtures` made without gpol's own code, or
+//! from what Microsoft's tools said; snapshots hold wording and layout.
+
+mod bench;
+mod store;
+
+mod comments;
+mod convert;
+mod corpus;
+mod errors;
+mod explain;
+mod help;
+mod manners;
+mod policy_change;
+mod policy_describe;
+mod readme;
+mod records;
+mod recover;
+mod show;

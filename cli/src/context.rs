@@ -3,7 +3,7 @@
 use std::io::{self, Read as _};
 use std::path::Path;
 
-use admx::{Catalog, Class, FindError, Match, Policy, Side};
+use admx::{Catalog, Class, FindError, LoadError, Match, Policy, Side};
 use gpo::error::Error;
 use gpo::plan::{CommitError, Plan, read_if_there};
 use gpo::target::{Kind, Target, TargetError};
@@ -28,8 +28,11 @@ pub fn read_input(path: &Path) -> Result<Vec<u8>, CommandError> {
 fn cannot_read(path: &Path, error: &io::Error) -> CommandError {
     match error.kind() {
         io::ErrorKind::NotFound => CommandError::new(Code::NO_TARGET, format!("{} does not exist", path.display())),
-        _ if path.is_dir() => CommandError::new(Code::READ, format!("{} is a folder; a file is wanted here", path.display()))
-            .help(format!("what the folder configures as a whole:  gpol show {}", quoted(&path.display().to_string()))),
+        _ if path.is_dir() => {
+            CommandError::new(Code::READ, format!("{} is a folder; a file is wanted here", path.display())).help(
+                format!("what the folder configures as a whole:  gpol show {}", quoted(&path.display().to_string())),
+            )
+        }
         _ => CommandError::new(Code::READ, format!("{} cannot be read: {error}", path.display())),
     }
 }
@@ -89,8 +92,10 @@ pub fn open_target(path: &Path) -> Result<Target, CommandError> {
     Target::open(path).map_err(|error| failed(error.into()))
 }
 
-pub fn load_templates(templates: &Templates, target: Option<&Target>) -> Result<Catalog, CommandError> {
-    templates::load(templates, target).map_err(|error| failed(error.into()))
+/// Loads the templates. They serve until the program ends; to free their many small parts then would only cost time.
+pub fn load_templates(templates: &Templates, target: Option<&Target>) -> Result<&'static Catalog, CommandError> {
+    let catalog = templates::load(templates, target).map_err(|error| failed(error.into()))?;
+    Ok(Box::leak(Box::new(catalog)))
 }
 
 /// Where a name is looked up, for messages.
@@ -153,8 +158,11 @@ fn on_side<'c>(
     })?;
     if !policy.class.has(side) {
         let there = if policy.class == Class::User { "user" } else { "computer" };
-        return Err(CommandError::new(Code::NOT_ON_THIS_SIDE, format!("{} does not exist on the {side} side", policy.id()))
-            .help(format!("it is a policy of the {there} side: --scope {there}, or leave it out")));
+        return Err(CommandError::new(
+            Code::NOT_ON_THIS_SIDE,
+            format!("{} does not exist on the {side} side", policy.id()),
+        )
+        .help(format!("it is a policy of the {there} side: --scope {there}, or leave it out")));
     }
     Ok((policy, side))
 }
@@ -185,9 +193,10 @@ fn not_found(catalog: &Catalog, name: &str, error: &FindError) -> CommandError {
             let mut failed = CommandError::new(Code::NO_POLICY, format!("no policy matches \"{name}\""))
                 .detail(format!("looked in {}", store_name(catalog)));
             for (i, policy) in catalog.closest(name, 3).into_iter().enumerate() {
-                let label = if i == 0 { "closest:" } else { "        " };
-                failed = failed.detail(format!("{label}  {}", policy.display_name.trim()));
-                failed = failed.detail(format!("          id {}", policy.id()));
+                let label = if i == 0 { "closest:" } else { "" };
+                let name = Line::indented(3).text(label).column(13).hang().text(policy.display_name.trim());
+                let id = Line::indented(13).text(format!("id {}", policy.id()));
+                failed = failed.lines([name, id]);
             }
             failed = failed
                 .help("use a policy's id, its whole display name, its path as a KB prints it, or HKLM\\key!value");
@@ -205,18 +214,23 @@ fn not_found(catalog: &Catalog, name: &str, error: &FindError) -> CommandError {
 pub fn failed(error: Error) -> CommandError {
     match &error {
         Error::Target(target) => target_error(target),
-        Error::Templates(_) => CommandError::new(Code::TEMPLATES, error.to_string())
+        Error::Templates(reason) => CommandError::new(Code::TEMPLATES, no_templates(reason))
             .help("name a folder that holds .admx files and a language folder such as en-US:  --admx DIR"),
         Error::Io { path, source } => cannot_read(path, source),
         Error::Malformed { path, bytes, error } => malformed::policy_file(path, bytes, error),
         Error::GptIni { .. } | Error::Extensions { .. } => CommandError::new(Code::GPT_INI, error.to_string())
             .detail("Nothing was written.")
             .help("mend the line by hand; gpol does not guess what it should say"),
+        Error::Comments { .. } => CommandError::new(Code::COMMENTS, error.to_string())
+            .detail("Nothing was written.")
+            .help("mend the file by hand, or take it away: it holds comments alone, no settings"),
+        Error::NoPlaceForComments(_) => CommandError::new(Code::NO_COMMENTS_HERE, error.to_string())
+            .help("point gpol at the GPO's folder, or leave --comment out"),
         Error::Twins { .. } => CommandError::new(Code::CASE_TWINS, error.to_string())
             .detail("Windows sees only one of them, and nothing here says which. Nothing was written.")
             .help("remove or rename the one that is not meant"),
-        Error::OtherSide { has, .. } => CommandError::new(Code::NOT_ON_THIS_SIDE, error.to_string())
-            .help(format!("use the file of the other side, or --scope {has}")),
+        Error::OtherSide { has, wanted, .. } => CommandError::new(Code::NOT_ON_THIS_SIDE, error.to_string())
+            .help(format!("use the {wanted} side's policy file; for a policy of both sides, --scope {has}")),
         Error::HalfElsewhere { path, kind } => half_elsewhere(path, *kind),
         Error::Input(input) => input_error(input),
         Error::Commit(CommitError::Changed(path)) => {
@@ -226,6 +240,15 @@ pub fn failed(error: Error) -> CommandError {
         }
         Error::Commit(CommitError::Io { path, source }) => cannot_write(path, source),
         _ => CommandError::new(Code::READ, error.to_string()),
+    }
+}
+
+fn no_templates(reason: &LoadError) -> String {
+    match reason {
+        LoadError::Folder { folder, source } if source.kind() == io::ErrorKind::NotFound => {
+            format!("{} does not exist", folder.display())
+        }
+        other => other.to_string(),
     }
 }
 

@@ -41,12 +41,14 @@ codes! {
     LGPO_MANGLES = "E0212", Malformed, "LGPO.exe would silently change this line, so gpol refuses it";
     JSON = "E0213", Malformed, "the JSON is not that of a policy file";
     GPT_INI = "E0221", Malformed, "gpt.ini cannot be understood";
+    COMMENTS = "E0222", Malformed, "comment.cmtx cannot be understood, or the comment cannot stand in it";
     NO_POLICY = "E0301", NotFound, "no policy matches";
     AMBIGUOUS_POLICY = "E0302", NotFound, "several policies match";
     NOT_ON_THIS_SIDE = "E0303", NotFound, "the policy does not exist on this side";
     ELEMENT = "E0304", NotFound, "the policy has no such element";
     ELEMENT_VALUE = "E0305", Usage, "the value does not fit the element, or one is missing";
     NO_EFFECT = "E0306", Usage, "the policy has nothing to write in this state";
+    NO_COMMENTS_HERE = "E0307", Usage, "a bare policy file has no place for comments";
     DISK_IMAGE = "E0401", NotFound, "the target is a disk image, not a mounted file system";
     UNKNOWN_TARGET = "E0402", NotFound, "the folder is no target that gpol knows";
     NO_TARGET = "E0403", NotFound, "the target does not exist";
@@ -103,7 +105,10 @@ impl CommandError {
         }
         for (i, help) in self.help.iter().enumerate() {
             let label = if i == 0 { "help: " } else { "      " };
-            page.line(Line::new().span(Style::Good, label).hang().text(help));
+            let line = Line::new().span(Style::Good, label).hang().text(help);
+            // What ends in a command, behind two blanks if words stand before it.
+            let command = help.starts_with("gpol ") || help.contains(":  ");
+            page.line(if command { line.whole() } else { line });
         }
         page
     }

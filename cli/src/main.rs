@@ -9,11 +9,12 @@ mod malformed;
 mod paste;
 mod ui;
 
+use std::ffi::OsString;
 use std::io::ErrorKind;
 use std::panic;
 use std::process::ExitCode;
 
-use clap::Parser as _;
+use clap::{ColorChoice, CommandFactory as _, FromArgMatches as _};
 
 use crate::args::Cli;
 use crate::error::Stop;
@@ -26,9 +27,13 @@ fn main() -> ExitCode {
 }
 
 fn run() -> Exit {
-    let cli = match Cli::try_parse() {
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    let cli = match parse(&arguments) {
         Ok(cli) => cli,
         Err(error) => {
+            // The message quotes arguments, and they may be names of files: it is made again of what may be shown.
+            let shown: Vec<OsString> = arguments.iter().map(|a| ui::escape(&a.to_string_lossy()).into()).collect();
+            let error = parse(&shown).err().unwrap_or(error);
             // Help and version are no errors; they go to standard output.
             let exit = if error.use_stderr() { Exit::Usage } else { Exit::Yes };
             let _ = error.print();
@@ -49,6 +54,21 @@ fn run() -> Exit {
             Exit::Io
         }
     }
+}
+
+/// Reads the command line. Its own messages follow `--color`, too, which may not have been read when one is made.
+fn parse(arguments: &[OsString]) -> Result<Cli, clap::Error> {
+    let color = |when: &str| {
+        let joined = OsString::from(format!("--color={when}"));
+        arguments.contains(&joined) || arguments.windows(2).any(|pair| pair[0] == "--color" && pair[1] == when)
+    };
+    let choice = match () {
+        () if color("always") => ColorChoice::Always,
+        () if color("never") => ColorChoice::Never,
+        () => ColorChoice::Auto,
+    };
+    let matches = Cli::command().color(choice).try_get_matches_from(arguments)?;
+    Cli::from_arg_matches(&matches)
 }
 
 /// Says that gpol is at fault, not the input, and what to send.

@@ -40,6 +40,8 @@ pub struct Line {
     spans: Vec<(Style, String)>,
     /// Columns before the lines it is continued on.
     hang: usize,
+    /// Never broken, so that it can be copied whole.
+    whole: bool,
 }
 
 impl Line {
@@ -49,7 +51,7 @@ impl Line {
 
     /// A line behind some blanks, which its continuation keeps.
     pub fn indented(columns: usize) -> Self {
-        Self { spans: vec![(Style::Plain, " ".repeat(columns))], hang: columns }
+        Self { spans: vec![(Style::Plain, " ".repeat(columns))], hang: columns, whole: false }
     }
 
     pub fn span(mut self, style: Style, text: impl AsRef<str>) -> Self {
@@ -62,7 +64,7 @@ impl Line {
     }
 
     /// Blanks up to a column, at least one.
-    pub fn to_column(mut self, column: usize) -> Self {
+    pub fn column(mut self, column: usize) -> Self {
         let blanks = column.saturating_sub(self.width()).max(1);
         self.spans.push((Style::Plain, " ".repeat(blanks)));
         self
@@ -77,6 +79,12 @@ impl Line {
     /// Continuation lines begin at this column.
     pub fn hang_at(mut self, column: usize) -> Self {
         self.hang = column;
+        self
+    }
+
+    /// Leaves the breaking to the terminal: what is copied from there is one line then, as a command must be.
+    pub fn whole(mut self) -> Self {
+        self.whole = true;
         self
     }
 
@@ -125,8 +133,10 @@ impl Page {
 
     /// A name in the first column and what it is in the second.
     pub fn field(&mut self, name: &str, value: impl Into<Line>) -> &mut Self {
-        let mut line = Line::new().span(Style::Faint, name).to_column(FIELD).hang();
-        line.spans.extend(value.into().spans);
+        let mut line = Line::new().span(Style::Faint, name).column(FIELD).hang();
+        let value = value.into();
+        line.whole = value.whole;
+        line.spans.extend(value.spans);
         self.line(line)
     }
 
@@ -172,7 +182,7 @@ fn write_row(out: &mut dyn Write, row: &[(Style, String)]) -> io::Result<()> {
 
 /// Breaks a line at blanks into rows of at most `width` columns, if the words allow.
 fn wrap(line: &Line, width: usize) -> Vec<Vec<(Style, String)>> {
-    if line.width() <= width {
+    if line.whole || line.width() <= width {
         return vec![line.spans.clone()];
     }
     let hang = line.hang.min(width / 2);
@@ -318,9 +328,15 @@ mod tests {
 
     #[test]
     fn lines_wrap_at_blanks_and_hang() {
-        let line = || Line::new().span(Style::Faint, "Name").to_column(6).hang().text("one two three four");
+        let line = || Line::new().span(Style::Faint, "Name").column(6).hang().text("one two three four");
         assert_eq!(rows(line(), None), ["Name  one two three four"]);
         assert_eq!(rows(line(), Some(14)), ["Name  one two", "      three", "      four"]);
+    }
+
+    #[test]
+    fn a_line_to_be_copied_is_not_broken() {
+        let command = "gpol policy set /mnt/gold TS_USER_AUTHENTICATION_POLICY disabled";
+        assert_eq!(rows(Line::from(command).whole(), Some(20)), [command]);
     }
 
     #[test]

@@ -1,8 +1,11 @@
 //! Reading the policy files of a target, and planning a change of them.
 
+use std::path::PathBuf;
+
 use admx::{Catalog, DefaultUsed, Policy, PolicyReading, Side, State, Wanted, WriteSet, write_set};
 use polfile::{Difference, PolicyFile, RecordRef, diff};
 
+use crate::comments::Comments;
 use crate::error::Error;
 use crate::extensions::{ExtensionList, REGISTRY, registry_tool};
 use crate::gpt_ini::{GptIni, Version};
@@ -27,6 +30,20 @@ fn bytes_of(side: &SideFile) -> Result<Option<Vec<u8>>, Error> {
 
 fn parse(side: &SideFile, bytes: Vec<u8>) -> Result<PolicyFile, Error> {
     PolicyFile::parse(&bytes).map_err(|error| Error::Malformed { path: side.file.path.clone(), bytes, error })
+}
+
+/// Administrators' comments of a side. A file that is not there holds none.
+///
+/// # Errors
+///
+/// If it cannot be read or understood.
+pub fn comments_of(side: &SideFile) -> Result<Comments, Error> {
+    let Some(place) = &side.comments else { return Ok(Comments::new()) };
+    let path = &place.path;
+    match read_if_there(path).map_err(|source| Error::Io { path: path.clone(), source })? {
+        Some(bytes) => Comments::parse(bytes).map_err(|error| Error::Comments { path: path.clone(), error }),
+        None => Ok(Comments::new()),
+    }
 }
 
 /// The policy file of a side.
@@ -60,10 +77,23 @@ pub struct PolicyChange<'c> {
     pub defaults: Vec<DefaultUsed>,
     /// What the policy's records read back as, which is not always the state that was wanted.
     pub reads_as: State,
+    /// The comment, where it changes.
+    pub comment: Option<CommentChange>,
     /// `gpt.ini`, where the target has one and the policy file changes.
     pub gpt_ini: Option<GptIniChange>,
     /// The files to replace.
     pub plan: Plan,
+}
+
+/// What happens to an administrator's comment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CommentChange {
+    /// The file of comments.
+    pub file: PathBuf,
+    /// The comment before.
+    pub before: Option<String>,
+    /// The comment after.
+    pub after: Option<String>,
 }
 
 /// What happens to `gpt.ini`.
@@ -104,7 +134,8 @@ impl<'c> PolicyChange<'c> {
 
 /// Plans a new state of a policy. Nothing is written; see [`Plan::commit`].
 ///
-/// The plan is empty if the policy file would not change. A local GPO's version rises with its
+/// A `comment` is written beside the policy; an empty one is taken out. It changes nothing for Windows, so it
+/// raises no version. The plan is empty if no file would change. A local GPO's version rises with its
 /// policy file, and its extension list names what Windows must run.
 ///
 /// # Errors
@@ -117,12 +148,13 @@ pub fn plan_policy<'c>(
     policy: &'c Policy,
     side: Side,
     wanted: &Wanted,
+    comment: Option<&str>,
 ) -> Result<PolicyChange<'c>, Error> {
     if matches!(target.kind, Kind::GpoSysvol | Kind::GpoBackup) {
         return Err(Error::HalfElsewhere { path: target.path.clone(), kind: target.kind });
     }
     let file = file_of(target, side)?;
-    let places = [Some(&file.file), target.gpt_ini.as_ref()];
+    let places = [Some(&file.file), target.gpt_ini.as_ref(), file.comments.as_ref().filter(|_| comment.is_some())];
     if let Some((place, twin)) = places.into_iter().flatten().find_map(|found| Some((found, found.twins.first()?))) {
         return Err(Error::Twins { path: place.path.clone(), twin: twin.clone() });
     }
@@ -141,14 +173,43 @@ pub fn plan_policy<'c>(
         side,
         defaults: set.defaults.clone(),
         reads_as: set.reads_as,
+        comment: None,
         gpt_ini: None,
         plan: Plan::default(),
     };
     if change.before != change.after {
         change.plan.add(&file.file.path, bytes, change.after.as_bytes().to_vec());
+    }
+    if let Some(comment) = comment {
+        plan_comment(file, &mut change, comment)?;
+    }
+    if change.before != change.after {
         plan_gpt_ini(target, &mut change, &set)?;
     }
     Ok(change)
+}
+
+fn plan_comment(side: &SideFile, change: &mut PolicyChange<'_>, text: &str) -> Result<(), Error> {
+    let policy = change.policy;
+    let Some(place) = &side.comments else {
+        return Err(Error::NoPlaceForComments(side.file.path.clone()));
+    };
+    let path = &place.path;
+    let bytes = read_if_there(path).map_err(|source| Error::Io { path: path.clone(), source })?;
+    let mut comments = comments_of(side)?;
+    let before = comments.get(&policy.namespace, &policy.name);
+    let changed = match text {
+        "" => comments.remove(&policy.namespace, &policy.name),
+        text => comments
+            .set(&policy.namespace, &policy.name, text)
+            .map_err(|error| Error::Comments { path: path.clone(), error })?,
+    };
+    if changed {
+        change.plan.add(path, bytes, comments.as_bytes().to_vec());
+        let after = comments.get(&policy.namespace, &policy.name);
+        change.comment = Some(CommentChange { file: path.clone(), before, after });
+    }
+    Ok(())
 }
 
 fn plan_gpt_ini(target: &Target, change: &mut PolicyChange<'_>, set: &WriteSet) -> Result<(), Error> {

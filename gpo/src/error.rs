@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use admx::{InputError, LoadError, Side};
 use polfile::ParseError;
 
+use crate::comments::CommentsError;
 use crate::extensions::ExtensionListError;
 use crate::gpt_ini::GptIniError;
 use crate::plan::CommitError;
@@ -57,8 +58,19 @@ pub enum Error {
         /// What is wrong.
         error: ExtensionListError,
     },
+    /// The file of administrators' comments cannot be understood, or the comment cannot stand in it.
+    #[error("{}: {error}", path.display())]
+    Comments {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        error: CommentsError,
+    },
+    /// A bare policy file has no place for comments.
+    #[error("{} is a policy file alone; comments have their place in the GPO's folder", .0.display())]
+    NoPlaceForComments(PathBuf),
     /// Entries that differ only by case: Windows sees one of them, and nothing says which.
-    #[error("{} is not alone: {} differs from it only by case", path.display(), twin.display())]
+    #[error("{} is not alone: {} differs only by case", path.display(), twin.display())]
     Twins {
         /// The one that was found.
         path: PathBuf,

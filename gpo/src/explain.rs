@@ -3,7 +3,7 @@
 use admx::{Catalog, Policy, Side, State};
 use serde::Serialize;
 
-use crate::edit::{file_of, read};
+use crate::edit::{comments_of, file_of, read};
 use crate::error::Error;
 use crate::model::{PolicyModel, RecordModel, ValueModel};
 use crate::show::{AdmxModel, TargetModel};
@@ -117,7 +117,11 @@ pub fn explain(target: &Target, catalog: &Catalog, policy: &Policy, side: Side) 
         target: TargetModel::new(target),
         admx: AdmxModel::new(catalog),
         side: side.as_str(),
-        policy: PolicyModel::new(catalog, &reading),
+        policy: PolicyModel {
+            // A comment that cannot be read decides nothing; `show` says why.
+            comment: comments_of(place).ok().and_then(|comments| comments.get(&policy.namespace, &policy.name)),
+            ..PolicyModel::new(catalog, &reading)
+        },
         layers: layer.into_iter().collect(),
         verdict: Verdict { now, next_boot },
         not_seen: not_seen(target),

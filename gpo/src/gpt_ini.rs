@@ -331,7 +331,7 @@ mod tests {
             (b"[General]\nversion=1", b"[General]\nversion=2"),
             (
                 b"; c\r\n[general]\r\nX\r\n VERSION = 9\r\n[Other]\r\nVersion=5\r\n",
-                b"; c\r\n[general]\r\nX\r\n VERSION =10\r\n[Other]\r\nVersion=5\r\n",
+                b"; c\r\n[general]\r\nX\r\n VERSION = 10\r\n[Other]\r\nVersion=5\r\n",
             ),
             (b"\xEF\xBB\xBF[General]\r\nVersion=65535\r\n", b"\xEF\xBB\xBF[General]\r\nVersion=1\r\n"),
             (

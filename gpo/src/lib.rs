@@ -7,6 +7,7 @@
 //! A write is a [`plan::Plan`], which a dry run prints and the real run commits.
 
 pub mod backup;
+pub mod comments;
 pub mod edit;
 pub mod error;
 pub mod exchange;

@@ -6,7 +6,7 @@ use admx::{Catalog, Side};
 use polfile::PolicyFile;
 use serde::Serialize;
 
-use crate::edit::read;
+use crate::edit::{comments_of, read};
 use crate::error::Error;
 use crate::gpt_ini::{GptIni, Version};
 use crate::model::{PolicyModel, RecordModel};
@@ -129,6 +129,9 @@ pub struct SideModel {
     /// Records that no template explains; not with the records themselves.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unexplained: Option<Vec<RecordModel>>,
+    /// Why the comments are not shown, if they cannot be read; they decide nothing, so the rest is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub comments_error: Option<String>,
 }
 
 /// The records of a side, or their number.
@@ -177,12 +180,21 @@ pub fn show(target: &Target, catalog: Option<&Catalog>, view: View) -> Result<Sh
             records: if by_record { RecordsModel::List(all().collect()) } else { RecordsModel::Count(policy.len()) },
             policies: None,
             unexplained: None,
+            comments_error: None,
         };
         if !by_record {
-            let (policies, unexplained) = match catalog {
+            let (mut policies, unexplained) = match catalog {
                 Some(catalog) => by_policy(catalog, side, &policy, view),
                 None => (Vec::new(), all().collect()),
             };
+            match comments_of(file) {
+                Ok(comments) => {
+                    for policy in &mut policies {
+                        policy.comment = comments.get(&policy.namespace, &policy.name);
+                    }
+                }
+                Err(error) => model.comments_error = Some(error.to_string()),
+            }
             model.policies = Some(policies);
             model.unexplained = Some(unexplained);
         }

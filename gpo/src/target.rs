@@ -93,6 +93,8 @@ pub struct SideFile {
     pub side: Option<Side>,
     /// The file, whether it is there or not, and entries that differ from it only by case.
     pub file: Found,
+    /// Where administrators' comments are or would be; a bare policy file has none.
+    pub comments: Option<Found>,
 }
 
 /// Why a target is none.
@@ -223,7 +225,7 @@ impl Target {
             path: path.to_path_buf(),
             guid: None,
             name: None,
-            sides: vec![SideFile { side, file }],
+            sides: vec![SideFile { side, file, comments: None }],
             gpt_ini: None,
             store: None,
         }
@@ -275,11 +277,13 @@ impl Target {
             found.twins.extend(gpo.twins.iter().cloned());
             Ok(found)
         };
-        let side = |side, folder| Ok(SideFile { side: Some(side), file: below(&[folder, "Registry.pol"])? });
-        let sides: io::Result<Vec<_>> =
-            [(Side::Computer, "Machine"), (Side::User, "User")].into_iter().map(|(s, f)| side(s, f)).collect();
+        let side = |side, folder| -> io::Result<SideFile> {
+            let (file, comments) = (below(&[folder, "Registry.pol"])?, below(&[folder, "comment.cmtx"])?);
+            Ok(SideFile { side: Some(side), file, comments: Some(comments) })
+        };
+        let sides = vec![side(Side::Computer, "Machine")?, side(Side::User, "User")?];
         let gpt_ini = Some(below(&["gpt.ini"])?);
-        Ok(Self { kind, path: path.to_path_buf(), guid: None, name: None, sides: sides?, gpt_ini, store })
+        Ok(Self { kind, path: path.to_path_buf(), guid: None, name: None, sides, gpt_ini, store })
     }
 
     /// The policy file of a side. A bare policy file whose folder does not tell serves for either.

@@ -36,8 +36,8 @@ pub struct ExplainArgs {
 pub fn run(args: &ExplainArgs, ui: &Ui) -> Result<Exit, Stop> {
     let target = open_target(&args.target)?;
     let catalog = load_templates(&args.templates.templates(), Some(&target))?;
-    let (policy, side) = find_policy_to_read(&catalog, &args.policy, args.scope.side(), Some(&target), ui)?;
-    let explained = explain(&target, &catalog, policy, side).map_err(failed)?;
+    let (policy, side) = find_policy_to_read(catalog, &args.policy, args.scope.side(), Some(&target), ui)?;
+    let explained = explain(&target, catalog, policy, side).map_err(failed)?;
     match args.output.format {
         Format::Json => ui.json(&explained)?,
         Format::Human => ui.page(&page(&explained, args))?,
@@ -55,6 +55,9 @@ fn page(explain: &Explain, args: &ExplainArgs) -> Page {
             .as_str(),
     );
     page.field("Id", Line::new().text(&policy.id).text(format!("  ({})", explain.side)));
+    if let Some(comment) = &policy.comment {
+        page.field("Comment", comment.as_str());
+    }
     page.field("ADMX", templates(Some(&explain.admx)).as_str());
     page.field("Target", Line::new().text(&explain.target.path).text(format!("  ({})", explain.target.kind.name())));
     page.blank();
@@ -89,7 +92,7 @@ fn page(explain: &Explain, args: &ExplainArgs) -> Page {
         page.field(if i == 0 { "Not seen" } else { "" }, unseen.as_str());
     }
     if let Some(command) = command(explain, args) {
-        page.blank().field("Change it", command.as_str());
+        page.blank().field("Change it", Line::from(command.as_str()).whole());
     }
     page
 }

@@ -222,13 +222,13 @@ impl Stat {
             if self.tree_order { "as the Group Policy editor writes it" } else { "not the Group Policy editor's" };
         page.field("Order", order);
         for index in &self.repeated {
-            page.line(Line::new().span(Style::Warn, "repeated").to_column(10).hang().text(format!(
+            page.line(Line::new().span(Style::Warn, "repeated").column(11).hang().text(format!(
                 "record {} speaks of a value that a later record speaks of again; the last one wins",
                 index + 1
             )));
         }
         for bad in &self.unfitting {
-            page.line(Line::new().span(Style::Warn, "unfit").to_column(10).hang().text(format!(
+            page.line(Line::new().span(Style::Warn, "unfit").column(11).hang().text(format!(
                 "record {} at {:#x}: {}",
                 bad.index + 1,
                 bad.offset,

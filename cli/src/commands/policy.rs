@@ -7,13 +7,13 @@ mod set;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use gpo::edit::{file_of, read};
+use gpo::edit::{comments_of, file_of, read};
 use gpo::model::PolicyModel;
 use gpo::show::TargetModel;
 use serde::Serialize;
 
 use crate::args::{Format, OutputArgs, ScopeArgs, TemplateArgs};
-use crate::commands::show::{elements, state};
+use crate::commands::show::{comment, elements, state};
 use crate::context::{failed, find_policy_to_read, load_templates, open_target};
 use crate::error::Stop;
 use crate::exit::Exit;
@@ -69,17 +69,22 @@ pub fn run(command: &PolicyCommand, ui: &Ui) -> Result<Exit, Stop> {
 fn get(args: &GetArgs, ui: &Ui) -> Result<Exit, Stop> {
     let target = open_target(&args.target)?;
     let catalog = load_templates(&args.templates.templates(), Some(&target))?;
-    let (policy, side) = find_policy_to_read(&catalog, &args.policy, args.scope.side(), Some(&target), ui)?;
-    let file = read(file_of(&target, side).map_err(failed)?).map_err(failed)?;
-    let policy = PolicyModel::new(&catalog, &catalog.read_policy(policy, side, &file));
+    let (policy, side) = find_policy_to_read(catalog, &args.policy, args.scope.side(), Some(&target), ui)?;
+    let place = file_of(&target, side).map_err(failed)?;
+    let file = read(place).map_err(failed)?;
+    let policy = PolicyModel {
+        comment: comments_of(place).map_err(failed)?.get(&policy.namespace, &policy.name),
+        ..PolicyModel::new(catalog, &catalog.read_policy(policy, side, &file))
+    };
     let configured = policy.state != "not-configured";
     let get = Get { schema: "gpol.policy-get/1", target: TargetModel::new(&target), side: side.as_str(), policy };
     match args.output.format {
         Format::Json => ui.json(&get)?,
         Format::Human => {
             let mut page = Page::new();
-            page.line(state(Line::new(), get.policy.state).to_column(10).hang().text(get.policy.display_name.trim()));
+            page.line(state(Line::new(), get.policy.state).column(10).hang().text(get.policy.display_name.trim()));
             elements(&mut page, &get.policy, 10);
+            comment(&mut page, &get.policy, 10);
             ui.page(&page)?;
         }
     }

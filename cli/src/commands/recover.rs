@@ -101,32 +101,33 @@ pub fn run(args: &RecoverArgs, ui: &Ui) -> Result<Exit, Stop> {
 
 fn page(report: &Report) -> Page {
     let mut page = Page::new();
+    let damage = if report.lost.is_empty() { "" } else { " before the damage" };
     page.line(
         Line::new()
             .span(Style::Good, "kept")
-            .to_column(10)
+            .column(10)
             .hang()
-            .text(format!("{} before any damage, byte for byte", count(report.intact, "record"))),
+            .text(format!("{}{damage}, byte for byte", count(report.intact, "record"))),
     );
     for record in &report.resynchronised {
         let what = format!("{:#x}  {}!{}", record.offset, record.key.lossy(), values::name(record));
         page.line(
             Line::new()
                 .span(Style::Warn, "found")
-                .to_column(10)
+                .column(10)
                 .hang()
                 .text(what)
-                .text("  again behind the damage: a complete frame; worth a look"),
+                .text("  (behind the damage; the record is whole, look whether it is meant)"),
         );
     }
     for lost in &report.lost {
         let range = format!("{:#x}-{:#x} ({} bytes)  ", lost.start, lost.end, thousands(lost.end - lost.start));
-        page.line(Line::new().span(Style::Bad, "lost").to_column(10).hang().text(range).text(&lost.message));
+        page.line(Line::new().span(Style::Bad, "lost").column(10).hang().text(range).text(&lost.message));
     }
     if report.lost.is_empty() {
-        page.line(Line::new().span(Style::Good, "lost").to_column(10).text("nothing: the file is well-formed"));
+        page.line(Line::new().span(Style::Good, "lost").column(10).text("nothing: the file is well-formed"));
     }
-    page.line(Line::new().text("wrote").to_column(10).hang().text(format!(
+    page.line(Line::new().text("wrote").column(10).hang().text(format!(
         "{}: {}",
         report.output,
         count(report.intact + report.resynchronised.len(), "record")

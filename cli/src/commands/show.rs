@@ -51,13 +51,9 @@ pub fn run(args: &ShowArgs, ui: &Ui) -> Result<Exit, Stop> {
         true => None,
         false => Some(load_templates(&args.templates.templates(), first)?),
     };
-    let view = View {
-        only: args.scope.side(),
-        by_record: args.records,
-        all_states: args.all_states,
-        registry: args.registry,
-    };
-    let shown = |target: &Target| show(target, catalog.as_ref(), view);
+    let view =
+        View { only: args.scope.side(), by_record: args.records, all_states: args.all_states, registry: args.registry };
+    let shown = |target: &Target| show(target, catalog, view);
     let set = match &opened {
         Opened::One(target) => {
             let shown = shown(target).map_err(failed)?;
@@ -112,7 +108,7 @@ fn page(show: &Show) -> Page {
     }
     for side in &show.sides {
         page.blank();
-        side_of(&mut page, side, &show.target.path);
+        side_of(&mut page, side, &show.target.path, show.admx.is_some());
     }
     page
 }
@@ -128,7 +124,7 @@ pub fn templates(admx: Option<&AdmxModel>) -> String {
     }
 }
 
-fn side_of(page: &mut Page, side: &SideModel, target: &str) {
+fn side_of(page: &mut Page, side: &SideModel, target: &str, with_templates: bool) {
     let name = match side.side {
         Some("computer") => "Computer",
         Some("user") => "User",
@@ -139,6 +135,7 @@ fn side_of(page: &mut Page, side: &SideModel, target: &str) {
     let head = match &side.records {
         RecordsModel::List(records) => count(records.len(), "record"),
         RecordsModel::Count(0) => "no records".to_owned(),
+        RecordsModel::Count(n) if !with_templates => count(*n, "record"),
         RecordsModel::Count(n) => {
             let policies = match policies.iter().filter(|policy| policy.state != "not-configured").count() {
                 1 => "1 policy".to_owned(),
@@ -169,7 +166,8 @@ fn side_of(page: &mut Page, side: &SideModel, target: &str) {
         of_policy(page, policy, side.side);
     }
     if !unexplained.is_empty() {
-        page.line(Line::indented(2).text("No template describes these (GPMC: \"Extra Registry Settings\"):"));
+        let first = "No template describes these (GPMC: \"Extra Registry Settings\"):";
+        page.line(Line::indented(2).text(if with_templates { first } else { "Not looked up in templates:" }));
         for record in unexplained {
             page.line(record_line(side.side, record, 4));
         }
@@ -192,9 +190,10 @@ pub fn state(line: Line, state: &str) -> Line {
 }
 
 fn of_policy(page: &mut Page, policy: &PolicyModel, side: Option<&str>) {
-    let line = state(Line::indented(4), policy.state).to_column(14).hang();
+    let line = state(Line::indented(4), policy.state).column(14).hang();
     page.line(line.text(policy.display_name.trim()));
     elements(page, policy, 14);
+    comment(page, policy, 14);
     for record in policy.records.iter().flatten() {
         page.line(record_line(side, record, 14));
     }
@@ -214,12 +213,26 @@ pub fn elements(page: &mut Page, policy: &PolicyModel, indent: usize) {
             Some(warning) => Line::new().span(Style::Warn, format!("  ({warning})")),
             None => Line::new(),
         };
-        page.line(Line::indented(indent).span(Style::Faint, label).text(": ").hang().text(values::element(element)).append(&warning));
+        page.line(
+            Line::indented(indent)
+                .span(Style::Faint, label)
+                .text(": ")
+                .hang()
+                .text(values::element(element))
+                .append(&warning),
+        );
     }
     if policy.state == "mixed" {
         let misfits: Vec<String> = policy.misfit_indexes.iter().map(|index| (index + 1).to_string()).collect();
         let text = format!("its records fit no state that the editor can make; look at record {}", misfits.join(", "));
         page.line(Line::indented(indent).span(Style::Warn, text));
+    }
+}
+
+/// What an administrator noted beside the policy.
+pub fn comment(page: &mut Page, policy: &PolicyModel, indent: usize) {
+    if let Some(text) = &policy.comment {
+        page.line(Line::indented(indent).span(Style::Faint, "Comment: ").hang().text(text));
     }
 }
 

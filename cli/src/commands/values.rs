@@ -40,8 +40,15 @@ pub fn value(record: &RecordModel) -> String {
         Some(ValueModel::Text(text)) => quoted(text),
         Some(ValueModel::List(texts)) if texts.is_empty() => "(empty list)".to_owned(),
         Some(ValueModel::List(texts)) => texts.iter().map(quoted).collect::<Vec<_>>().join(", "),
+        None if reads(&record.value_type) => format!("{}  (does not fit the type)", bytes(raw)),
         None => bytes(raw),
     }
+}
+
+/// Whether data of this type are read as text or numbers.
+fn reads(value_type: &TypeModel) -> bool {
+    let types = ["REG_SZ", "REG_EXPAND_SZ", "REG_MULTI_SZ", "REG_DWORD", "REG_DWORD_BIG_ENDIAN", "REG_QWORD"];
+    matches!(value_type, TypeModel::Name(name) if types.contains(&&**name))
 }
 
 fn quoted(text: &Text) -> String {

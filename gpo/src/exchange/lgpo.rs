@@ -276,7 +276,9 @@ pub fn write<'a>(
         match entry(&record) {
             Ok((value_name, action)) => {
                 let _ = write!(text, "{scope}\r\n{key}\r\n{value_name}\r\n{action}\r\n\r\n");
-                if let Some(why) = rebuilt(&record, &value_name, &action) {
+                if record.key.is_empty() {
+                    not("its key is empty: neither gpol nor LGPO.exe reads such a text again".to_owned(), true);
+                } else if let Some(why) = rebuilt(&record, &value_name, &action) {
                     not(why, true);
                 }
             }
@@ -309,9 +311,6 @@ fn entry(record: &RecordRef<'_>) -> Result<(String, String), String> {
         if text.contains(['\r', '\n']) {
             return Err(format!("The {what} holds a line end"));
         }
-    }
-    if record.key.is_empty() {
-        return Err("The key is empty".to_owned());
     }
     let (name, action) = match record.action() {
         Action::Set => (default_name(record.value_name)?, value(record)?),

@@ -81,12 +81,12 @@ pub fn run(args: &DescribeArgs, ui: &Ui) -> Result<Exit, Stop> {
     // A policy of both sides is the same on each; without a wish, describe it as the computer's.
     let (policy, side) = match (catalog.find_on(&args.policy, args.scope.side()), args.scope.side()) {
         (Ok(found), None) if found.policy.class == Class::Both => (found.policy, found.side.unwrap_or(Side::Computer)),
-        _ => find_policy_to_read(&catalog, &args.policy, args.scope.side(), target.as_ref(), ui)?,
+        _ => find_policy_to_read(catalog, &args.policy, args.scope.side(), target.as_ref(), ui)?,
     };
-    let describe = Describe::new(&catalog, policy, side);
+    let describe = Describe::new(catalog, policy, side);
     match args.output.format {
         Format::Json => ui.json(&describe)?,
-        Format::Human => ui.page(&describe.page(&catalog))?,
+        Format::Human => ui.page(&describe.page(catalog))?,
     }
     Ok(Exit::Yes)
 }
@@ -143,16 +143,13 @@ impl Describe {
         self.state_lines(&mut page, Style::Good, "Enabled", self.enabled.as_deref());
         self.state_lines(&mut page, Style::Warn, "Disabled", self.disabled.as_deref());
         page.line(
-            Line::indented(2)
-                .span(Style::Faint, "Not configured")
-                .to_column(18)
-                .text("nothing; takes these records out"),
+            Line::indented(2).span(Style::Faint, "Not configured").column(18).text("nothing; takes these records out"),
         );
         page
     }
 
     fn state_lines(&self, page: &mut Page, style: Style, state: &str, records: Option<&[RecordModel]>) {
-        let head = || Line::indented(2).span(style, state).to_column(18).hang();
+        let head = || Line::indented(2).span(style, state).column(18).hang();
         match records {
             None => page.line(head().text("depends on the inputs")),
             Some([]) => page.line(head().text("nothing")),
@@ -205,9 +202,7 @@ impl ElementInfo {
                 _ => "(deletes the value)".to_owned(),
             };
             let default = if Some(&item.display) == self.default_display.as_ref() { "  (default)" } else { "" };
-            page.line(
-                Line::indented(6).text(value).to_column(12).hang().text(&item.display).span(Style::Faint, default),
-            );
+            page.line(Line::indented(6).text(value).column(12).hang().text(&item.display).span(Style::Faint, default));
         }
         if let (Some(default), true) = (&self.default_display, self.items.is_empty()) {
             page.line(Line::indented(4).text(format!("default: {default}")));

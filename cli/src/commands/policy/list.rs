@@ -128,18 +128,18 @@ pub fn list(args: &ListArgs, ui: &Ui) -> Result<Exit, Stop> {
     let target = args.target.as_deref().map(open_target).transpose()?;
     let catalog = load_templates(&args.templates.templates(), target.as_ref())?;
     let states = match &target {
-        Some(target) => states(&catalog, target, args.filter.scope.side())?,
+        Some(target) => states(catalog, target, args.filter.scope.side())?,
         None => BTreeMap::new(),
     };
     let mut policies: Vec<Listed> = catalog
         .policies()
         .iter()
-        .filter(|policy| args.filter.takes(&catalog, policy))
-        .map(|policy| Listed::new(&catalog, policy, &states, None))
+        .filter(|policy| args.filter.takes(catalog, policy))
+        .map(|policy| Listed::new(catalog, policy, &states, None))
         .filter(|listed| !args.configured || !listed.states.is_empty())
         .collect();
     policies.sort_by_cached_key(|p| (p.category.clone(), p.display_name.trim().to_owned(), p.id.clone()));
-    let list = List { schema: "gpol.policy-list/1", admx: AdmxModel::new(&catalog), policies };
+    let list = List { schema: "gpol.policy-list/1", admx: AdmxModel::new(catalog), policies };
     match args.output.format {
         Format::Json => ui.json(&list)?,
         Format::Human if args.tree => ui.page(&list.tree())?,
@@ -152,11 +152,11 @@ pub fn search(args: &SearchArgs, ui: &Ui) -> Result<Exit, Stop> {
     let target = args.of.as_deref().map(open_target).transpose()?;
     let catalog = load_templates(&args.templates.templates(), target.as_ref())?;
     let hits = catalog.search(&args.words.join(" "));
-    let hits = hits.iter().filter(|hit| args.filter.takes(&catalog, hit.policy));
+    let hits = hits.iter().filter(|hit| args.filter.takes(catalog, hit.policy));
     let policies: Vec<Listed> =
-        hits.map(|hit| Listed::new(&catalog, hit.policy, &BTreeMap::new(), Some(hit.found_in.into()))).collect();
+        hits.map(|hit| Listed::new(catalog, hit.policy, &BTreeMap::new(), Some(hit.found_in.into()))).collect();
     let found = !policies.is_empty();
-    let list = List { schema: "gpol.policy-search/1", admx: AdmxModel::new(&catalog), policies };
+    let list = List { schema: "gpol.policy-search/1", admx: AdmxModel::new(catalog), policies };
     match args.output.format {
         Format::Json => ui.json(&list)?,
         Format::Human => ui.page(&list.hits())?,
@@ -237,7 +237,7 @@ impl List {
             let mut line = Line::indented(2);
             if with_states {
                 let shown = policy.states.values().next().copied().unwrap_or("not-configured");
-                line = state(line, shown).to_column(18);
+                line = state(line, shown).column(18);
             }
             let line = line.hang().text(policy.display_name.trim());
             page.line(line.span(Style::Faint, format!("  {}  {}", policy.name, policy.sides())));

@@ -1,0 +1,115 @@
+//! Inputs of an enabled policy as typed, and what to say of those that do not fit.
+
+use std::path::Path;
+
+use admx::{Allowed, EnumValue, Input, InputError, InputValue, Needed, Policy};
+use gpo::target::Target;
+
+use super::WriteArgs;
+use crate::context::read_input;
+use crate::error::{Code, CommandError};
+use crate::paste::{assignment, quoted};
+
+/// The inputs as typed; `ID=@FILE` takes the lines of a file.
+pub fn inputs(elements: &[String]) -> Result<Result<Vec<Input>, InputError>, CommandError> {
+    let mut inputs = Vec::new();
+    for text in elements {
+        let input: Input = match text.parse() {
+            Ok(input) => input,
+            Err(error) => return Ok(Err(error)),
+        };
+        match &input.value {
+            InputValue::Text(text) if text.starts_with('@') => {
+                let lines = gpo::exchange::lgpo::decode(&read_input(Path::new(&text[1..]))?);
+                inputs.push(Input {
+                    value: InputValue::Text(lines.trim_end_matches(['\r', '\n']).replace('\r', "")),
+                    ..input
+                });
+            }
+            _ => inputs.push(input),
+        }
+    }
+    Ok(Ok(inputs))
+}
+
+/// What is wrong with an input, what is possible, and the whole command to type.
+pub fn input_error(
+    error: &InputError,
+    target: &Target,
+    policy: &Policy,
+    given: &[String],
+    args: &WriteArgs,
+) -> CommandError {
+    let code = match error {
+        InputError::UnknownElement { .. } => Code::ELEMENT,
+        InputError::WrongSide { .. } => Code::NOT_ON_THIS_SIDE,
+        InputError::NothingToWrite { .. } => Code::NO_EFFECT,
+        _ => Code::ELEMENT_VALUE,
+    };
+    let name = policy.display_name.trim();
+    let (what, needed): (String, &[Needed]) = match error {
+        InputError::Missing { needed } => {
+            (format!("\"{name}\" needs {}", if needed.len() == 1 { "a value" } else { "values" }), needed)
+        }
+        InputError::UnknownElement { given, elements } => (format!("\"{name}\" has no element \"{given}\""), elements),
+        InputError::Rejected { given, needed, reason } => {
+            let why = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
+            (format!("\"{given}\" does not fit{why}"), std::slice::from_ref(&**needed))
+        }
+        other => (other.to_string(), &[]),
+    };
+    let mut refused = CommandError::new(code, what);
+    for needed in needed {
+        refused = refused.detail(format!("{}   {}", needed.element, needed.label.trim().trim_end_matches(':')));
+        match &needed.allowed {
+            Allowed::Items(items) => {
+                for (value, text) in items {
+                    refused = refused.detail(format!("    {:<8} \"{text}\"", item_value(value)));
+                }
+            }
+            other => refused = refused.detail(format!("    {other}")),
+        }
+    }
+    refused = refused.detail("Nothing was written.");
+    if let InputError::NothingToWrite { .. } = error {
+        let target = quoted(&target.path.display().to_string());
+        let options = args.templates.again() + &args.scope.again();
+        return refused
+            .help(format!("to make it not configured:  gpol policy unset {target} {}{options}", policy.name));
+    }
+    if needed.is_empty() {
+        return refused;
+    }
+    let names_one = |argument: &&String| {
+        needed.iter().any(|n| argument.split(['=', '[']).next().is_some_and(|id| id.eq_ignore_ascii_case(&n.element)))
+    };
+    let unknown = matches!(error, InputError::UnknownElement { .. });
+    let kept = given.iter().filter(|argument| !unknown && !names_one(argument)).map(|argument| assignment(argument));
+    let wanted = needed.iter().map(|needed| assignment(&example(needed)));
+    let arguments: Vec<String> = kept.chain(wanted).collect();
+    let target = quoted(&target.path.display().to_string());
+    let options = args.templates.again() + &args.scope.again();
+    refused.help(format!("gpol policy set {target} {} enabled {}{options}", policy.name, arguments.join(" ")))
+}
+
+fn item_value(value: &EnumValue) -> String {
+    match value {
+        EnumValue::Number(n) => n.to_string(),
+        EnumValue::Text(text) => text.clone(),
+        EnumValue::Delete => "-".to_owned(),
+    }
+}
+
+/// An input that fits.
+fn example(needed: &Needed) -> String {
+    let id = &needed.element;
+    match &needed.allowed {
+        Allowed::Boolean => format!("{id}=true"),
+        Allowed::Number { min, .. } => format!("{id}={min}"),
+        Allowed::Items(items) => format!("{id}={}", items.first().map_or("", |(_, text)| text)),
+        Allowed::Entries { named: true } => format!("{id}[NAME]=DATA"),
+        Allowed::Entries { named: false } => format!("{id}[]=ENTRY"),
+        Allowed::Lines { .. } => format!("{id}=@FILE"),
+        Allowed::Text { .. } => format!("{id}=TEXT"),
+    }
+}

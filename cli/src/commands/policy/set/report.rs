@@ -1,0 +1,311 @@
+//! What a change did, or would do.
+
+use admx::{Catalog, State, Wanted};
+use gpo::edit::PolicyChange;
+use gpo::model::{ElementValueModel, PolicyModel, RecordModel};
+use gpo::plan::FileChange;
+use gpo::show::{TargetModel, VersionModel};
+use gpo::target::{Kind, Target};
+use serde::Serialize;
+
+use crate::commands::explain::below;
+use crate::commands::values;
+use crate::malformed::thousands;
+use crate::ui::{Line, Page, Style};
+
+/// What changed, or would: `gpol.policy-set/1`.
+#[derive(Serialize)]
+pub struct Report {
+    schema: &'static str,
+    target: TargetModel,
+    side: &'static str,
+    dry_run: bool,
+    changed: bool,
+    before: PolicyModel,
+    after: PolicyModel,
+    records: Vec<RecordChange>,
+    untouched: usize,
+    files: Vec<FileReport>,
+    version: Option<VersionChange>,
+    extensions_added: Vec<String>,
+    /// Elements that got no input and took their default.
+    defaults: Vec<DefaultModel>,
+    /// What the records read back as, where that is another state than the one that was wanted.
+    note: Option<String>,
+    /// The administrator's comment, where it changes.
+    comment: Option<CommentModel>,
+}
+
+#[derive(Serialize)]
+struct CommentModel {
+    before: Option<String>,
+    after: Option<String>,
+}
+
+#[derive(Serialize)]
+struct DefaultModel {
+    id: String,
+    label: String,
+    value: Option<ElementValueModel>,
+    display: Option<String>,
+}
+
+#[derive(Serialize)]
+struct RecordChange {
+    before: Option<RecordModel>,
+    after: Option<RecordModel>,
+}
+
+#[derive(Serialize)]
+struct FileReport {
+    what: FileKind,
+    path: String,
+    before: Option<usize>,
+    after: usize,
+    /// Offsets of the bytes that differ, where the size stays.
+    differing: Option<Vec<usize>>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum FileKind {
+    PolicyFile,
+    Comments,
+    GptIni,
+}
+
+#[derive(Serialize)]
+struct VersionChange {
+    before: Option<VersionModel>,
+    after: VersionModel,
+}
+
+impl Report {
+    pub fn new(target: &Target, catalog: &Catalog, change: &PolicyChange<'_>, wanted: &Wanted, dry_run: bool) -> Self {
+        let model = |record: polfile::RecordRef<'_>, file: &polfile::PolicyFile| {
+            let index = file.records().position(|r| r.offset == record.offset).unwrap_or_default();
+            RecordModel::new(index, &record)
+        };
+        let records: Vec<RecordChange> = change
+            .records()
+            .into_iter()
+            .map(|(before, after)| RecordChange {
+                before: before.map(|record| model(record, &change.before)),
+                after: after.map(|record| model(record, &change.after)),
+            })
+            .collect();
+        let gone = records.iter().filter(|record| record.before.is_some()).count();
+        Self {
+            schema: "gpol.policy-set/1",
+            target: TargetModel::new(target),
+            side: change.side.as_str(),
+            dry_run,
+            changed: !change.plan.is_empty(),
+            before: PolicyModel::new(catalog, &change.reading_before(catalog)),
+            after: PolicyModel::new(catalog, &change.reading_after(catalog)),
+            records,
+            untouched: change.before.len().saturating_sub(gone),
+            files: change
+                .plan
+                .files()
+                .iter()
+                .map(|file| FileReport::new(file, kind_of(file, target, change)))
+                .collect(),
+            version: change
+                .gpt_ini
+                .as_ref()
+                .map(|ini| VersionChange { before: ini.before.map(Into::into), after: ini.after.into() }),
+            defaults: change
+                .defaults
+                .iter()
+                .map(|used| DefaultModel {
+                    id: used.element.clone(),
+                    label: used.label.clone(),
+                    value: ElementValueModel::of(&used.value),
+                    display: used.display.clone(),
+                })
+                .collect(),
+            note: note(change, wanted),
+            comment: change
+                .comment
+                .as_ref()
+                .map(|comment| CommentModel { before: comment.before.clone(), after: comment.after.clone() }),
+            extensions_added: change.gpt_ini.as_ref().map(|ini| ini.added.clone()).unwrap_or_default(),
+        }
+    }
+
+    pub fn page(&self, target: &Target) -> Page {
+        let mut page = Page::new();
+        let name = self.after.display_name.trim();
+        if !self.changed {
+            let state = in_words(self.after.state);
+            page.line(
+                Line::new().span(Style::Good, "Nothing to do").text(format!(": already {state}: {name}")).hang_at(2),
+            );
+            return page;
+        }
+        let verb = if self.dry_run { "Would change" } else { "Changed" };
+        let files = if self.files.len() == 1 { "1 file".to_owned() } else { format!("{} files", self.files.len()) };
+        let what = match target.kind {
+            Kind::Pol => self.target.path.clone(),
+            _ => format!("{files} in {}", self.target.path),
+        };
+        page.line(Line::new().span(Style::Strong, verb).text(format!(" {what}")));
+        page.blank();
+        page.line(Line::new().span(Style::Strong, name));
+        let (before, after) = (in_words(self.before.state), in_words(self.after.state));
+        let step = if before == after { format!("{after}, as before") } else { format!("{before} -> {after}") };
+        page.line(Line::indented(2).text(format!("{step}   {} side", self.side)));
+        for element in
+            self.after.elements.iter().filter(|e| self.after.state == "enabled" && e.state != "not-configured")
+        {
+            let label = element.label.trim().trim_end_matches(':');
+            let default =
+                if self.defaults.iter().any(|used| used.id == element.id) { "  (the template's default)" } else { "" };
+            page.line(
+                Line::indented(2)
+                    .span(Style::Faint, label)
+                    .text(": ")
+                    .hang()
+                    .text(values::element(element))
+                    .span(Style::Faint, default),
+            );
+        }
+        for file in &self.files {
+            page.blank();
+            let inside = Line::new().text(below(&file.path, &self.target.path)).text("  ").hang_at(2);
+            page.line(match file.what {
+                FileKind::PolicyFile => inside.text(file.sizes()).text(self.untouched_records()),
+                FileKind::Comments | FileKind::GptIni => inside,
+            });
+            match file.what {
+                FileKind::PolicyFile => self.record_lines(&mut page),
+                FileKind::Comments => self.comment_lines(&mut page),
+                FileKind::GptIni => self.version_lines(&mut page),
+            }
+        }
+        if let Some(note) = &self.note {
+            page.blank();
+            page.line(Line::new().span(Style::Warn, "note").text(": ").hang().text(note));
+        }
+        if target.kind == Kind::Pol {
+            page.blank();
+            page.line(Line::new().span(Style::Warn, "note").text(": ").hang().text(
+                "a policy file alone was changed. Windows reads it again only when the version in its GPO's gpt.ini rises; point gpol at the GPO's folder for that.",
+            ));
+        }
+        page
+    }
+
+    fn untouched_records(&self) -> String {
+        match self.untouched + self.records.iter().filter(|record| record.before.is_some()).count() {
+            0 => String::new(),
+            before => format!("; {} of {before} records untouched", self.untouched),
+        }
+    }
+
+    fn comment_lines(&self, page: &mut Page) {
+        let Some(comment) = &self.comment else { return };
+        for (sign, style, text) in [("-", Style::Bad, &comment.before), ("+", Style::Good, &comment.after)] {
+            if let Some(text) = text {
+                page.line(Line::indented(2).span(style, format!("{sign} ")).hang().text(text));
+            }
+        }
+    }
+
+    fn record_lines(&self, page: &mut Page) {
+        let mut key = None;
+        for change in &self.records {
+            let Some(some) = change.before.as_ref().or(change.after.as_ref()) else { continue };
+            if key != Some(some.key.lossy()) {
+                page.line(Line::indented(2).text(values::key(Some(self.side), some)));
+                key = Some(some.key.lossy());
+            }
+            for (sign, style, record) in [("-", Style::Bad, &change.before), ("+", Style::Good, &change.after)] {
+                if let Some(record) = record {
+                    let text = format!("{}  {}", values::name(record), values::effect(record));
+                    page.line(Line::indented(2).span(style, format!("{sign} ")).hang().text(text));
+                }
+            }
+        }
+    }
+
+    fn version_lines(&self, page: &mut Page) {
+        let Some(version) = &self.version else { return };
+        let shown = |v: VersionModel| {
+            format!(
+                "Version={:<10}  user {}, computer {}",
+                u32::from(v.user) << 16 | u32::from(v.computer),
+                v.user,
+                v.computer
+            )
+        };
+        if let Some(before) = version.before {
+            page.line(Line::indented(2).span(Style::Bad, "- ").text(shown(before)));
+        }
+        page.line(Line::indented(2).span(Style::Good, "+ ").text(shown(version.after)));
+        for extension in &self.extensions_added {
+            page.line(
+                Line::indented(2)
+                    .span(Style::Good, "+ ")
+                    .text(format!("extension {extension} for the {} side", self.side)),
+            );
+        }
+    }
+}
+
+/// Some states leave the same records as others; then nobody can tell which was meant, Windows' own editor included.
+fn note(change: &PolicyChange<'_>, wanted: &Wanted) -> Option<String> {
+    let enabled = matches!(wanted, Wanted::Enabled(_));
+    (enabled && change.reads_as != State::Enabled).then(|| {
+        let state = in_words(change.reads_as.as_str());
+        format!(
+            "with these inputs the records are those of {state}, and the Group Policy editor will show it as {state}."
+        )
+    })
+}
+
+/// Which of the GPO's files it is.
+fn kind_of(file: &FileChange, target: &Target, change: &PolicyChange<'_>) -> FileKind {
+    if target.gpt_ini.as_ref().is_some_and(|place| place.path == file.path) {
+        FileKind::GptIni
+    } else if change.comment.as_ref().is_some_and(|comment| comment.file == file.path) {
+        FileKind::Comments
+    } else {
+        FileKind::PolicyFile
+    }
+}
+
+impl FileReport {
+    fn new(file: &FileChange, what: FileKind) -> Self {
+        let differing = file.before.as_ref().filter(|before| before.len() == file.after.len()).map(|before| {
+            before.iter().zip(&file.after).enumerate().filter(|(_, (a, b))| a != b).map(|(at, _)| at).collect()
+        });
+        Self {
+            what,
+            path: file.path.display().to_string(),
+            before: file.before.as_ref().map(Vec::len),
+            after: file.after.len(),
+            differing,
+        }
+    }
+
+    fn sizes(&self) -> String {
+        let Some(before) = self.before else { return format!("new, {} bytes", thousands(self.after)) };
+        let sizes = format!("{} -> {} bytes", thousands(before), thousands(self.after));
+        match self.differing.as_deref() {
+            Some([at]) => format!("{sizes}, 1 byte differs ({at:#x})"),
+            Some(bytes) => format!("{sizes}, {} bytes differ", bytes.len()),
+            None => sizes,
+        }
+    }
+}
+
+fn in_words(state: &str) -> &'static str {
+    match state {
+        "enabled" => "Enabled",
+        "disabled" => "Disabled",
+        "mixed" => "Mixed",
+        _ => "Not configured",
+    }
+}

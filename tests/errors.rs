@@ -1,0 +1,227 @@
+//! Every error code of `docs/errors.md`: provoked, with its exit code and its words.
+
+use std::collections::BTreeMap;
+
+use fixtures::PolBuilder;
+
+use crate::assert_file_snapshot;
+use crate::bench::{COMPUTER_POL, GPT_INI, NLA, Run, TestDir};
+use crate::store::KEY;
+
+/// Code and exit code of every error, as the documentation lists them.
+fn documented() -> BTreeMap<String, i32> {
+    include_str!("../docs/errors.md")
+        .lines()
+        .filter(|line| line.starts_with("| E"))
+        .map(|line| {
+            let cells: Vec<&str> = line.split('|').map(str::trim).collect();
+            (cells[1].to_owned(), cells[2].parse().expect("an exit code"))
+        })
+        .collect()
+}
+
+/// Errors that only a race or another system's files provoke: each has a test of its own below or elsewhere.
+const APART: &[&str] = &[
+    "E0502", // two names that differ by case: not on Windows
+    "E0520", // another program writes at the same time
+];
+
+fn pol(dir: &TestDir, name: &'static str) -> Run {
+    let bytes = fixtures::pol_files().into_iter().find(|(fixture, _, _)| *fixture == name).expect("a fixture").1;
+    dir.write(name, bytes);
+    dir.run(["pol", "cat", name])
+}
+
+fn text(dir: &TestDir, text: &str) -> Run {
+    dir.write("x.txt", text);
+    let run = dir.run(["convert", "x.txt", "-o", "out.pol"]);
+    assert!(!dir.has("out.pol"));
+    run
+}
+
+/// A way to each error.
+fn provoked(dir: &TestDir) -> Vec<(&'static str, Run)> {
+    dir.write_store();
+    dir.write("side.pol", PolBuilder::new().dword(KEY, "Level", 3).build());
+    dir.write("User/Registry.pol", PolBuilder::new().build());
+    dir.write("empty/x", "");
+    dir.write("gold.qcow2", b"QFI\xFB\0\0\0\x03");
+    dir.write("install.wim", b"MSWIM\0\0\0");
+    dir.write("bad/Windows/System32/GroupPolicy/gpt.ini", "[General]\r\nVersion=many\r\n");
+    dir.write("list/gpt.ini", "[General]\r\nVersion=1\r\ngPCMachineExtensionNames=[{35378EAC}]\r\n");
+    dir.write("notes/gpt.ini", "[General]\r\nVersion=1\r\n");
+    dir.write("notes/Machine/comment.cmtx", "<policyComments>");
+    let sysvol = "Policies/{31B2F340-016D-11D2-945F-00C04FB984F9}";
+    dir.write(&format!("{sysvol}/gpt.ini"), "[General]\r\nVersion=1\r\n");
+    dir.write("Policies/{6AC1786C-016F-11D2-945F-00C04FB984F9}/gpt.ini", "[General]\r\nVersion=1\r\n");
+    dir.write("backup/DomainSysvol/GPO/Machine/registry.pol", PolBuilder::new().build());
+    let run = |words: &[&str]| dir.run(words.iter().copied());
+    let set = |target: &str, rest: &[&str]| dir.run(["policy", "set", target].iter().chain(rest).copied());
+    let store = &["--admx", "store"];
+    vec![
+        ("E0101", run(&["convert", "side.pol", "-f", "lgpo"])),
+        ("E0101", set("side.pol", &[&["Both", "enabled"][..], store].concat())),
+        ("E0102", run(&["convert", "side.pol", "-o", "out.xyz"])),
+        ("E0103", run(&["man", "frobnicate"])),
+        ("E0201", pol(dir, "a_text_is_no_policy_file.pol")),
+        ("E0201", pol(dir, "a_git_lfs_pointer_is_no_policy_file.pol")),
+        ("E0201", pol(dir, "an_nt4_policy_file_is_a_registry_hive.pol")),
+        ("E0201", pol(dir, "a_byte_order_mark_before_the_signature_is_refused.pol")),
+        ("E0201", pol(dir, "another_signature_is_refused.pol")),
+        ("E0202", pol(dir, "version_2_is_refused.pol")),
+        ("E0203", pol(dir, "a_header_of_seven_bytes_is_too_short.pol")),
+        ("E0203", pol(dir, "the_last_record_ends_inside_its_key.pol")),
+        ("E0204", pol(dir, "the_last_record_is_cut_off.pol")),
+        ("E0204", pol(dir, "a_size_of_4_gigabytes_is_refused.pol")),
+        ("E0205", pol(dir, "a_size_too_small_is_refused.pol")),
+        ("E0205", pol(dir, "line_breaks_between_records_are_refused.pol")),
+        ("E0205", pol(dir, "a_record_of_a_key_alone_is_refused.pol")),
+        ("E0206", pol(dir, "an_empty_file_is_no_policy_file.pol")),
+        ("E0211", text(dir, "Computer\r\nK\r\nA\r\nFROB:1\r\n")),
+        ("E0211", text(dir, "Machine\r\nK\r\nA\r\nDWORD:1\r\n")),
+        ("E0211", text(dir, "Computer\r\nK\r\nA\r\n")),
+        ("E0211", text(dir, "User:Administrators\r\nK\r\nA\r\nDWORD:1\r\n")),
+        ("E0212", text(dir, "Computer\r\nK\r\nA\r\nDWORD:-1\r\n")),
+        ("E0212", text(dir, "Computer\r\nK\r\nA\r\nBINARY:0102ff\r\n")),
+        ("E0212", text(dir, "Computer\r\nK\r\nA\r\nCLEAR\r\n")),
+        ("E0213", text(dir, r#"{"schema": "gpol.records/2", "records": []}"#)),
+        ("E0221", set("bad", &[NLA, "disabled"])),
+        ("E0221", set("list", &[NLA, "disabled"])),
+        ("E0222", set("notes", &[NLA, "disabled", "--comment", "x"])),
+        ("E0301", set("side.pol", &["Require NLA for remote connections", "disabled"])),
+        ("E0302", set("side.pol", &[&["One name for two", "enabled"][..], store].concat())),
+        ("E0303", set("User/Registry.pol", &[NLA, "disabled"])),
+        ("E0303", set("side.pol", &[NLA, "disabled", "--scope", "user"])),
+        ("E0304", set("side.pol", &["TS_ENCRYPTION_POLICY", "enabled", "Level=3"])),
+        ("E0305", set("side.pol", &["TS_ENCRYPTION_POLICY", "enabled", "TS_ENCRYPTION_LEVEL=9"])),
+        ("E0305", set("side.pol", &[NLA, "disabled", "Level=3"])),
+        ("E0306", set("side.pol", &[&["OneWay", "disabled"][..], store].concat())),
+        ("E0307", set("side.pol", &[NLA, "disabled", "--comment", "x"])),
+        ("E0401", run(&["show", "gold.qcow2"])),
+        ("E0401", run(&["show", "install.wim"])),
+        ("E0402", run(&["show", "empty"])),
+        ("E0403", run(&["show", "nowhere"])),
+        ("E0403", run(&["pol", "cat", "nowhere.pol"])),
+        ("E0404", run(&["show", "side.pol", "--admx", "empty"])),
+        ("E0404", run(&["show", "side.pol", "--admx", "nowhere"])),
+        ("E0405", run(&["explain", "Policies", NLA])),
+        ("E0501", set(sysvol, &[NLA, "disabled"])),
+        ("E0501", set("backup", &[NLA, "disabled"])),
+        ("E0503", run(&["convert", "side.pol", "-o", "side.pol"])),
+        ("E0503", run(&["recover", "side.pol", "-o", "side.pol"])),
+        ("E0601", text(dir, "Computer\r\nK\r\nA\r\nDWORD:1\r\n\r\nUser\r\nK\r\nA\r\nDWORD:1\r\n")),
+        ("E0901", run(&["pol", "cat", "empty"])),
+        ("E0902", run(&["convert", "side.pol", "-o", "empty", "-f", "pol"])),
+    ]
+}
+
+#[test]
+fn every_error_is_provoked_ends_as_documented_and_prints_no_result() {
+    let dir = TestDir::new();
+    let mut expected = documented();
+    let mut shown: BTreeMap<&str, String> = BTreeMap::new();
+    for (code, run) in provoked(&dir) {
+        let exit = *documented().get(code).unwrap_or_else(|| panic!("{code} is not documented:\n{run}"));
+        assert_eq!(run.refused(exit), code, "{run}");
+        expected.remove(code);
+        let message = run.stderr();
+        assert!(!message.contains("Error {") && !message.contains("Some("), "a debug print:\n{run}");
+        shown.entry(code).or_default().push_str(&format!("{run}\n\n"));
+    }
+    let missing: Vec<&str> = expected.keys().map(String::as_str).filter(|code| !APART.contains(code)).collect();
+    assert_eq!(missing, [""; 0], "documented, and not provoked");
+    for (code, shown) in shown {
+        assert_file_snapshot!(format!("error_{code}"), shown);
+    }
+}
+
+#[test]
+fn a_refused_change_writes_nothing() {
+    let dir = TestDir::new();
+    provoked(&dir);
+    let before = dir.state();
+    provoked(&dir);
+    let unchanged = |entry: &crate::bench::Entry| before.contains(entry);
+    // The inputs are written anew for each run; nothing else may appear or change.
+    let after = dir.state();
+    let appeared: Vec<_> = after.iter().filter(|entry| !before.iter().any(|old| old.path == entry.path)).collect();
+    assert!(appeared.is_empty(), "{appeared:?}");
+    assert!(after.iter().filter(|entry| entry.path.ends_with("nowhere")).all(unchanged));
+}
+
+#[test]
+#[cfg_attr(windows, ignore = "Windows' file systems do not tell cases apart")]
+fn e0502_two_entries_that_differ_only_by_case_are_not_edited() {
+    for twin in [
+        "image/Windows/System32/GroupPolicy/MACHINE/Registry.pol",
+        "image/Windows/System32/GroupPolicy/Machine/registry.pol",
+        "image/Windows/System32/GroupPolicy/GPT.INI",
+        "image/windows/System32/GroupPolicy/gpt.ini",
+    ] {
+        let dir = TestDir::with_image();
+        dir.write(twin, PolBuilder::new().build());
+        if twin.to_lowercase().ends_with("gpt.ini") {
+            dir.write(twin, "[General]\r\nVersion=1\r\n");
+        }
+        let before = dir.state();
+        let run = dir.run(["policy", "set", "image", NLA, "disabled"]);
+        assert_eq!(run.refused(5), "E0502", "{twin}");
+        assert_eq!(dir.state(), before, "{twin}");
+        // Reading is no danger.
+        dir.run(["explain", "image", NLA]).ok();
+    }
+    let dir = TestDir::with_image();
+    dir.write("image/Windows/System32/GroupPolicy/MACHINE/Registry.pol", PolBuilder::new().build());
+    assert_file_snapshot!("error_E0502", dir.run(["policy", "set", "image", NLA, "disabled"]));
+}
+
+/// Another program replaces the file all the time; sooner or later it does so between gpol's reading and
+/// its writing. Whatever happens, no change of either is lost without a word.
+#[test]
+#[cfg_attr(windows, ignore = "a file that is open elsewhere cannot be replaced there; the race ends in E0902")]
+fn e0520_a_file_that_changes_meanwhile_is_not_overwritten() {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    let contents = [1, 2].map(|n| PolBuilder::new().dword(KEY, "Theirs", n).build());
+    let dir = TestDir::with("race.pol", &contents[0]);
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for turn in (0..2).cycle() {
+                if stop.load(Ordering::Relaxed) {
+                    break;
+                }
+                std::fs::write(dir.path("next"), &contents[turn]).unwrap();
+                std::fs::rename(dir.path("next"), dir.path("race.pol")).unwrap();
+            }
+        });
+        let seen = (0..500).find_map(|_| {
+            let run = dir.run(["policy", "set", "race.pol", NLA, "enabled"]);
+            if run.status == Some(0) {
+                return None;
+            }
+            Some(run)
+        });
+        stop.store(true, Ordering::Relaxed);
+        let run = seen.expect("in 500 runs the file changed at the wrong moment at least once");
+        assert_eq!(run.refused(5), "E0520", "{run}");
+        assert_file_snapshot!("error_E0520", run);
+    });
+    let left: Vec<String> =
+        dir.state().iter().map(|e| e.path.file_name().unwrap().to_string_lossy().into_owned()).collect();
+    assert!(left.iter().all(|name| ["next", "race.pol"].contains(&&**name)), "{left:?}");
+}
+
+/// A malformed file is not edited, and what is intact is said.
+#[test]
+fn a_malformed_policy_file_is_not_edited() {
+    let dir = TestDir::with_image();
+    let bytes = dir.read(COMPUTER_POL);
+    dir.write(COMPUTER_POL, &bytes[..bytes.len() - 3]);
+    let before = dir.state();
+    let run = dir.run(["policy", "set", "image", NLA, "disabled"]);
+    assert_eq!(run.refused(4), "E0204");
+    assert!(run.stderr().contains("Records 1-5 are intact. Nothing was written."), "{run}");
+    assert_eq!(dir.state(), before);
+    assert_eq!(dir.run(["show", "image"]).refused(4), "E0204");
+    assert_eq!(dir.read(GPT_INI), fixtures::golden_image()[0].1);
+}

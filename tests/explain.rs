@@ -1,0 +1,132 @@
+//! `gpol explain`: who requires NLA on the golden image?
+
+use serde_json::json;
+
+use crate::assert_file_snapshot;
+use crate::bench::{COMPUTER_POL, NLA, NLA_NAME, TestDir, keys, slashes};
+
+const NLA_PATH: &str = "Windows Components > Remote Desktop Services > Remote Desktop Session Host > Security";
+
+#[test]
+fn the_full_path_of_a_kb_names_policy_id_state_record_and_file() {
+    let dir = TestDir::with_image();
+    let path = format!("Computer Configuration > Administrative Templates > {NLA_PATH} > {NLA_NAME}");
+    let run = dir.run(["explain", "image", &path]);
+    let out = run.ok();
+    for wanted in [
+        NLA_NAME,
+        NLA_PATH,
+        "Microsoft.Policies.TerminalServer:TS_USER_AUTHENTICATION_POLICY",
+        "Enabled",
+        // The last record of the computer side stands 694 bytes before the end with the three before it.
+        "Windows/System32/GroupPolicy/Machine/Registry.pol, record 6 @ 0x32e",
+        r"HKLM\SOFTWARE\Policies\Microsoft\Windows NT\Terminal Services!UserAuthentication  REG_DWORD  1",
+        "built in",
+    ] {
+        assert!(out.contains(wanted), "{wanted:?} is missing:\n{out}");
+    }
+    assert_file_snapshot!("explain_nla", run);
+}
+
+#[test]
+fn a_policy_has_many_names_and_all_of_them_find_it() {
+    let dir = TestDir::with_image();
+    let expected = dir.run(["explain", "image", NLA]).ok();
+    let names = [
+        "ts_user_authentication_policy".to_owned(),
+        "Microsoft.Policies.TerminalServer:TS_USER_AUTHENTICATION_POLICY".to_owned(),
+        "Microsoft.Policies.TerminalServer::TS_USER_AUTHENTICATION_POLICY".to_owned(),
+        NLA_NAME.to_owned(),
+        NLA_NAME.to_uppercase(),
+        format!("  {}  ", NLA_NAME.replace(' ', "  ")),
+        format!("Security > {NLA_NAME}"),
+        format!("Computer Configuration > Administrative Templates > {NLA_PATH} > {NLA_NAME}"),
+        format!("Computer Configuration -> Administrative Templates -> {} -> {NLA_NAME}", NLA_PATH.replace('>', "->")),
+        format!(r"Computer Configuration\Administrative Templates\{}\{NLA_NAME}", NLA_PATH.replace(" > ", r"\")),
+        format!("Computer Configuration / Administrative Templates / {} / {NLA_NAME}", NLA_PATH.replace('>', "/")),
+        r"HKLM\SOFTWARE\Policies\Microsoft\Windows NT\Terminal Services!UserAuthentication".to_owned(),
+        r"HKLM:\software\policies\microsoft\windows nt\terminal services!userauthentication".to_owned(),
+        r"HKEY_LOCAL_MACHINE\SOFTWARE\Policies\Microsoft\Windows NT\Terminal Services\UserAuthentication".to_owned(),
+        "https://admx.help/?Category=Windows_11_2022&Policy=Microsoft.Policies.TerminalServer::TS_USER_AUTHENTICATION_POLICY".to_owned(),
+        format!("id:{NLA}"),
+        format!("name:{NLA_NAME}"),
+        format!("path:Security > {NLA_NAME}"),
+        r"reg:HKLM\SOFTWARE\Policies\Microsoft\Windows NT\Terminal Services!UserAuthentication".to_owned(),
+    ];
+    for name in names {
+        assert_eq!(dir.run(["explain", "image", &name]).ok(), expected, "{name}");
+    }
+}
+
+#[test]
+fn the_json_has_the_contracts_members() {
+    let dir = TestDir::with_image();
+    let json = dir.run(["explain", "image", NLA, "--format", "json"]).json();
+    assert_eq!(json["schema"], "gpol.explain/1");
+    for name in ["policy", "layers", "verdict", "not_seen"] {
+        assert!(keys(&json).contains(&name), "{name}");
+    }
+    assert_eq!(json["policy"]["id"], "Microsoft.Policies.TerminalServer:TS_USER_AUTHENTICATION_POLICY");
+    assert_eq!(json["policy"]["display_name"], NLA_NAME);
+    let layers = json["layers"].as_array().unwrap();
+    assert_eq!(layers.len(), 1);
+    assert_eq!(layers[0]["rank"], 3);
+    assert_eq!(layers[0]["layer"], "pending-policy");
+    assert_eq!(layers[0]["state"], "enabled");
+    assert_eq!(layers[0]["value"], 1);
+    assert_eq!(keys(&layers[0]["where"]), ["file", "offset", "record"]);
+    assert_eq!(slashes(layers[0]["where"]["file"].as_str().unwrap()), COMPUTER_POL);
+    assert_eq!((&layers[0]["where"]["record"], &layers[0]["where"]["offset"]), (&json!(5), &json!(0x32e)));
+    for when in ["now", "next_boot"] {
+        assert_eq!(keys(&json["verdict"][when]), ["layer", "meaning", "value"]);
+    }
+    assert_eq!(json["verdict"]["next_boot"]["layer"], "pending-policy");
+    assert_eq!(json["verdict"]["next_boot"]["value"], 1);
+    // Hives are not read: nothing may be claimed about now.
+    assert_eq!((&json["verdict"]["now"]["layer"], &json["verdict"]["now"]["value"]), (&json!(null), &json!(null)));
+    let unseen: Vec<&str> = json["not_seen"].as_array().unwrap().iter().map(|text| text.as_str().unwrap()).collect();
+    assert!(unseen.iter().any(|text| text.contains("registry")) && unseen.iter().any(|text| text.contains("domain")));
+}
+
+#[test]
+fn a_policy_without_a_record_decides_nothing() {
+    let dir = TestDir::with_image();
+    let run = dir.run(["explain", "image", "TS_PASSWORD"]);
+    run.ok();
+    assert_file_snapshot!("explain_not_configured", run);
+    let json = dir.run(["explain", "image", "TS_PASSWORD", "-f", "json"]).json();
+    assert_eq!(json["layers"], json!([]));
+    assert_eq!(json["verdict"]["next_boot"]["layer"], json!(null));
+    assert_eq!(json["policy"]["state"], "not-configured");
+}
+
+#[test]
+fn an_enabled_policy_is_explained_with_its_inputs() {
+    let run = TestDir::with_image().run(["explain", "image", "Set client connection encryption level"]);
+    run.ok();
+    assert_file_snapshot!("explain_inputs", run);
+}
+
+#[test]
+fn the_root_the_windows_folder_the_gpo_and_the_file_all_lead_to_the_record() {
+    let dir = TestDir::with_image();
+    for target in ["image", "image/Windows", "image/Windows/System32/GroupPolicy", COMPUTER_POL] {
+        let json = dir.run(["explain", target, NLA, "-f", "json"]).json();
+        assert_eq!(json["layers"][0]["where"]["offset"], 0x32e, "{target}");
+    }
+}
+
+#[test]
+#[cfg_attr(windows, ignore = "Windows' file systems do not tell cases apart")]
+fn letter_case_on_disk_does_not_matter() {
+    let dir = TestDir::new();
+    let image: Vec<(String, Vec<u8>)> = fixtures::golden_image()
+        .into_iter()
+        .map(|(path, bytes)| (format!("image/{}", path.to_uppercase()), bytes))
+        .collect();
+    for (path, bytes) in image {
+        dir.write(&path, bytes);
+    }
+    let out = dir.run(["explain", "image", NLA]).ok();
+    assert!(out.contains("WINDOWS/SYSTEM32/GROUPPOLICY/MACHINE/REGISTRY.POL, record 6 @ 0x32e"), "{out}");
+}
