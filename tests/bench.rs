@@ -96,7 +96,7 @@ impl TestDir {
 pub struct Entry {
     pub path: PathBuf,
     /// `None` for a folder.
-    bytes: Option<Vec<u8>>,
+    pub bytes: Option<Vec<u8>>,
     modified: SystemTime,
     /// A file that is replaced by one of the same bytes has another; 0 where the system has none.
     inode: u64,
@@ -207,8 +207,9 @@ pub fn slashes(text: &str) -> String {
     if !cfg!(windows) {
         return text.to_owned();
     }
-    let mut text = text.replace("gpol.exe", "gpol");
-    for folder in [r"image\", r"store\", r"gpo\", r"Policies\{", r"backup\"] {
+    let mut text = text.to_owned();
+    for folder in [r"image\", r"store\", r"gpo\", r"Policies\{", r"backup\", r"bad\", r"list\", r"notes\", r"User\Reg"]
+    {
         let mut from = 0;
         while let Some(at) = text[from..].find(folder).map(|at| from + at) {
             let end = text[at..].find([' ', '\n', '"', ',', ';', '\'']).map_or(text.len(), |end| at + end);

@@ -246,7 +246,7 @@ mod permissions {
 
     #[expect(clippy::print_stdout)] // only tests call it
     fn forbidden(dir: &TestDir, path: &str, mode: u32) -> bool {
-        set_permissions(dir.path(path), Permissions::from_mode(mode)).unwrap();
+        set_permissions(dir.path(path), Permissions::from_mode(mode)).expect("the test owns it");
         let root = std::fs::File::create(dir.path("gpo/Machine/probe")).is_ok()
             && std::fs::File::open(dir.path("gpo/Machine/Registry.pol")).is_ok();
         if root {

@@ -19,7 +19,7 @@ fn golden(path: &str) -> Vec<u8> {
 
 /// The golden image's `gpt.ini` with another version.
 fn gpt_ini(user: u16, computer: u16) -> Vec<u8> {
-    let text = String::from_utf8(golden(GPT_INI)).unwrap();
+    let text = String::from_utf8(golden(GPT_INI)).expect("ASCII");
     let version = u32::from(user) << 16 | u32::from(computer);
     text.replace("Version=65538", &format!("Version={version}")).into_bytes()
 }
@@ -204,14 +204,20 @@ fn gpt_ini_keeps_encoding_line_ends_comments_and_order() {
     let utf16 =
         |text: &str| [0xFEFF].into_iter().chain(text.encode_utf16()).flat_map(u16::to_le_bytes).collect::<Vec<u8>>();
     let ansi = |text: &str| text.chars().map(|c| u8::try_from(u32::from(c)).unwrap()).collect::<Vec<u8>>();
-    let encodings: [&dyn Fn(&str) -> Vec<u8>; 4] =
-        [&|t| t.as_bytes().to_vec(), &ansi, &utf16, &|t| [b"\xEF\xBB\xBF", t.as_bytes()].concat()];
-    for encode in encodings {
+    let utf8 = |text: &str| text.as_bytes().to_vec();
+    let marked = |text: &str| [b"\xEF\xBB\xBF", text.as_bytes()].concat();
+    let whole = format!("{expected}{list}");
+    for (before, after) in [
+        (utf8(text), utf8(&whole)),
+        (ansi(text), ansi(&whole)),
+        (utf16(text), utf16(&whole)),
+        (marked(text), marked(&whole)),
+    ] {
         let dir = TestDir::with_image();
-        dir.write(GPT_INI, encode(text));
+        dir.write(GPT_INI, before);
         dir.run(["policy", "set", "image", NLA, "disabled"]).ok();
         // The computer's counter was 65535: it goes on at 1, never at 0; the user's stays 1.
-        assert_eq!(dir.read(GPT_INI), encode(&format!("{expected}{list}")));
+        assert_eq!(dir.read(GPT_INI), after);
     }
 }
 

@@ -16,7 +16,7 @@ use crate::paste::quoted;
 /// Works on policy files (Registry.pol), local GPOs and mounted Windows images, on Linux and on
 /// Windows; needs no Windows, no domain controller and no network.
 #[derive(Parser, Debug)]
-#[command(name = "gpol", version, styles = STYLES, max_term_width = 100, subcommand_required = false)]
+#[command(name = "gpol", bin_name = "gpol", version, styles = STYLES, max_term_width = 100, subcommand_required = false)]
 #[command(after_help = EXAMPLES)]
 pub struct Cli {
     /// When to use colour; NO_COLOR and pipes switch it off by themselves

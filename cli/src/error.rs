@@ -67,14 +67,14 @@ codes! {
 #[derive(Debug)]
 pub struct CommandError {
     pub code: Code,
-    what: Line,
+    what: String,
     details: Vec<Line>,
     help: Vec<String>,
 }
 
 impl CommandError {
     pub fn new(code: Code, what: impl AsRef<str>) -> Self {
-        Self { code, what: Line::new().span(Style::Strong, what), details: Vec::new(), help: Vec::new() }
+        Self { code, what: what.as_ref().to_owned(), details: Vec::new(), help: Vec::new() }
     }
 
     /// Adds a line that says where, or what gpol did or did not do.
@@ -97,9 +97,8 @@ impl CommandError {
 
     pub fn page(&self) -> Page {
         let mut page = Page::new();
-        let mut head = Line::new().span(Style::Bad, format!("error[{}]", self.code.id)).text(": ").hang();
-        head = head.append(&self.what);
-        page.line(head);
+        let head = Line::new().span(Style::Bad, format!("error[{}]", self.code.id)).text(": ").hang();
+        page.line(head.span(Style::Strong, &self.what));
         for detail in &self.details {
             page.line(detail.clone());
         }
