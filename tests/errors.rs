@@ -60,7 +60,7 @@ fn provoked(dir: &TestDir) -> Vec<(&'static str, Run)> {
     let store = &["--admx", "store"];
     vec![
         ("E0101", run(&["convert", "side.pol", "-f", "lgpo"])),
-        ("E0101", set("side.pol", &[&["Both", "enabled"][..], store].concat())),
+        ("E0308", set("side.pol", &[&["Both", "enabled"][..], store].concat())),
         ("E0102", run(&["convert", "side.pol", "-o", "out.xyz"])),
         ("E0103", run(&["man", "frobnicate"])),
         ("E0201", pol(dir, "a_text_is_no_policy_file.pol")),

@@ -8,7 +8,7 @@ use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use gpo::templates::Templates;
 
-use crate::commands::{convert, explain, pol, policy, recover, shell, show};
+use crate::commands::{convert, pol, policy, recover, shell, show};
 use crate::paste::quoted;
 
 /// Read, explain, check and edit Windows Group Policy in files, offline
@@ -47,7 +47,11 @@ Exit codes: 0 yes or done, 1 no, 2 usage, 3 not found, 4 malformed input,
 #[derive(Subcommand, Debug)]
 pub enum Command {
     Show(show::ShowArgs),
-    Explain(explain::ExplainArgs),
+    /// Explain who decides a policy on a target: which file, which record, which state
+    ///
+    /// Looks at the policy that is pending in Registry.pol. Registry hives of an image are not read;
+    /// the output says what was not looked at.
+    Explain(PolicyOnTarget),
     /// Read, describe and change single policies
     #[command(subcommand)]
     Policy(policy::PolicyCommand),
@@ -157,4 +161,26 @@ impl ScopeArgs {
     pub fn again(&self) -> String {
         self.side().map(|side| format!(" --scope {side}")).unwrap_or_default()
     }
+}
+
+/// What every command that names one policy takes.
+#[derive(Args, Debug)]
+pub struct PolicyOptions {
+    #[command(flatten)]
+    pub templates: TemplateArgs,
+    #[command(flatten)]
+    pub scope: ScopeArgs,
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+/// A policy on a target, to read.
+#[derive(Args, Debug)]
+pub struct PolicyOnTarget {
+    /// Policy file, GPO folder, GPO backup, or root of a mounted Windows volume
+    pub target: PathBuf,
+    /// Policy: its id, its display name, its path as a KB prints it, or HKLM\key!value
+    pub policy: String,
+    #[command(flatten)]
+    pub options: PolicyOptions,
 }

@@ -12,7 +12,7 @@ use polfile::PolicyFile;
 
 use crate::error::{Code, CommandError};
 use crate::malformed;
-use crate::paste::quoted;
+use crate::paste::{quoted, this_command};
 use crate::ui::{Line, Page, Style, Ui};
 
 /// The bytes of a file, or of standard input.
@@ -153,8 +153,9 @@ fn on_side<'c>(
         _ => None,
     };
     let side = asked.or(found.side).or_else(only_of_target).ok_or_else(|| {
-        CommandError::new(Code::SIDE_NEEDED, format!("{} exists on both sides", policy.id()))
-            .help("add --scope computer or --scope user")
+        CommandError::new(Code::SIDE_AMBIGUOUS, format!("{} exists on both sides", policy.id()))
+            .help(format!("{} --scope computer", this_command()))
+            .help(format!("{} --scope user", this_command()))
     })?;
     if !policy.class.has(side) {
         let there = if policy.class == Class::User { "user" } else { "computer" };

@@ -49,6 +49,7 @@ codes! {
     ELEMENT_VALUE = "E0305", Usage, "the value does not fit the element, or one is missing";
     NO_EFFECT = "E0306", Usage, "the policy has nothing to write in this state";
     NO_COMMENTS_HERE = "E0307", Usage, "a bare policy file has no place for comments";
+    SIDE_AMBIGUOUS = "E0308", NotFound, "the policy exists on both sides, and nothing says which one is meant";
     DISK_IMAGE = "E0401", NotFound, "the target is a disk image, not a mounted file system";
     UNKNOWN_TARGET = "E0402", NotFound, "the folder is no target that gpol knows";
     NO_TARGET = "E0403", NotFound, "the target does not exist";

@@ -24,6 +24,12 @@ pub fn assignment(argument: &str) -> String {
     }
 }
 
+/// The command that is running, to be typed again with something more.
+pub fn this_command() -> String {
+    let words = std::env::args_os().skip(1).map(|word| assignment(&word.to_string_lossy()));
+    std::iter::once("gpol".to_owned()).chain(words).collect::<Vec<_>>().join(" ")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,12 +1,11 @@
 //! `gpol explain`: who decides one policy.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use clap::Args;
 use gpo::explain::{Explain, explain};
 use gpo::target::Kind;
 
-use crate::args::{Format, OutputArgs, ScopeArgs, TemplateArgs};
+use crate::args::{Format, PolicyOnTarget};
 use crate::commands::show::{category_of, elements, state, templates};
 use crate::commands::values;
 use crate::context::{failed, find_policy_to_read, load_templates, open_target};
@@ -15,37 +14,19 @@ use crate::exit::Exit;
 use crate::paste::quoted;
 use crate::ui::{Line, Page, Style, Ui};
 
-/// Explain who decides a policy on a target: which file, which record, which state
-///
-/// Looks at the policy that is pending in Registry.pol. Registry hives of an image are not read;
-/// the output says what was not looked at.
-#[derive(Args, Debug)]
-pub struct ExplainArgs {
-    /// Policy file, GPO folder, GPO backup, or root of a mounted Windows volume
-    target: PathBuf,
-    /// Policy: its id, its display name, its path as a KB prints it, or HKLM\key!value
-    policy: String,
-    #[command(flatten)]
-    templates: TemplateArgs,
-    #[command(flatten)]
-    scope: ScopeArgs,
-    #[command(flatten)]
-    output: OutputArgs,
-}
-
-pub fn run(args: &ExplainArgs, ui: &Ui) -> Result<Exit, Stop> {
+pub fn run(args: &PolicyOnTarget, ui: &Ui) -> Result<Exit, Stop> {
     let target = open_target(&args.target)?;
-    let catalog = load_templates(&args.templates.templates(), Some(&target))?;
-    let (policy, side) = find_policy_to_read(catalog, &args.policy, args.scope.side(), Some(&target), ui)?;
+    let catalog = load_templates(&args.options.templates.templates(), Some(&target))?;
+    let (policy, side) = find_policy_to_read(catalog, &args.policy, args.options.scope.side(), Some(&target), ui)?;
     let explained = explain(&target, catalog, policy, side).map_err(failed)?;
-    match args.output.format {
+    match args.options.output.format {
         Format::Json => ui.json(&explained)?,
         Format::Human => ui.page(&page(&explained, args))?,
     }
     Ok(Exit::Yes)
 }
 
-fn page(explain: &Explain, args: &ExplainArgs) -> Page {
+fn page(explain: &Explain, args: &PolicyOnTarget) -> Page {
     let mut page = Page::new();
     let policy = &explain.policy;
     page.field("Policy", Line::new().span(Style::Strong, policy.display_name.trim()));
@@ -98,7 +79,7 @@ fn page(explain: &Explain, args: &ExplainArgs) -> Page {
 }
 
 /// The command that switches the policy to its other state.
-fn command(explain: &Explain, args: &ExplainArgs) -> Option<String> {
+fn command(explain: &Explain, args: &PolicyOnTarget) -> Option<String> {
     let other = match explain.policy.state {
         "enabled" => "disabled",
         "disabled" => "enabled",
@@ -107,7 +88,11 @@ fn command(explain: &Explain, args: &ExplainArgs) -> Option<String> {
     let editable = !matches!(explain.target.kind, Kind::GpoSysvol | Kind::GpoBackup);
     editable.then(|| {
         let (target, name) = (quoted(&explain.target.path), &explain.policy.name);
-        format!("gpol policy set {target} {name} {other}{}{}", args.templates.again(), args.scope.again())
+        format!(
+            "gpol policy set {target} {name} {other}{}{}",
+            args.options.templates.again(),
+            args.options.scope.again()
+        )
     })
 }
 

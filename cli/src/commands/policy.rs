@@ -4,15 +4,13 @@ mod describe;
 mod list;
 mod set;
 
-use std::path::PathBuf;
-
-use clap::{Args, Subcommand};
+use clap::Subcommand;
 use gpo::edit::{comments_of, file_of, read};
 use gpo::model::PolicyModel;
 use gpo::show::TargetModel;
 use serde::Serialize;
 
-use crate::args::{Format, OutputArgs, ScopeArgs, TemplateArgs};
+use crate::args::{Format, PolicyOnTarget};
 use crate::commands::show::{comment, elements, state};
 use crate::context::{failed, find_policy_to_read, load_templates, open_target};
 use crate::error::Stop;
@@ -24,26 +22,12 @@ pub enum PolicyCommand {
     /// Print the state of one policy
     ///
     /// Exit code 0 if it is configured, 1 if not.
-    Get(GetArgs),
+    Get(PolicyOnTarget),
     Describe(describe::DescribeArgs),
     List(list::ListArgs),
     Search(list::SearchArgs),
     Set(set::SetArgs),
     Unset(set::UnsetArgs),
-}
-
-#[derive(Args, Debug)]
-pub struct GetArgs {
-    /// Policy file, GPO folder, GPO backup, or root of a mounted Windows volume
-    target: PathBuf,
-    /// Policy: its id, its display name, its path as a KB prints it, or HKLM\key!value
-    policy: String,
-    #[command(flatten)]
-    templates: TemplateArgs,
-    #[command(flatten)]
-    scope: ScopeArgs,
-    #[command(flatten)]
-    output: OutputArgs,
 }
 
 /// The state of one policy: `gpol.policy-get/1`.
@@ -66,10 +50,10 @@ pub fn run(command: &PolicyCommand, ui: &Ui) -> Result<Exit, Stop> {
     }
 }
 
-fn get(args: &GetArgs, ui: &Ui) -> Result<Exit, Stop> {
+fn get(args: &PolicyOnTarget, ui: &Ui) -> Result<Exit, Stop> {
     let target = open_target(&args.target)?;
-    let catalog = load_templates(&args.templates.templates(), Some(&target))?;
-    let (policy, side) = find_policy_to_read(catalog, &args.policy, args.scope.side(), Some(&target), ui)?;
+    let catalog = load_templates(&args.options.templates.templates(), Some(&target))?;
+    let (policy, side) = find_policy_to_read(catalog, &args.policy, args.options.scope.side(), Some(&target), ui)?;
     let place = file_of(&target, side).map_err(failed)?;
     let file = read(place).map_err(failed)?;
     let policy = PolicyModel {
@@ -78,7 +62,7 @@ fn get(args: &GetArgs, ui: &Ui) -> Result<Exit, Stop> {
     };
     let configured = policy.state != "not-configured";
     let get = Get { schema: "gpol.policy-get/1", target: TargetModel::new(&target), side: side.as_str(), policy };
-    match args.output.format {
+    match args.options.output.format {
         Format::Json => ui.json(&get)?,
         Format::Human => {
             let mut page = Page::new();

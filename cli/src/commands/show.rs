@@ -7,7 +7,7 @@ use gpo::model::{PolicyModel, RecordModel};
 use gpo::show::{AdmxModel, RecordsModel, Show, ShowSet, SideModel, View, show};
 use gpo::target::{self, Opened, Target};
 
-use crate::args::{Format, OutputArgs, ScopeArgs, TemplateArgs};
+use crate::args::{Format, PolicyOptions};
 use crate::commands::explain::below;
 use crate::commands::pol::{count, list};
 use crate::commands::values;
@@ -34,11 +34,7 @@ pub struct ShowArgs {
     #[arg(long, conflicts_with_all = ["admx", "lang"])]
     no_admx: bool,
     #[command(flatten)]
-    templates: TemplateArgs,
-    #[command(flatten)]
-    scope: ScopeArgs,
-    #[command(flatten)]
-    output: OutputArgs,
+    options: PolicyOptions,
 }
 
 pub fn run(args: &ShowArgs, ui: &Ui) -> Result<Exit, Stop> {
@@ -49,15 +45,19 @@ pub fn run(args: &ShowArgs, ui: &Ui) -> Result<Exit, Stop> {
     };
     let catalog = match args.no_admx {
         true => None,
-        false => Some(load_templates(&args.templates.templates(), first)?),
+        false => Some(load_templates(&args.options.templates.templates(), first)?),
     };
-    let view =
-        View { only: args.scope.side(), by_record: args.records, all_states: args.all_states, registry: args.registry };
+    let view = View {
+        only: args.options.scope.side(),
+        by_record: args.records,
+        all_states: args.all_states,
+        registry: args.registry,
+    };
     let shown = |target: &Target| show(target, catalog, view);
     let set = match &opened {
         Opened::One(target) => {
             let shown = shown(target).map_err(failed)?;
-            match args.output.format {
+            match args.options.output.format {
                 Format::Json => ui.json(&shown)?,
                 Format::Human => ui.page(&page(&shown))?,
             }
@@ -76,7 +76,7 @@ pub fn run(args: &ShowArgs, ui: &Ui) -> Result<Exit, Stop> {
             }
         }
     }
-    match args.output.format {
+    match args.options.output.format {
         Format::Json => ui.json(&ShowSet::new(shows))?,
         Format::Human => {
             let mut all = Page::new();

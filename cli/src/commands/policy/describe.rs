@@ -9,7 +9,7 @@ use clap::Args;
 use gpo::model::{ElementValueModel, RecordModel};
 use serde::Serialize;
 
-use crate::args::{Format, OutputArgs, ScopeArgs, TemplateArgs};
+use crate::args::{Format, PolicyOptions};
 use crate::commands::explain::capital;
 use crate::commands::values;
 use crate::context::{find_policy_to_read, load_templates, open_target, store_name};
@@ -26,11 +26,7 @@ pub struct DescribeArgs {
     #[arg(long, value_name = "TARGET", conflicts_with = "admx")]
     of: Option<PathBuf>,
     #[command(flatten)]
-    templates: TemplateArgs,
-    #[command(flatten)]
-    scope: ScopeArgs,
-    #[command(flatten)]
-    output: OutputArgs,
+    options: PolicyOptions,
 }
 
 /// A policy as its template has it: `gpol.policy-describe/1`.
@@ -77,14 +73,14 @@ struct ItemInfo {
 
 pub fn run(args: &DescribeArgs, ui: &Ui) -> Result<Exit, Stop> {
     let target = args.of.as_deref().map(open_target).transpose()?;
-    let catalog = load_templates(&args.templates.templates(), target.as_ref())?;
+    let catalog = load_templates(&args.options.templates.templates(), target.as_ref())?;
     // A policy of both sides is the same on each; without a wish, describe it as the computer's.
-    let (policy, side) = match (catalog.find_on(&args.policy, args.scope.side()), args.scope.side()) {
+    let (policy, side) = match (catalog.find_on(&args.policy, args.options.scope.side()), args.options.scope.side()) {
         (Ok(found), None) if found.policy.class == Class::Both => (found.policy, found.side.unwrap_or(Side::Computer)),
-        _ => find_policy_to_read(catalog, &args.policy, args.scope.side(), target.as_ref(), ui)?,
+        _ => find_policy_to_read(catalog, &args.policy, args.options.scope.side(), target.as_ref(), ui)?,
     };
     let describe = Describe::new(catalog, policy, side);
-    match args.output.format {
+    match args.options.output.format {
         Format::Json => ui.json(&describe)?,
         Format::Human => ui.page(&describe.page(catalog))?,
     }

@@ -10,7 +10,7 @@ use clap::{Args, ValueEnum};
 use gpo::edit::plan_policy;
 use gpo::error::Error;
 
-use crate::args::{Format, OutputArgs, ScopeArgs, TemplateArgs};
+use crate::args::{Format, PolicyOptions};
 use crate::context::{failed, find_policy, load_templates, open_target};
 use crate::error::{Code, CommandError, Stop};
 use crate::exit::Exit;
@@ -72,11 +72,7 @@ struct WriteArgs {
     #[arg(short = 'n', long)]
     dry_run: bool,
     #[command(flatten)]
-    templates: TemplateArgs,
-    #[command(flatten)]
-    scope: ScopeArgs,
-    #[command(flatten)]
-    output: OutputArgs,
+    options: PolicyOptions,
 }
 
 #[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,8 +98,8 @@ fn change(
     ui: &Ui,
 ) -> Result<Exit, Stop> {
     let target = open_target(target)?;
-    let catalog = load_templates(&args.templates.templates(), Some(&target))?;
-    let (policy, side) = find_policy(catalog, policy, args.scope.side(), Some(&target))?;
+    let catalog = load_templates(&args.options.templates.templates(), Some(&target))?;
+    let (policy, side) = find_policy(catalog, policy, args.options.scope.side(), Some(&target))?;
     let given = new.map_or(&[][..], |(_, elements)| elements);
     let refused = |error: InputError| input_error(&error, &target, policy, given, args);
     let wanted = match new {
@@ -127,7 +123,7 @@ fn change(
         change.plan.commit().map_err(|error| failed(error.into()))?;
     }
     let report = Report::new(&target, catalog, &change, &wanted, args.dry_run);
-    match args.output.format {
+    match args.options.output.format {
         Format::Json => ui.json(&report)?,
         Format::Human => ui.page(&report.page(&target))?,
     }

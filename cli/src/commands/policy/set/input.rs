@@ -73,7 +73,7 @@ pub fn input_error(
     refused = refused.detail("Nothing was written.");
     if let InputError::NothingToWrite { .. } = error {
         let target = quoted(&target.path.display().to_string());
-        let options = args.templates.again() + &args.scope.again();
+        let options = args.options.templates.again() + &args.options.scope.again();
         return refused
             .help(format!("to make it not configured:  gpol policy unset {target} {}{options}", policy.name));
     }
@@ -88,7 +88,7 @@ pub fn input_error(
     let wanted = needed.iter().map(|needed| assignment(&example(needed)));
     let arguments: Vec<String> = kept.chain(wanted).collect();
     let target = quoted(&target.path.display().to_string());
-    let options = args.templates.again() + &args.scope.again();
+    let options = args.options.templates.again() + &args.options.scope.again();
     refused.help(format!("gpol policy set {target} {} enabled {}{options}", policy.name, arguments.join(" ")))
 }
 
