@@ -52,7 +52,7 @@ codes! {
     SIDE_AMBIGUOUS = "E0308", NotFound, "the policy exists on both sides, and nothing says which one is meant";
     DISK_IMAGE = "E0401", NotFound, "the target is a disk image, not a mounted file system";
     UNKNOWN_TARGET = "E0402", NotFound, "the folder is no target that gpol knows";
-    NO_TARGET = "E0403", NotFound, "the target does not exist";
+    NO_TARGET = "E0403", NotFound, "the target, or another file that is named, does not exist";
     TEMPLATES = "E0404", NotFound, "the templates cannot be loaded";
     SEVERAL_GPOS = "E0405", NotFound, "the target holds several GPOs, where one is asked for";
     HALF_ELSEWHERE = "E0501", Refused, "half of this GPO is kept where gpol does not change it";

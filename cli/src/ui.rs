@@ -242,6 +242,21 @@ pub fn escape(text: &str) -> String {
     out
 }
 
+/// As [`escape`], for a JSON document, which says such characters in its own way and loses nothing.
+fn escape_json(document: &str) -> String {
+    let mut out = String::with_capacity(document.len());
+    for c in document.chars() {
+        if c != '\n' && (c.is_control() || is_invisible(c)) {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                out.push_str(&format!("\\u{unit:04x}"));
+            }
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
 /// Characters that change how others are shown, or that show nothing: bidirectional controls, line
 /// and paragraph separators, zero-width blanks and marks, tags, lone noncharacters.
 fn is_invisible(c: char) -> bool {
@@ -268,7 +283,7 @@ impl Ui {
 
     /// Prints a document as JSON.
     pub fn json(&self, document: &impl serde::Serialize) -> io::Result<()> {
-        let mut text = serde_json::to_string_pretty(document)?;
+        let mut text = escape_json(&serde_json::to_string_pretty(document)?);
         text.push('\n');
         self.raw(text.as_bytes())
     }
@@ -324,6 +339,14 @@ mod tests {
     fn nothing_that_a_terminal_acts_on_gets_through() {
         let shown = rows(Line::from("a\x1b[31mb\u{202e}c\r\nd\u{9b}e\u{7f}\u{200b}"), None);
         assert_eq!(shown, [r"a\u{1b}[31mb\u{202e}c\r\nd\u{9b}e\u{7f}\u{200b}"]);
+    }
+
+    #[test]
+    fn json_says_the_same_characters_in_its_own_way() {
+        let text = "a\u{9b}\u{202e}\u{e0041}\x7fü\n";
+        let document = escape_json(&serde_json::to_string_pretty(&[text]).unwrap());
+        assert_eq!(document, "[\n  \"a\\u009b\\u202e\\udb40\\udc41\\u007fü\\n\"\n]");
+        assert_eq!(serde_json::from_str::<[String; 1]>(&document).unwrap(), [text]);
     }
 
     #[test]
