@@ -1,7 +1,10 @@
 //! The catalog: all templates of a store, with their references resolved.
 
+mod info;
 mod lint;
 mod resolve;
+mod supported;
+mod tree;
 
 use std::path::PathBuf;
 use std::sync::OnceLock;
@@ -10,8 +13,12 @@ use crate::builtin;
 use crate::claims::Claims;
 use crate::finding::Finding;
 use crate::load::{self, LoadError};
-use crate::model::{Link, Policy};
-use crate::template::{Category, Supported};
+use crate::model::Policy;
+use crate::place::{Place, Places};
+pub use info::TemplateInfo;
+pub use supported::{Condition, Supported, SupportedKind, SupportedOn};
+pub(crate) use supported::{Part, Rule};
+pub use tree::Category;
 
 /// Name of the category under which policies stand whose own category isn't loaded.
 pub const UNRESOLVED: &str = "(unresolved)";
@@ -31,7 +38,7 @@ pub const UNRESOLVED: &str = "(unresolved)";
 pub struct Catalog {
     builtin: bool,
     stores: Vec<PathBuf>,
-    files: usize,
+    templates: Vec<TemplateInfo>,
     language: String,
     findings: Vec<Finding>,
     policies: Vec<Policy>,
@@ -59,11 +66,11 @@ impl Catalog {
     }
 
     pub(crate) fn resolved(parsed: Vec<load::Parsed>, builtin: bool, stores: Vec<PathBuf>, language: &str) -> Catalog {
-        let resolved = resolve::resolve(parsed);
+        let resolved = resolve::resolve(parsed, builtin);
         Catalog {
             builtin,
             stores,
-            files: resolved.files,
+            templates: resolved.templates,
             language: language.to_owned(),
             findings: resolved.findings,
             policies: resolved.policies,
@@ -85,7 +92,20 @@ impl Catalog {
 
     /// How many templates it holds.
     pub fn files(&self) -> usize {
-        self.files
+        self.templates.len()
+    }
+
+    /// The templates it holds, in the order in which they were loaded. Files that were ignored are not among them.
+    ///
+    /// ```
+    /// # use admx::Catalog;
+    /// let catalog = Catalog::builtin();
+    /// let template = &catalog.templates()[0];
+    /// assert_eq!(&*template.namespace, "Microsoft.Policies.TerminalServer");
+    /// assert_eq!(template.language.as_deref(), Some("en-US"));
+    /// ```
+    pub fn templates(&self) -> &[TemplateInfo] {
+        &self.templates
     }
 
     /// The language asked for.
@@ -103,42 +123,9 @@ impl Catalog {
         &self.policies
     }
 
-    /// The category a policy stands in and those above it, outermost first. Starts with [`UNRESOLVED`] where a category
-    /// isn't loaded or contains itself; empty for a policy without category.
-    pub fn category_path(&self, policy: &Policy) -> Vec<&str> {
-        let mut path = Vec::new();
-        let mut link = &policy.category;
-        let mut seen = Vec::new();
-        loop {
-            match link {
-                Link::None => break,
-                Link::Wanted(_) | Link::Broken => {
-                    path.push(UNRESOLVED);
-                    break;
-                }
-                Link::Found(index) => match self.categories.get(*index) {
-                    Some(category) if !seen.contains(index) => {
-                        seen.push(*index);
-                        path.push(&category.display_name);
-                        link = &category.parent;
-                    }
-                    _ => {
-                        path.push(UNRESOLVED);
-                        break;
-                    }
-                },
-            }
-        }
-        path.reverse();
-        path
-    }
-
-    /// The text of the products a policy is supported on.
-    pub fn supported_on(&self, policy: &Policy) -> Option<&str> {
-        match policy.supported {
-            Link::Found(index) => self.supported.get(index).map(|s| s.display_name.as_str()),
-            _ => None,
-        }
+    /// Where a policy stands in its template. The file is read again to find out; `None` if that fails.
+    pub fn place(&self, policy: &Policy) -> Option<Place> {
+        Places::new(self.builtin).of(&policy.file, policy.offset)
     }
 
     /// Which policies claim which registry values; made when it is needed first.

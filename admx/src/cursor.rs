@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use crate::finding::{Draft, Severity};
+use crate::finding::{Code, Draft, Severity};
 use crate::xml::{Reader, Stop};
 
 /// An attribute's value and where it stands.
@@ -101,11 +101,11 @@ impl<'t> Cursor<'t> {
         let stray = self.reader.stray();
         if let Some(&first) = stray.first() {
             let message = format!("text between elements is ignored{}", times(stray.len()));
-            self.drafts.push(Draft::new("ADMX013", Severity::Warning, first, message));
+            self.drafts.push(Draft::new(Code::MALFORMED, first, message).severity(Severity::Warning));
         }
         for (what, (offset, count, severity)) in self.unknown {
             let message = what + &times(count);
-            self.drafts.push(Draft::new("ADMX024", severity, offset, message));
+            self.drafts.push(Draft::new(Code::OFF_SCHEMA, offset, message).severity(severity));
         }
         Ok(self.drafts)
     }

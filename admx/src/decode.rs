@@ -10,13 +10,15 @@
 //! The XML declaration is not asked: in practice UTF-8 files say `utf-16`, UTF-16 files say `utf-8` or `unicode`.
 //! Only where the bytes can't be UTF-8 a single-byte encoding that it names is believed.
 
+use std::borrow::Cow;
+
 use encoding_rs::{Encoding, UTF_16BE, UTF_16LE};
 
-/// A decoded file.
+/// A decoded file; most are borrowed from their bytes.
 #[derive(Debug)]
-pub(crate) struct Decoded {
+pub(crate) struct Decoded<'b> {
     /// The whole text without its byte order mark.
-    pub text: String,
+    pub text: Cow<'b, str>,
     /// Where the text behind the XML declaration starts.
     pub body: usize,
 }
@@ -35,18 +37,18 @@ pub(crate) enum DecodeError {
 }
 
 /// Decodes a file and finds the end of its XML declaration.
-pub(crate) fn decode(bytes: Vec<u8>) -> Result<Decoded, DecodeError> {
+pub(crate) fn decode(bytes: &[u8]) -> Result<Decoded<'_>, DecodeError> {
     if u32::try_from(bytes.len()).is_err() {
         return Err(DecodeError::TooLong(bytes.len()));
     }
-    let text = match bytes.as_slice() {
+    let text = match bytes {
         [] => return Err(DecodeError::Empty),
-        [0xEF, 0xBB, 0xBF, rest @ ..] => utf8(rest.to_vec())?,
+        [0xEF, 0xBB, 0xBF, rest @ ..] => utf8(rest, 3)?,
         [0xFF, 0xFE, rest @ ..] => utf16(UTF_16LE, rest, 2)?,
         [0xFE, 0xFF, rest @ ..] => utf16(UTF_16BE, rest, 2)?,
         all if every_second_is_zero(all, 1) => utf16(UTF_16LE, all, 0)?,
         all if every_second_is_zero(all, 0) => utf16(UTF_16BE, all, 0)?,
-        _ => utf8(bytes)?,
+        _ => utf8(bytes, 0)?,
     };
     if u32::try_from(text.len()).is_err() {
         return Err(DecodeError::TooLong(text.len()));
@@ -64,15 +66,12 @@ fn every_second_is_zero(bytes: &[u8], parity: usize) -> bool {
     start.len() >= 4 && start.iter().enumerate().all(|(i, &b)| (b == 0) == (i % 2 == parity))
 }
 
-fn utf8(bytes: Vec<u8>) -> Result<String, DecodeError> {
-    String::from_utf8(bytes).or_else(|e| {
-        let at = e.utf8_error().valid_up_to();
-        let bytes = e.into_bytes();
-        declared(&bytes)
+fn utf8(bytes: &[u8], skipped: usize) -> Result<Cow<'_, str>, DecodeError> {
+    std::str::from_utf8(bytes).map(Cow::Borrowed).or_else(|error| {
+        declared(bytes)
             .filter(|encoding| encoding.is_single_byte())
-            .and_then(|encoding| encoding.decode_without_bom_handling_and_without_replacement(&bytes))
-            .map(std::borrow::Cow::into_owned)
-            .ok_or(DecodeError::Utf8(at))
+            .and_then(|encoding| encoding.decode_without_bom_handling_and_without_replacement(bytes))
+            .ok_or(DecodeError::Utf8(skipped + error.valid_up_to()))
     })
 }
 
@@ -86,9 +85,9 @@ fn declared(bytes: &[u8]) -> Option<&'static Encoding> {
     Encoding::for_label(value.split(quote).nth(1)?.as_bytes())
 }
 
-fn utf16(encoding: &'static Encoding, bytes: &[u8], skipped: usize) -> Result<String, DecodeError> {
+fn utf16<'b>(encoding: &'static Encoding, bytes: &'b [u8], skipped: usize) -> Result<Cow<'b, str>, DecodeError> {
     match encoding.decode_without_bom_handling_and_without_replacement(bytes) {
-        Some(text) => Ok(text.into_owned()),
+        Some(text) => Ok(text),
         None => Err(DecodeError::Utf16(skipped + first_lone_unit(encoding, bytes))),
     }
 }
@@ -132,7 +131,7 @@ mod tests {
     }
 
     fn body(bytes: Vec<u8>) -> String {
-        let d = decode(bytes).unwrap();
+        let d = decode(&bytes).unwrap();
         d.text[d.body..].to_owned()
     }
 
@@ -163,14 +162,15 @@ mod tests {
 
     #[test]
     fn what_is_no_text_says_where() {
-        assert_eq!(decode(vec![]).unwrap_err(), DecodeError::Empty);
-        assert_eq!(decode(b"\xEF\xBB\xBF \n".to_vec()).unwrap_err(), DecodeError::Empty);
-        assert_eq!(decode(b"<a>\xFC</a>".to_vec()).unwrap_err(), DecodeError::Utf8(3));
+        assert_eq!(decode(b"").unwrap_err(), DecodeError::Empty);
+        assert_eq!(decode(b"\xEF\xBB\xBF \n").unwrap_err(), DecodeError::Empty);
+        assert_eq!(decode(b"<a>\xFC</a>").unwrap_err(), DecodeError::Utf8(3));
+        assert_eq!(decode(b"\xEF\xBB\xBF<a>\xFC</a>").unwrap_err(), DecodeError::Utf8(6));
         let mut odd = utf16le("<abc/>");
         odd.push(b'x');
-        assert_eq!(decode(odd).unwrap_err(), DecodeError::Utf16(12));
+        assert_eq!(decode(&odd).unwrap_err(), DecodeError::Utf16(12));
         let lone = [b"\xFF\xFE".to_vec(), utf16le("<a>"), vec![0x00, 0xD8], utf16le("</a>")].concat();
-        assert_eq!(decode(lone).unwrap_err(), DecodeError::Utf16(8));
+        assert_eq!(decode(&lone).unwrap_err(), DecodeError::Utf16(8));
     }
 
     #[test]

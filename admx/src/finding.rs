@@ -1,7 +1,14 @@
 //! Coded observations about template files.
 
+mod codes;
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+use crate::place::{Lines, Place};
+pub use codes::Code;
 
 /// How bad a [`Finding`] is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -29,15 +36,6 @@ impl fmt::Display for Severity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
-}
-
-/// Line and column in a file's text, both from 1; columns count characters.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Place {
-    /// From 1.
-    pub line: u32,
-    /// From 1.
-    pub column: u32,
 }
 
 /// Something about a template file that somebody should know.
@@ -69,88 +67,64 @@ impl fmt::Display for Finding {
     }
 }
 
-/// A finding of a file being parsed: the offset becomes a [`Place`] when the parsing ends.
-#[derive(Clone, Debug)]
-pub(crate) struct Draft {
-    pub code: &'static str,
-    pub severity: Severity,
-    pub offset: u32,
-    pub message: String,
-    pub help: Option<String>,
-}
-
-impl Draft {
-    pub(crate) fn new(code: &'static str, severity: Severity, offset: u32, message: String) -> Self {
-        Draft { code, severity, offset, message, help: None }
+impl Finding {
+    /// Of the worst severity of its kind, without a place.
+    pub(crate) fn new(code: Code, file: &Path, message: String) -> Self {
+        Finding { code: code.id, severity: code.severity(), file: file.to_owned(), place: None, message, help: None }
     }
 
-    pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
-        self.help = Some(help.into());
+    pub(crate) fn severity(mut self, severity: Severity) -> Self {
+        self.severity = severity;
+        self
+    }
+
+    pub(crate) fn place(mut self, place: Option<Place>) -> Self {
+        self.place = place;
+        self
+    }
+
+    pub(crate) fn help(mut self, help: impl Into<Option<String>>) -> Self {
+        self.help = help.into();
         self
     }
 }
 
-/// Turns offsets of a text into places. Fast when the offsets ascend.
-pub(crate) struct Lines<'t> {
-    text: &'t str,
-    offset: usize,
-    line: u32,
-    line_start: usize,
+/// A finding of a file being parsed: the offset becomes a [`Place`] when the parsing ends.
+#[derive(Clone, Debug)]
+pub(crate) struct Draft {
+    pub code: Code,
+    pub severity: Severity,
+    pub offset: u32,
+    pub message: String,
+    pub help: Option<&'static str>,
 }
 
-impl<'t> Lines<'t> {
-    pub(crate) fn new(text: &'t str) -> Self {
-        Lines { text, offset: 0, line: 1, line_start: 0 }
+impl Draft {
+    /// Of the worst severity of its kind.
+    pub(crate) fn new(code: Code, offset: u32, message: String) -> Self {
+        Draft { code, severity: code.severity(), offset, message, help: None }
     }
 
-    pub(crate) fn place(&mut self, offset: u32) -> Place {
-        let offset = (offset as usize).min(self.text.len());
-        if offset < self.offset {
-            *self = Lines::new(self.text);
-        }
-        let passed = &self.text.as_bytes()[self.offset..offset];
-        let breaks = passed.iter().filter(|&&b| b == b'\n').count();
-        if let Some(last) = passed.iter().rposition(|&b| b == b'\n') {
-            self.line_start = self.offset + last + 1;
-        }
-        self.line = self.line.saturating_add(u32::try_from(breaks).unwrap_or(u32::MAX));
-        self.offset = offset;
-        let before = self.text.get(self.line_start..offset).unwrap_or_default();
-        let column = u32::try_from(before.chars().count()).unwrap_or(u32::MAX).saturating_add(1);
-        Place { line: self.line, column }
+    pub(crate) fn severity(mut self, severity: Severity) -> Self {
+        self.severity = severity;
+        self
+    }
+
+    pub(crate) fn help(mut self, help: &'static str) -> Self {
+        self.help = Some(help);
+        self
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn places_count_characters_and_may_go_back() {
-        let text = "ab\r\nçd\n\nx";
-        let mut lines = Lines::new(text);
-        let at = |l: &mut Lines, o| {
-            let p = l.place(o);
-            (p.line, p.column)
-        };
-        assert_eq!(at(&mut lines, 0), (1, 1));
-        assert_eq!(at(&mut lines, 6), (2, 2));
-        assert_eq!(at(&mut lines, 9), (4, 1));
-        assert_eq!(at(&mut lines, 1), (1, 2));
-        assert_eq!(at(&mut lines, 900), (4, 2));
-    }
-
-    #[test]
-    fn a_finding_reads_like_a_compiler_message() {
-        let f = Finding {
-            code: "ADMX003",
-            severity: Severity::Error,
-            file: "a.admx".into(),
-            place: Some(Place { line: 3, column: 9 }),
-            message: "m".into(),
-            help: None,
-        };
-        assert_eq!(f.to_string(), "a.admx:3:9: ADMX003: m");
-        assert!(Severity::Error > Severity::Note);
-    }
+/// Findings with places, in the order of the file.
+pub(crate) fn placed(file: &Path, text: &str, mut drafts: Vec<Draft>) -> Vec<Finding> {
+    let mut lines = Lines::new();
+    drafts.sort_by_key(|draft| draft.offset);
+    let placed = drafts.into_iter().map(|draft| {
+        Finding::new(draft.code, file, draft.message)
+            .severity(draft.severity)
+            .place(Some(lines.place(text, draft.offset)))
+            .help(draft.help.map(str::to_owned))
+    });
+    placed.collect()
 }

@@ -36,6 +36,7 @@ mod find;
 mod finding;
 mod load;
 mod model;
+mod place;
 mod read;
 mod resources;
 #[cfg(test)]
@@ -45,13 +46,14 @@ mod value;
 mod write;
 mod xml;
 
-pub use catalog::{Catalog, UNRESOLVED};
+pub use catalog::{Catalog, Category, Condition, Supported, SupportedKind, SupportedOn, TemplateInfo, UNRESOLVED};
 pub use find::{FindError, FoundIn, Hit, Match, PolicyRef};
-pub use finding::{Finding, Place, Severity};
+pub use finding::{Code, Finding, Severity};
 pub use load::LoadError;
 pub use model::{
     Assignment, Class, Control, ControlKind, Detail, Element, ElementKind, EnumItem, Literal, Policy, Side,
 };
+pub use place::Place;
 pub use read::{ElementReading, ElementState, PolicyReading, SideReading, State};
 pub use value::{ElementValue, EnumValue, ListEntry};
 pub use write::{Allowed, DefaultUsed, Input, InputError, InputValue, Needed, Wanted, WriteSet, write_set};

@@ -5,15 +5,16 @@
 
 mod languages;
 
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-
-use rayon::prelude::*;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::decode::{Decoded, decode};
-use crate::finding::{Draft, Finding, Lines, Severity};
+use crate::finding::{Code, Finding, placed};
 use crate::resources::{Resources, short_name};
-use crate::template::{self, Template};
+use crate::template::{self, Template, Translation};
 use crate::xml;
 use languages::Languages;
 
@@ -47,9 +48,17 @@ pub(crate) struct Parsed {
 
 /// A folder of templates.
 struct Store {
-    templates: Vec<PathBuf>,
+    /// With their sizes.
+    templates: Vec<(PathBuf, u64)>,
     languages: Languages,
     findings: Vec<Finding>,
+}
+
+/// The bytes of the two files that are being read. One thread reads many, so it keeps the memory.
+#[derive(Default)]
+struct Buffers {
+    admx: Vec<u8>,
+    adml: Vec<u8>,
 }
 
 /// Reads all templates of the folders, in order.
@@ -58,19 +67,42 @@ pub(crate) fn load(folders: &[PathBuf], language: &str) -> Result<Vec<Parsed>, L
         .iter()
         .map(|folder| list(folder).map_err(|source| LoadError::Folder { folder: folder.clone(), source }))
         .collect::<Result<Vec<_>, _>>()?;
-    let work: Vec<(usize, &PathBuf)> =
-        stores.iter().enumerate().flat_map(|(i, store)| store.templates.iter().map(move |path| (i, path))).collect();
+    let work: Vec<(usize, &(PathBuf, u64))> =
+        stores.iter().enumerate().flat_map(|(i, store)| store.templates.iter().map(move |file| (i, file))).collect();
     if work.is_empty() {
         return Err(LoadError::NoTemplates { folders: folders.to_vec() });
     }
-    let mut parsed: Vec<Parsed> =
-        work.par_iter().map(|&(folder, path)| parse_file(folder, path, &stores[folder].languages, language)).collect();
+    // The largest come first, so that no thread is left with one of them at the end.
+    let mut order: Vec<usize> = (0..work.len()).collect();
+    order.sort_by_key(|&index| std::cmp::Reverse(work[index].1.1));
+    let mut parsed = in_parallel(&order, |index, buffers| {
+        let (folder, (path, _)) = work[index];
+        parse_file(folder, path, &stores[folder].languages, language, buffers)
+    });
     for (folder, store) in stores.into_iter().enumerate() {
         let mut findings = store.findings;
-        findings.extend(store.languages.findings(&store.templates));
+        findings.extend(store.languages.findings(store.templates.iter().map(|(path, _)| path)));
         parsed.push(Parsed { folder, template: None, findings });
     }
     Ok(parsed)
+}
+
+/// Does a job for each of the numbers, begun in their order on all threads; the results are in the order of the numbers.
+fn in_parallel<T: Send>(order: &[usize], job: impl Fn(usize, &mut Buffers) -> T + Sync) -> Vec<T> {
+    let next = AtomicUsize::new(0);
+    let results = Mutex::new(Vec::with_capacity(order.len()));
+    let work = || {
+        let mut buffers = Buffers::default();
+        let mut done = Vec::new();
+        while let Some(&index) = order.get(next.fetch_add(1, Ordering::Relaxed)) {
+            done.push((index, job(index, &mut buffers)));
+        }
+        results.lock().unwrap_or_else(PoisonError::into_inner).append(&mut done);
+    };
+    rayon::scope(|scope| (0..rayon::current_num_threads()).for_each(|_| scope.spawn(|_| work())));
+    let mut results = results.into_inner().unwrap_or_else(PoisonError::into_inner);
+    results.sort_unstable_by_key(|(index, _)| *index);
+    results.into_iter().map(|(_, result)| result).collect()
 }
 
 fn list(folder: &Path) -> std::io::Result<Store> {
@@ -79,34 +111,23 @@ fn list(folder: &Path) -> std::io::Result<Store> {
         let entry = entry?;
         let path = entry.path();
         if has_extension(&path, "admx") {
-            templates.push(path);
+            let size = entry.metadata().map_or(0, |metadata| metadata.len());
+            templates.push((path, size));
         } else if has_extension(&path, "adml") {
-            findings.push(Finding {
-                code: "ADMX022",
-                severity: Severity::Warning,
-                file: path,
-                place: None,
-                message: "an ADML file belongs into the folder of its language; here nobody reads it".to_owned(),
-                help: None,
-            });
+            let message = "an ADML file belongs into the folder of its language; here nobody reads it";
+            findings.push(Finding::new(Code::MISPLACED, &path, message.to_owned()));
         } else if entry.file_type()?.is_dir() || path.is_dir() {
             folders.push(path);
         }
     }
-    sort(&mut templates);
+    templates.sort_by_cached_key(|(path, _)| (lower_name(path), path.clone()));
     findings.sort_by(|a, b| a.file.cmp(&b.file));
     for pair in templates.windows(2) {
-        if let [first, second] = pair
+        if let [(first, _), (second, _)] = pair
             && lower_name(first) == lower_name(second)
         {
-            findings.push(Finding {
-                code: "ADMX022",
-                severity: Severity::Warning,
-                file: second.clone(),
-                place: None,
-                message: format!("differs from {} only in case; Windows can hold only one of them", short_name(first)),
-                help: None,
-            });
+            let message = format!("differs from {} only in case; Windows can hold only one of them", short_name(first));
+            findings.push(Finding::new(Code::MISPLACED, second, message));
         }
     }
     Ok(Store { templates, languages: Languages::new(folders), findings })
@@ -130,81 +151,78 @@ fn has_extension(path: &Path, extension: &str) -> bool {
 }
 
 /// What can be read of one file.
-fn parse_file(folder: usize, path: &Path, languages: &Languages, language: &str) -> Parsed {
+fn parse_file(folder: usize, path: &Path, languages: &Languages, language: &str, buffers: &mut Buffers) -> Parsed {
     let file: Arc<Path> = Arc::from(path);
     let mut findings = Vec::new();
-    let template = read(path).and_then(|admx| {
-        let stem = lower_stem(path);
-        let fallback = || template::fallback_culture(&admx.text, admx.body);
-        for (culture, adml_path) in languages.candidates(&stem, language, fallback) {
-            match read(&adml_path) {
-                Ok(adml) => match with_resources(&file, &admx, &adml_path, &adml, &mut findings) {
-                    Some(template) => {
-                        note_other_language(&file, culture, language, &mut findings);
-                        return template;
-                    }
-                    None => continue,
-                },
-                Err(finding) => findings.push(finding),
-            }
-        }
-        let template = parse_template(&file, &admx, &Resources::default(), &mut findings)?;
-        if template.is_some() {
-            findings.push(Finding {
-                code: "ADMX002",
-                severity: Severity::Error,
-                file: path.to_owned(),
-                place: None,
-                message: format!("no ADML file for it in {language}, en-US or any other language; ids are shown"),
-                help: Some("copy the language folder that belongs to it beside it".to_owned()),
-            });
-        }
-        Ok(template)
+    let template = template(&file, languages, language, buffers, &mut findings);
+    let template = template.unwrap_or_else(|finding| {
+        findings.push(finding);
+        None
     });
-    let template = match template {
-        Ok(template) => template,
-        Err(finding) => {
-            findings.push(finding);
-            None
-        }
-    };
     Parsed { folder, template, findings }
 }
 
-/// The template with its translation; `None` if the translation can't be read, which is a finding then.
-fn with_resources(
+/// The template with the best translation that can be read; `Err` if the file itself can't be read.
+fn template(
     file: &Arc<Path>,
-    admx: &Decoded,
-    adml_path: &Path,
-    adml: &Decoded,
+    languages: &Languages,
+    language: &str,
+    buffers: &mut Buffers,
     findings: &mut Vec<Finding>,
-) -> Option<Result<Option<Template>, Finding>> {
-    let (mut resources, drafts) = match Resources::parse(&adml.text, adml.body) {
-        Ok(parsed) => parsed,
-        Err(stop) => {
-            findings.push(not_xml(adml_path, adml, stop));
-            return None;
+) -> Result<Option<Template>, Finding> {
+    let admx = read(file, &mut buffers.admx)?;
+    let stem = lower_stem(file);
+    let fallback = || template::fallback_culture(&admx.text, admx.body);
+    for (culture, path) in languages.candidates(&stem, language, fallback) {
+        let adml = match read(&path, &mut buffers.adml) {
+            Ok(adml) => adml,
+            Err(finding) => {
+                findings.push(finding);
+                continue;
+            }
+        };
+        let Some(resources) = resources(&path, &adml, findings) else { continue };
+        let mut template = parse_template(file, &admx, &resources, findings)?;
+        if let Some(template) = &mut template {
+            note_other_revision(template, &resources, &path, findings);
+            template.translation = Some(Translation { language: culture.to_owned(), path });
         }
-    };
-    resources.name = Some(short_name(adml_path));
-    findings.extend(place(adml_path, adml, drafts));
-    let template = parse_template(file, admx, &resources, findings);
-    if let Ok(Some(template)) = &template {
-        let required = template.min_required_revision.as_deref();
-        if let (Some(required), Some(found)) = (required, resources.revision.as_deref())
-            && is_older(found, required)
-        {
-            findings.push(Finding {
-                code: "ADMX010",
-                severity: Severity::Warning,
-                file: adml_path.to_owned(),
-                place: None,
-                message: format!("revision {found}, but {} requires {required}", short_name(file)),
-                help: Some("replace ADMX and ADML from the same package".to_owned()),
-            });
+        note_other_language(file, culture, language, findings);
+        return Ok(template);
+    }
+    let template = parse_template(file, &admx, &Resources::default(), findings)?;
+    if template.is_some() {
+        let message = format!("no ADML file for it in {language}, en-US or any other language; ids are shown");
+        let help = "copy the language folder that belongs to it beside it".to_owned();
+        findings.push(Finding::new(Code::NO_TRANSLATION, file, message).help(help));
+    }
+    Ok(template)
+}
+
+/// The texts of a translation; `None` if it is no XML, which is a finding then.
+fn resources<'t>(path: &Path, adml: &'t Decoded<'_>, findings: &mut Vec<Finding>) -> Option<Resources<'t>> {
+    match Resources::parse(&adml.text, adml.body) {
+        Ok((mut resources, drafts)) => {
+            resources.name = Some(short_name(path));
+            findings.extend(placed(path, &adml.text, drafts));
+            Some(resources)
+        }
+        Err(stop) => {
+            findings.push(not_xml(path, adml, stop));
+            None
         }
     }
-    Some(template)
+}
+
+fn note_other_revision(template: &Template, resources: &Resources<'_>, adml: &Path, findings: &mut Vec<Finding>) {
+    let required = template.min_required_revision.as_deref();
+    if let (Some(required), Some(found)) = (required, resources.revision.as_deref())
+        && is_older(found, required)
+    {
+        let message = format!("revision {found}, but {} requires {required}", short_name(&template.file));
+        let help = "replace ADMX and ADML from the same package".to_owned();
+        findings.push(Finding::new(Code::OLD_TRANSLATION, adml, message).help(help));
+    }
 }
 
 /// Whether an ADML's revision does not do for what the ADMX requires: another major number, or a smaller minor one.
@@ -221,68 +239,34 @@ fn is_older(found: &str, required: &str) -> bool {
 
 fn note_other_language(file: &Path, culture: &str, language: &str, findings: &mut Vec<Finding>) {
     if languages::primary(culture) != languages::primary(language) {
-        findings.push(Finding {
-            code: "ADMX020",
-            severity: Severity::Note,
-            file: file.to_owned(),
-            place: None,
-            message: format!("no texts in {language}; {culture} is used"),
-            help: None,
-        });
+        findings.push(Finding::new(Code::LANGUAGE, file, format!("no texts in {language}; {culture} is used")));
     }
 }
 
-fn read(path: &Path) -> Result<Decoded, Finding> {
-    let unreadable = |message: String| Finding {
-        code: "ADMX001",
-        severity: Severity::Error,
-        file: path.to_owned(),
-        place: None,
-        message,
-        help: None,
-    };
-    let bytes = std::fs::read(path).map_err(|e| unreadable(format!("the file can't be read: {e}")))?;
-    decode(bytes).map_err(|e| unreadable(e.to_string()))
+fn read<'b>(path: &Path, buffer: &'b mut Vec<u8>) -> Result<Decoded<'b>, Finding> {
+    buffer.clear();
+    let unreadable = |message: String| Finding::new(Code::UNREADABLE, path, message);
+    let size = File::open(path).and_then(|mut file| file.read_to_end(buffer));
+    size.map_err(|e| unreadable(format!("the file can't be read: {e}")))?;
+    decode(buffer).map_err(|e| unreadable(e.to_string()))
 }
 
 /// The template as such.
 pub(crate) fn parse_template(
     file: &Arc<Path>,
-    admx: &Decoded,
+    admx: &Decoded<'_>,
     resources: &Resources<'_>,
     findings: &mut Vec<Finding>,
 ) -> Result<Option<Template>, Finding> {
     let parsed = template::parse(file, &admx.text, admx.body, resources);
     let (template, drafts) = parsed.map_err(|stop| not_xml(file, admx, stop))?;
-    findings.extend(place(file, admx, drafts));
+    findings.extend(placed(file, &admx.text, drafts));
     Ok(template)
 }
 
-fn not_xml(file: &Path, decoded: &Decoded, stop: xml::Stop) -> Finding {
+fn not_xml(file: &Path, decoded: &Decoded<'_>, stop: xml::Stop) -> Finding {
     let fault = xml::explain(decoded, stop);
-    Finding {
-        code: "ADMX001",
-        severity: Severity::Error,
-        file: file.to_owned(),
-        place: Some(fault.place),
-        message: fault.message,
-        help: fault.help,
-    }
-}
-
-/// Findings with places, in the order of the file.
-pub(crate) fn place(file: &Path, decoded: &Decoded, mut drafts: Vec<Draft>) -> Vec<Finding> {
-    let mut lines = Lines::new(&decoded.text);
-    drafts.sort_by_key(|draft| draft.offset);
-    let placed = drafts.into_iter().map(|draft| Finding {
-        code: draft.code,
-        severity: draft.severity,
-        file: file.to_owned(),
-        place: Some(lines.place(draft.offset)),
-        message: draft.message,
-        help: draft.help,
-    });
-    placed.collect()
+    Finding::new(Code::UNREADABLE, file, fault.message).place(Some(fault.place)).help(fault.help)
 }
 
 #[cfg(test)]

@@ -7,7 +7,6 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::finding::Place;
 use crate::value::ElementValue;
 
 /// One half of a Group Policy object.
@@ -155,8 +154,8 @@ pub struct Policy {
     pub client_extension: Option<String>,
     /// The template it stands in.
     pub file: Arc<Path>,
-    /// Where in that file.
-    pub place: Place,
+    /// Offset in that file, see [`Catalog::place`](crate::Catalog::place).
+    pub(crate) offset: u32,
     /// Whether there is an ADML file for it.
     pub(crate) has_texts: bool,
     pub(crate) category: Link,
@@ -211,7 +210,16 @@ pub(crate) enum Link {
 pub(crate) struct Reference {
     pub prefix: Option<String>,
     pub name: String,
-    pub place: Place,
+    pub offset: u32,
+}
+
+impl fmt::Display for Reference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.prefix {
+            Some(prefix) => write!(f, "{prefix}:{}", self.name),
+            None => f.write_str(&self.name),
+        }
+    }
 }
 
 /// What kind of input an [`Element`] takes.

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use crate::cursor::{Attr, Cursor, boolean, number, owned};
-use crate::finding::{Draft, Severity};
+use crate::finding::{Code, Draft, Severity};
 use crate::model::{Control, ControlKind};
 use crate::xml::Stop;
 
@@ -43,7 +43,7 @@ impl<'t> Resources<'t> {
             resources.body(&mut cursor)?;
         } else {
             let message = format!("the root element is `{root}`, not `policyDefinitionResources`");
-            cursor.drafts.push(Draft::new("ADMX001", Severity::Error, cursor.offset(), message));
+            cursor.drafts.push(Draft::new(Code::UNREADABLE, cursor.offset(), message));
             cursor.skip()?;
         }
         Ok((resources, cursor.finish()?))
@@ -127,7 +127,7 @@ fn keep<'t, T>(
         }
         std::collections::hash_map::Entry::Occupied(slot) => {
             let message = format!("{kind} \"{}\" is there twice; the first one counts", slot.key());
-            drafts.push(Draft::new("ADMX008", Severity::Warning, offset, message));
+            drafts.push(Draft::new(Code::TWICE, offset, message).severity(Severity::Warning));
         }
     }
 }

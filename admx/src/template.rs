@@ -5,13 +5,15 @@
 
 mod elements;
 mod policy;
+mod supported;
 
 use std::collections::HashSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::catalog::{Category, Supported};
 use crate::cursor::{Attr, Cursor, owned};
-use crate::finding::{Draft, Lines, Place, Severity};
+use crate::finding::{Code, Draft, Severity};
 use crate::model::{Link, Policy, Reference};
 use crate::resources::{Lookup, Resources};
 use crate::xml::Stop;
@@ -22,11 +24,22 @@ pub(crate) struct Template {
     pub file: Arc<Path>,
     pub target: Namespace,
     pub usings: Vec<Namespace>,
+    pub revision: Option<String>,
     pub min_required_revision: Option<String>,
+    /// Where the texts come from.
+    pub translation: Option<Translation>,
     pub categories: Vec<Category>,
     /// Definitions, products and versions: all that `supportedOn` may name.
     pub supported: Vec<Supported>,
     pub policies: Vec<Policy>,
+}
+
+/// An ADML file.
+#[derive(Clone, Debug)]
+pub(crate) struct Translation {
+    /// Name of its folder.
+    pub language: String,
+    pub path: PathBuf,
 }
 
 /// A `target` or `using`.
@@ -34,25 +47,7 @@ pub(crate) struct Template {
 pub(crate) struct Namespace {
     pub prefix: String,
     pub uri: Arc<str>,
-    pub place: Place,
-}
-
-/// A `category`.
-#[derive(Clone, Debug)]
-pub(crate) struct Category {
-    pub name: String,
-    pub display_name: String,
-    pub parent: Link,
-    pub place: Place,
-    /// The file it stands in.
-    pub file: Arc<Path>,
-}
-
-/// A supported-on definition, a product or a version of one.
-#[derive(Clone, Debug)]
-pub(crate) struct Supported {
-    pub name: String,
-    pub display_name: String,
+    pub offset: u32,
 }
 
 /// The culture that the file names for want of a translation; `en-US` unless it says otherwise.
@@ -75,14 +70,15 @@ pub(crate) fn parse(
 ) -> Result<(Option<Template>, Vec<Draft>), Stop> {
     let mut parser = Parser {
         cursor: Cursor::new(text, body)?,
-        lines: Lines::new(text),
         resources,
         names: HashSet::new(),
         template: Template {
             file: file.clone(),
-            target: Namespace { prefix: String::new(), uri: Arc::from(""), place: Place::default() },
+            target: Namespace { prefix: String::new(), uri: Arc::from(""), offset: 0 },
             usings: Vec::new(),
+            revision: None,
             min_required_revision: None,
+            translation: None,
             categories: Vec::new(),
             supported: Vec::new(),
             policies: Vec::new(),
@@ -91,26 +87,32 @@ pub(crate) fn parse(
     let root = parser.cursor.root()?;
     if !root.eq_ignore_ascii_case("policyDefinitions") {
         let message = format!("the root element is `{root}`, not `policyDefinitions`");
-        parser.error("ADMX001", parser.cursor.offset(), message);
+        parser.error(Code::UNREADABLE, parser.cursor.offset(), message);
         parser.cursor.skip()?;
         return Ok((None, parser.cursor.finish()?));
     }
-    let _ = parser.cursor.attributes(["revision", "schemaVersion"]);
+    let [revision, _] = parser.cursor.attributes(["revision", "schemaVersion"]);
+    parser.template.revision = owned(revision);
     let offset = parser.cursor.offset();
     parser.definitions()?;
     if parser.template.target.uri.is_empty() {
-        parser.error("ADMX013", offset, "the file declares no target namespace".to_owned());
+        parser.error(Code::MALFORMED, offset, "the file declares no target namespace".to_owned());
     }
     let mut template = parser.template;
     for policy in &mut template.policies {
         policy.namespace = template.target.uri.clone();
+    }
+    for category in &mut template.categories {
+        category.namespace = template.target.uri.clone();
+    }
+    for entry in &mut template.supported {
+        entry.namespace = template.target.uri.clone();
     }
     Ok((Some(template), parser.cursor.finish()?))
 }
 
 struct Parser<'t, 'r> {
     cursor: Cursor<'t>,
-    lines: Lines<'t>,
     resources: &'r Resources<'r>,
     /// Of the policies so far.
     names: HashSet<String>,
@@ -118,17 +120,12 @@ struct Parser<'t, 'r> {
 }
 
 impl Parser<'_, '_> {
-    fn error(&mut self, code: &'static str, offset: u32, message: String) {
-        self.cursor.drafts.push(Draft::new(code, Severity::Error, offset, message));
+    fn error(&mut self, code: Code, offset: u32, message: String) {
+        self.cursor.drafts.push(Draft::new(code, offset, message));
     }
 
-    fn warning(&mut self, code: &'static str, offset: u32, message: String) {
-        self.cursor.drafts.push(Draft::new(code, Severity::Warning, offset, message));
-    }
-
-    fn place(&mut self) -> Place {
-        let offset = self.cursor.offset();
-        self.lines.place(offset)
+    fn warning(&mut self, code: Code, offset: u32, message: String) {
+        self.cursor.drafts.push(Draft::new(code, offset, message).severity(Severity::Warning));
     }
 
     fn definitions(&mut self) -> Result<(), Stop> {
@@ -163,13 +160,12 @@ impl Parser<'_, '_> {
         while let Some(kind) = self.cursor.child("policyNamespaces", &["target", "using"])? {
             let [prefix, uri] = self.cursor.attributes(["prefix", "namespace"]);
             let offset = self.cursor.offset();
-            let place = self.place();
             self.cursor.skip()?;
             let Some(uri) = uri else {
-                self.error("ADMX013", offset, format!("`{kind}` has no attribute `namespace`"));
+                self.error(Code::MALFORMED, offset, format!("`{kind}` has no attribute `namespace`"));
                 continue;
             };
-            let namespace = Namespace { prefix: owned(prefix).unwrap_or_default(), uri: Arc::from(&*uri.text), place };
+            let namespace = Namespace { prefix: owned(prefix).unwrap_or_default(), uri: Arc::from(&*uri.text), offset };
             if kind == "using" {
                 self.template.usings.push(namespace);
             } else {
@@ -179,49 +175,10 @@ impl Parser<'_, '_> {
         Ok(())
     }
 
-    fn supported_on(&mut self) -> Result<(), Stop> {
-        while let Some(table) = self.cursor.child("supportedOn", &["products", "definitions"])? {
-            if table == "definitions" {
-                while self.cursor.child("definitions", &["definition"])?.is_some() {
-                    self.supported()?;
-                    self.cursor.skip()?;
-                }
-                continue;
-            }
-            while self.cursor.child("products", &["product"])?.is_some() {
-                self.supported()?;
-                while self.cursor.child("product", &["majorVersion"])?.is_some() {
-                    self.supported()?;
-                    while self.cursor.child("majorVersion", &["minorVersion"])?.is_some() {
-                        self.supported()?;
-                        self.cursor.skip()?;
-                    }
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Keeps name and text of the element just opened; what `or`, `and` and the version indexes say is not evaluated.
-    fn supported(&mut self) -> Result<(), Stop> {
-        let [name, display, _] = self.cursor.attributes(["name", "displayName", "versionIndex"]);
-        let offset = self.cursor.offset();
-        match name {
-            Some(name) => {
-                let display_name = self.string(display).unwrap_or_else(|| name.text.to_string());
-                let name = name.text.into_owned();
-                self.template.supported.push(Supported { name, display_name });
-            }
-            None => self.error("ADMX013", offset, "a `supportedOn` entry has no attribute `name`".to_owned()),
-        }
-        Ok(())
-    }
-
     fn category(&mut self) -> Result<(), Stop> {
         // `key` is left over from conversions of ADM and means nothing.
         let [name, display, explain, _] = self.cursor.attributes(["name", "displayName", "explainText", "key"]);
         let offset = self.cursor.offset();
-        let place = self.place();
         let display_name = self.string(display);
         self.string(explain);
         let mut parent = Link::None;
@@ -234,19 +191,21 @@ impl Parser<'_, '_> {
             }
         }
         let Some(name) = name else {
-            self.error("ADMX013", offset, "a `category` has no attribute `name`".to_owned());
+            self.error(Code::MALFORMED, offset, "a `category` has no attribute `name`".to_owned());
             return Ok(());
         };
         if self.template.categories.iter().any(|c| c.name == name.text) {
             let message = format!("category \"{}\" is there twice; the first one counts", name.text);
-            self.error("ADMX008", offset, message);
+            self.error(Code::TWICE, offset, message);
             return Ok(());
         }
         self.template.categories.push(Category {
             display_name: display_name.unwrap_or_else(|| name.text.to_string()),
             name: name.text.into_owned(),
+            // The file's namespace may come later.
+            namespace: Arc::from(""),
             parent,
-            place,
+            offset,
             file: self.template.file.clone(),
         });
         Ok(())
@@ -255,10 +214,11 @@ impl Parser<'_, '_> {
     /// `ref` of the element just opened, which is passed over.
     fn reference(&mut self) -> Result<Link, Stop> {
         let [target] = self.cursor.attributes(["ref"]);
-        let place = match &target {
-            Some(attr) => self.lines.place(attr.offset),
-            None => self.place(),
-        };
+        self.link(target)
+    }
+
+    /// As [`Parser::reference`], with the attribute read already.
+    fn link(&mut self, target: Option<Attr<'_>>) -> Result<Link, Stop> {
         self.cursor.skip()?;
         Ok(match target {
             None => Link::None,
@@ -267,7 +227,7 @@ impl Parser<'_, '_> {
                     Some((prefix, name)) => (Some(prefix.to_owned()), name),
                     None => (None, attr.text.trim()),
                 };
-                Link::Wanted(Reference { prefix, name: name.to_owned(), place })
+                Link::Wanted(Reference { prefix, name: name.to_owned(), offset: attr.offset })
             }
         })
     }
@@ -283,7 +243,7 @@ impl Parser<'_, '_> {
             Lookup::Found(text) => return Some(text.to_string()),
             Lookup::OtherCase(text, spelled) => {
                 let message = format!("string \"{id}\" is spelled \"{spelled}\" in {}", self.adml());
-                self.warning("ADMX003", attr.offset, message);
+                self.warning(Code::STRING, attr.offset, message);
                 return Some(text.to_string());
             }
             Lookup::Missing => {}
@@ -295,7 +255,7 @@ impl Parser<'_, '_> {
                 self.adml(),
                 count(resources.len(), "string")
             );
-            let draft = Draft::new("ADMX003", Severity::Error, attr.offset, message);
+            let draft = Draft::new(Code::STRING, attr.offset, message);
             let help = "ADMX and ADML come from different versions; replace both from the same package";
             self.cursor.drafts.push(draft.help(help));
         }

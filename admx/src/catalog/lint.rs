@@ -6,8 +6,9 @@ use polfile::Folded;
 
 use super::Catalog;
 use crate::claims::values;
-use crate::finding::{Finding, Severity};
+use crate::finding::{Code, Finding};
 use crate::model::{ControlKind, Detail, Element, Literal, Policy, Side};
+use crate::place::Places;
 
 /// Keys below which Windows removes what policy does not set any more.
 const POLICY_ROOTS: &[&str] = &[r"Software\Policies", r"Software\Microsoft\Windows\CurrentVersion\Policies"];
@@ -19,16 +20,12 @@ impl Catalog {
     pub fn lint(&self) -> Vec<Finding> {
         let mut findings = Vec::new();
         let mut seen = HashSet::new();
+        let mut places = Places::new(self.is_builtin());
         for (index, policy) in self.policies().iter().enumerate() {
-            let mut say = |code, severity, message: String| {
-                findings.push(Finding {
-                    code,
-                    severity,
-                    file: policy.file.to_path_buf(),
-                    place: Some(policy.place),
-                    message: format!("policy \"{}\": {message}", policy.name),
-                    help: None,
-                });
+            let mut say = |code, message: String| {
+                let message = format!("policy \"{}\": {message}", policy.name);
+                let place = places.of(&policy.file, policy.offset);
+                findings.push(Finding::new(code, &policy.file, message).place(place));
             };
             effect(policy, &mut say);
             controls(policy, &mut say);
@@ -48,7 +45,7 @@ impl Catalog {
         index: usize,
         policy: &Policy,
         seen: &mut HashSet<(Folded, Folded)>,
-        say: &mut impl FnMut(&'static str, Severity, String),
+        say: &mut impl FnMut(Code, String),
     ) {
         values(policy, |key, name| {
             let slot = (Folded::from(key), Folded::from(name));
@@ -62,17 +59,17 @@ impl Catalog {
             if !others.is_empty() && seen.insert(slot) {
                 let ids: Vec<String> = others.iter().map(|other| other.id()).collect();
                 let message = format!("{key}!{name} is also written by {}", ids.join(", "));
-                say("ADMX018", Severity::Note, message);
+                say(Code::SHARED_VALUE, message);
             }
         });
     }
 }
 
-fn effect(policy: &Policy, say: &mut impl FnMut(&'static str, Severity, String)) {
+fn effect(policy: &Policy, say: &mut impl FnMut(Code, String)) {
     if !policy.has_own_level() {
         if policy.elements.is_empty() {
             let message = "has no value, list or element, so no state of it can be stored".to_owned();
-            say("ADMX011", Severity::Warning, message);
+            say(Code::NO_EFFECT, message);
         }
         return;
     }
@@ -81,11 +78,11 @@ fn effect(policy: &Policy, say: &mut impl FnMut(&'static str, Severity, String))
     let off = policy.disabled_value.as_ref().unwrap_or(&implied.1);
     if (policy.value_name.is_none() || on == off) && policy.enabled_list == policy.disabled_list {
         let message = "Enabled and Disabled write the same; the state can't be read back".to_owned();
-        say("ADMX017", Severity::Warning, message);
+        say(Code::SAME_STATES, message);
     }
 }
 
-fn controls(policy: &Policy, say: &mut impl FnMut(&'static str, Severity, String)) {
+fn controls(policy: &Policy, say: &mut impl FnMut(Code, String)) {
     if !policy.has_texts {
         return;
     }
@@ -93,18 +90,18 @@ fn controls(policy: &Policy, say: &mut impl FnMut(&'static str, Severity, String
         let shows = |id: &String| id.eq_ignore_ascii_case(&element.id);
         if !policy.controls.iter().any(|c| c.element.as_ref().is_some_and(shows)) {
             let message = format!("element \"{}\" has no control, so nothing can be entered for it", element.id);
-            say("ADMX012", Severity::Warning, message);
+            say(Code::CONTROL, message);
         }
     }
     for id in policy.controls.iter().filter_map(|c| c.element.as_ref()) {
         if policy.element(id).is_none() {
             let message = format!("a control refers to \"{id}\", which is no element of the policy");
-            say("ADMX012", Severity::Warning, message);
+            say(Code::CONTROL, message);
         }
     }
 }
 
-fn items(element: &Element, say: &mut impl FnMut(&'static str, Severity, String)) {
+fn items(element: &Element, say: &mut impl FnMut(Code, String)) {
     let items = element.items();
     for (i, item) in items.iter().enumerate() {
         let before = &items[..i];
@@ -113,29 +110,29 @@ fn items(element: &Element, say: &mut impl FnMut(&'static str, Severity, String)
                 "items \"{}\" and \"{}\" of \"{}\" write the same; which one was chosen can't be read back",
                 same.display_name, item.display_name, element.id
             );
-            say("ADMX015", Severity::Warning, message);
+            say(Code::ITEMS, message);
         }
         if before.iter().any(|b| b.display_name == item.display_name) {
             let message = format!("two items of \"{}\" have the text \"{}\"", element.id, item.display_name);
-            say("ADMX015", Severity::Warning, message);
+            say(Code::ITEMS, message);
         }
     }
 }
 
-fn limits(policy: &Policy, element: &Element, say: &mut impl FnMut(&'static str, Severity, String)) {
+fn limits(policy: &Policy, element: &Element, say: &mut impl FnMut(Code, String)) {
     let control = policy.controls.iter().find(|c| c.element.as_deref() == Some(&*element.id)).map(|c| &c.kind);
     let mut number = |min: u64, max: u64| {
         if min > max {
             let message =
                 format!("element \"{}\" takes no number: its minimum is {min}, its maximum {max}", element.id);
-            say("ADMX016", Severity::Warning, message);
+            say(Code::LIMITS, message);
         } else if let Some(ControlKind::NumberBox { default, .. }) = control
             // 1 is what a control has that gives no default.
             && *default != 1
             && !(min..=max).contains(default)
         {
             let message = format!("the default {default} of \"{}\" is not from {min} to {max}", element.id);
-            say("ADMX016", Severity::Warning, message);
+            say(Code::LIMITS, message);
         }
     };
     match &element.detail {
@@ -143,7 +140,7 @@ fn limits(policy: &Policy, element: &Element, say: &mut impl FnMut(&'static str,
         Detail::LongDecimal { min, max, .. } => number(*min, *max),
         Detail::Text { max_length: 0, .. } | Detail::MultiText { max_length: 0, .. } => {
             let message = format!("element \"{}\" takes no text: its maxLength is 0", element.id);
-            say("ADMX016", Severity::Warning, message);
+            say(Code::LIMITS, message);
         }
         Detail::Enum { items } => {
             if let Some(ControlKind::DropDownList { default_item: Some(item), .. }) = control
@@ -151,14 +148,14 @@ fn limits(policy: &Policy, element: &Element, say: &mut impl FnMut(&'static str,
             {
                 let message =
                     format!("the default item {item} of \"{}\" does not exist; items count from 0", element.id);
-                say("ADMX016", Severity::Warning, message);
+                say(Code::LIMITS, message);
             }
         }
         _ => {}
     }
 }
 
-fn roots(policy: &Policy, say: &mut impl FnMut(&'static str, Severity, String)) {
+fn roots(policy: &Policy, say: &mut impl FnMut(Code, String)) {
     let roots: Vec<Folded> = POLICY_ROOTS.iter().map(|root| Folded::from(*root)).collect();
     let outside = |key: &str| !key.is_empty() && !roots.iter().any(|root| Folded::from(key).is_at_or_below(root));
     let mut found = None;
@@ -170,7 +167,7 @@ fn roots(policy: &Policy, say: &mut impl FnMut(&'static str, Severity, String)) 
     let list = policy.elements.iter().find(|e| matches!(e.detail, Detail::List { .. }) && outside(&e.key));
     if let Some(key) = found.or_else(|| list.map(|e| e.key.to_string())) {
         let message = format!("writes to {key}, outside the policy keys: what it sets stays when the policy goes");
-        say("ADMX019", Severity::Warning, message);
+        say(Code::TATTOO, message);
     }
 }
 

@@ -3,28 +3,64 @@
 //! A reference `prefix:name` goes by the prefixes that its own file declares. In practice files use prefixes that they
 //! don't declare; then the file counts whose own prefix it is.
 
-use std::collections::BTreeMap;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::finding::{Finding, Place, Severity};
+use super::supported::SupportedKind;
+use super::{Category, Supported, TemplateInfo};
+use crate::finding::{Code, Finding, Severity};
 use crate::load::Parsed;
 use crate::model::{Link, Policy, Reference};
-use crate::template::{Category, Namespace, Supported, Template};
+use crate::place::Places;
+use crate::template::{Namespace, Template};
 
 /// All of a catalog but its index.
 pub(super) struct Resolved {
-    pub files: usize,
+    pub templates: Vec<TemplateInfo>,
     pub findings: Vec<Finding>,
     pub policies: Vec<Policy>,
     pub categories: Vec<Category>,
     pub supported: Vec<Supported>,
 }
 
-pub(super) fn resolve(parsed: Vec<Parsed>) -> Resolved {
+pub(super) fn resolve(parsed: Vec<Parsed>, builtin: bool) -> Resolved {
+    let mut places = Places::new(builtin);
     let mut findings = Vec::new();
-    let mut templates: Vec<Template> = Vec::new();
+    let templates = provided(parsed, &mut places, &mut findings);
+    let mut spaces = Spaces::default();
+    let mut infos = Vec::with_capacity(templates.len());
+    let mut policies = Vec::with_capacity(templates.iter().map(|template| template.policies.len()).sum());
+    for template in templates {
+        infos.push(info(&template));
+        let own = spaces.add(template);
+        policies.push(own);
+    }
+    let mut resolved: Vec<Policy> = Vec::with_capacity(policies.iter().map(Vec::len).sum());
+    for (index, own) in policies.into_iter().enumerate() {
+        spaces.usings(index);
+        spaces.tables(index);
+        resolved.extend(own.into_iter().map(|mut policy| {
+            policy.category = spaces.link(index, policy.category, Kind::Category);
+            policy.supported = spaces.link(index, policy.supported, Kind::Definition);
+            policy
+        }));
+    }
+    spaces.category_cycles();
+    spaces.definition_cycles();
+    findings.extend(spaces.findings(&mut places));
+    Resolved {
+        templates: infos,
+        findings,
+        policies: resolved,
+        categories: spaces.categories,
+        supported: spaces.supported,
+    }
+}
+
+/// The templates that provide their namespaces: the first of each.
+fn provided(parsed: Vec<Parsed>, places: &mut Places, findings: &mut Vec<Finding>) -> Vec<Template> {
+    let mut templates: Vec<Template> = Vec::with_capacity(parsed.len());
     let mut providers: HashMap<Arc<str>, (usize, Arc<Path>)> = HashMap::new();
     for file in parsed {
         let Some(template) = file.template else {
@@ -37,18 +73,11 @@ pub(super) fn resolve(parsed: Vec<Parsed>) -> Resolved {
             Some((folder, _)) if *folder != file.folder => {}
             Some((_, first)) => {
                 findings.extend(file.findings);
-                findings.push(Finding {
-                    code: "ADMX005",
-                    severity: Severity::Error,
-                    file: template.file.to_path_buf(),
-                    place: Some(template.target.place),
-                    message: format!(
-                        "namespace {} is already that of {}; this file is ignored",
-                        template.target.uri,
-                        first.display()
-                    ),
-                    help: Some("keep one of the two files".to_owned()),
-                });
+                let uri = &template.target.uri;
+                let message = format!("namespace {uri} is already that of {}; this file is ignored", first.display());
+                let finding = Finding::new(Code::NAMESPACE_TWICE, &template.file, message);
+                let place = places.of(&template.file, template.target.offset);
+                findings.push(finding.place(place).help("keep one of the two files".to_owned()));
             }
             None => {
                 findings.extend(file.findings);
@@ -57,29 +86,30 @@ pub(super) fn resolve(parsed: Vec<Parsed>) -> Resolved {
             }
         }
     }
-    let mut spaces = Spaces::new(&mut templates);
-    let mut policies = Vec::new();
-    for index in 0..spaces.headers.len() {
-        spaces.usings(index);
-        for at in spaces.headers[index].categories.clone() {
-            let wanted = std::mem::replace(&mut spaces.categories[at].parent, Link::None);
-            spaces.categories[at].parent = spaces.link(index, wanted, Kind::Category);
-        }
-        for mut policy in std::mem::take(&mut spaces.headers[index].policies) {
-            policy.category = spaces.link(index, policy.category, Kind::Category);
-            policy.supported = spaces.link(index, policy.supported, Kind::Supported);
-            policies.push(policy);
-        }
-    }
-    spaces.cycles();
-    findings.extend(spaces.findings());
-    Resolved { files: templates.len(), findings, policies, categories: spaces.categories, supported: spaces.supported }
+    templates
 }
 
+fn info(template: &Template) -> TemplateInfo {
+    TemplateInfo {
+        file: template.file.clone(),
+        namespace: template.target.uri.clone(),
+        prefix: template.target.prefix.clone(),
+        revision: template.revision.clone(),
+        policies: template.policies.len(),
+        categories: template.categories.len(),
+        language: template.translation.as_ref().map(|adml| adml.language.clone()),
+        adml: template.translation.as_ref().map(|adml| adml.path.clone()),
+    }
+}
+
+/// What a reference leads to.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Kind {
     Category,
-    Supported,
+    /// A definition; in practice also a product.
+    Definition,
+    /// A product, a version or another definition.
+    Product,
 }
 
 /// What is left of a template besides its entries.
@@ -88,60 +118,81 @@ struct Header {
     target: Namespace,
     usings: Vec<Namespace>,
     categories: std::ops::Range<usize>,
-    policies: Vec<Policy>,
-    category_names: HashMap<String, usize>,
-    supported_names: HashMap<String, usize>,
+    supported: std::ops::Range<usize>,
+    category_names: Names,
+    definition_names: Names,
+    product_names: Names,
 }
 
+/// Names with their indexes in the catalog.
+type Names = HashMap<String, usize>;
+
 /// All namespaces with the names in them.
+#[derive(Default)]
 struct Spaces {
     headers: Vec<Header>,
     by_uri: HashMap<Arc<str>, usize>,
     categories: Vec<Category>,
     supported: Vec<Supported>,
-    /// Once for each file, kind and message, with the first place and the number.
-    broken: BTreeMap<(usize, Place, String), (Trouble, usize)>,
-    told: HashMap<(usize, String), Place>,
+    /// By file, offset and message, with the number.
+    broken: BTreeMap<(usize, u32, String), (Trouble, usize)>,
+    /// The offset under which a file's message is kept.
+    told: HashMap<(usize, String), u32>,
 }
 
 #[derive(Clone, Copy)]
 struct Trouble {
-    code: &'static str,
+    code: Code,
     severity: Severity,
 }
 
 impl Spaces {
-    fn new(templates: &mut [Template]) -> Self {
-        let mut spaces = Spaces {
-            headers: Vec::with_capacity(templates.len()),
-            by_uri: HashMap::new(),
-            categories: Vec::new(),
-            supported: Vec::new(),
-            broken: BTreeMap::new(),
-            told: HashMap::new(),
-        };
-        for (index, template) in templates.iter_mut().enumerate() {
-            spaces.by_uri.insert(template.target.uri.clone(), index);
-            let first = spaces.categories.len();
-            spaces.categories.append(&mut template.categories);
-            let new = spaces.categories.iter().enumerate().skip(first);
-            let category_names = new.map(|(at, c)| (c.name.clone(), at)).collect();
-            let mut supported_names = HashMap::new();
-            for entry in template.supported.drain(..) {
-                supported_names.entry(entry.name.clone()).or_insert(spaces.supported.len());
-                spaces.supported.push(entry);
-            }
-            spaces.headers.push(Header {
-                file: template.file.clone(),
-                target: template.target.clone(),
-                usings: std::mem::take(&mut template.usings),
-                categories: first..spaces.categories.len(),
-                policies: std::mem::take(&mut template.policies),
-                category_names,
-                supported_names,
-            });
+    /// Takes over a template's tables and gives back its policies.
+    fn add(&mut self, mut template: Template) -> Vec<Policy> {
+        let index = self.headers.len();
+        self.by_uri.insert(template.target.uri.clone(), index);
+        let categories = self.categories.len()..self.categories.len() + template.categories.len();
+        self.categories.append(&mut template.categories);
+        let named = self.categories.iter().enumerate().skip(categories.start);
+        let category_names = named.map(|(at, category)| (category.name.clone(), at)).collect();
+        let supported = self.supported.len()..self.supported.len() + template.supported.len();
+        let (mut definition_names, mut product_names) = (Names::new(), Names::new());
+        for (at, mut entry) in (supported.start..).zip(template.supported) {
+            entry.parent = entry.parent.map(|parent| parent + supported.start);
+            let names = match entry.kind {
+                SupportedKind::Definition => &mut definition_names,
+                _ => &mut product_names,
+            };
+            names.entry(entry.name.clone()).or_insert(at);
+            self.supported.push(entry);
         }
-        spaces
+        self.headers.push(Header {
+            file: template.file,
+            target: template.target,
+            usings: template.usings,
+            categories,
+            supported,
+            category_names,
+            definition_names,
+            product_names,
+        });
+        template.policies
+    }
+
+    /// Resolves what a file's own tables refer to.
+    fn tables(&mut self, index: usize) {
+        for at in self.headers[index].categories.clone() {
+            let wanted = std::mem::replace(&mut self.categories[at].parent, Link::None);
+            self.categories[at].parent = self.link(index, wanted, Kind::Category);
+        }
+        for at in self.headers[index].supported.clone() {
+            let mut parts = std::mem::take(&mut self.supported[at].rule.parts);
+            for part in &mut parts {
+                let wanted = std::mem::replace(&mut part.link, Link::None);
+                part.link = self.link(index, wanted, Kind::Product);
+            }
+            self.supported[at].rule.parts = parts;
+        }
     }
 
     /// Notes namespaces that a file uses and nobody provides.
@@ -150,22 +201,23 @@ impl Spaces {
             match self.namespace(&using.uri) {
                 None => {
                     let message = format!("uses the namespace {}, which no loaded file has", using.uri);
-                    self.tell(index, using.place, message, "ADMX006", Severity::Error);
+                    self.tell(index, using.offset, message, Code::NAMESPACE, Severity::Error);
                 }
                 Some(found) if self.headers[found].target.uri != using.uri => {
                     let spelled = &self.headers[found].target.uri;
                     let message = format!("uses the namespace {}, which is spelled {spelled}", using.uri);
-                    self.tell(index, using.place, message, "ADMX006", Severity::Warning);
+                    self.tell(index, using.offset, message, Code::NAMESPACE, Severity::Warning);
                 }
                 Some(_) => {}
             }
         }
     }
 
-    fn tell(&mut self, index: usize, place: Place, message: String, code: &'static str, severity: Severity) {
-        let place = *self.told.entry((index, message.clone())).or_insert(place);
+    /// Keeps a message with its first offset and its number.
+    fn tell(&mut self, index: usize, offset: u32, message: String, code: Code, severity: Severity) {
+        let offset = *self.told.entry((index, message.clone())).or_insert(offset);
         let trouble = Trouble { code, severity };
-        self.broken.entry((index, place, message)).or_insert((trouble, 0)).1 += 1;
+        self.broken.entry((index, offset, message)).or_insert((trouble, 0)).1 += 1;
     }
 
     /// The file that has a namespace, exactly or, failing that, in any case.
@@ -188,92 +240,135 @@ impl Spaces {
 
     fn link(&mut self, index: usize, wanted: Link, kind: Kind) -> Link {
         let Link::Wanted(reference) = wanted else { return wanted };
-        let space = match &reference.prefix {
-            None => Some(index),
-            Some(prefix) => {
-                let (space, is_declared) = self.prefixed(index, prefix);
-                if let (Some(space), false) = (space, is_declared) {
-                    let uri = &self.headers[space].target.uri;
-                    let message = format!("prefix \"{prefix}\" is not declared here; read as {uri}, whose own it is");
-                    self.tell(index, reference.place, message, "ADMX006", Severity::Warning);
-                }
-                space
-            }
+        let Some(space) = self.space(index, &reference) else { return self.broken(index, &reference, kind) };
+        let header = &self.headers[space];
+        let tables = match kind {
+            Kind::Category => [Some(&header.category_names), None],
+            Kind::Definition => [Some(&header.definition_names), Some(&header.product_names)],
+            Kind::Product => [Some(&header.product_names), Some(&header.definition_names)],
         };
-        let names = space.map(|space| match kind {
-            Kind::Category => &self.headers[space].category_names,
-            Kind::Supported => &self.headers[space].supported_names,
-        });
-        if let Some(found) = names.and_then(|names| names.get(&reference.name)) {
+        let tables = || tables.iter().copied().flatten();
+        if let Some(found) = tables().find_map(|names| names.get(&reference.name)) {
             return Link::Found(*found);
         }
         // The smallest such name, so that the answer does not depend on the hash.
-        let similar = names.and_then(|names| {
+        let similar = tables().find_map(|names| {
             let same = names.iter().filter(|(name, _)| name.eq_ignore_ascii_case(&reference.name));
             same.min().map(|(name, at)| (name.clone(), *at))
         });
-        let what = match kind {
-            Kind::Category => "category",
-            Kind::Supported => "supportedOn definition",
-        };
-        let named = shown(&reference);
-        if let Some((name, at)) = similar {
-            let message = format!("{what} \"{named}\" is spelled \"{name}\" where it is defined");
-            let code = if kind == Kind::Category { "ADMX007" } else { "ADMX009" };
-            self.tell(index, reference.place, message, code, Severity::Warning);
-            return Link::Found(at);
+        let Some((name, at)) = similar else { return self.broken(index, &reference, kind) };
+        let (what, code) = described(kind);
+        let message = format!("{what} \"{reference}\" is spelled \"{name}\" where it is defined");
+        self.tell(index, reference.offset, message, code, Severity::Warning);
+        Link::Found(at)
+    }
+
+    /// The file that a reference leads to.
+    fn space(&mut self, index: usize, reference: &Reference) -> Option<usize> {
+        let Some(prefix) = &reference.prefix else { return Some(index) };
+        let (space, is_declared) = self.prefixed(index, prefix);
+        if let (Some(space), false) = (space, is_declared) {
+            let uri = &self.headers[space].target.uri;
+            let message = format!("prefix \"{prefix}\" is not declared here; read as {uri}, whose own it is");
+            self.tell(index, reference.offset, message, Code::NAMESPACE, Severity::Warning);
         }
-        let (code, severity) = match kind {
-            Kind::Category => ("ADMX007", Severity::Error),
-            Kind::Supported => ("ADMX009", Severity::Warning),
-        };
-        self.tell(index, reference.place, format!("{what} \"{named}\" is not defined"), code, severity);
+        space
+    }
+
+    fn broken(&mut self, index: usize, reference: &Reference, kind: Kind) -> Link {
+        let (what, code) = described(kind);
+        let message = format!("{what} \"{reference}\" is not defined");
+        self.tell(index, reference.offset, message, code, code.severity());
         Link::Broken
     }
 
-    /// Notes categories that contain themselves.
-    fn cycles(&mut self) {
-        // 0: not seen, 1: on the way now, 2: done
-        let mut marks = vec![0u8; self.categories.len()];
-        for start in 0..self.categories.len() {
-            let mut way = Vec::new();
-            let mut at = start;
-            while marks[at] == 0 {
-                marks[at] = 1;
-                way.push(at);
-                match self.categories[at].parent {
-                    Link::Found(parent) => at = parent,
-                    _ => break,
-                }
-            }
-            if marks[at] == 1 && matches!(self.categories[at].parent, Link::Found(_)) {
-                let category = &self.categories[at];
-                let index = self.headers.iter().position(|h| h.file == category.file).unwrap_or_default();
-                let message = format!("category \"{}\" contains itself", category.name);
-                self.tell(index, category.place, message, "ADMX007", Severity::Error);
-                self.categories[at].parent = Link::Broken;
-            }
-            way.into_iter().for_each(|done| marks[done] = 2);
+    /// Notes categories that contain themselves, and cuts them off from what is above them.
+    fn category_cycles(&mut self) {
+        let parent = |at: usize, edge: usize| match (&self.categories[at].parent, edge) {
+            (Link::Found(parent), 0) => Some(Some(*parent)),
+            _ => None,
+        };
+        for (_, _, to) in back_edges(self.categories.len(), parent) {
+            let category = &self.categories[to];
+            let (file, offset) = (category.file.clone(), category.offset);
+            let message = format!("category \"{}\" contains itself", category.name);
+            let index = self.headers.iter().position(|header| header.file == file).unwrap_or_default();
+            self.tell(index, offset, message, Code::CATEGORY, Severity::Error);
+            self.categories[to].parent = Link::Broken;
         }
     }
 
-    fn findings(&mut self) -> Vec<Finding> {
+    /// Notes definitions that lead back to themselves, and cuts the last reference of the way.
+    fn definition_cycles(&mut self) {
+        let part = |at: usize, edge: usize| {
+            self.supported[at].rule.parts.get(edge).map(|part| match part.link {
+                Link::Found(to) => Some(to),
+                _ => None,
+            })
+        };
+        for (from, edge, to) in back_edges(self.supported.len(), part) {
+            let message = format!("supportedOn definition \"{}\" leads back to itself", self.supported[to].name);
+            let of = |header: &Header| header.supported.contains(&to);
+            let index = self.headers.iter().position(of).unwrap_or_default();
+            let offset = self.supported[to].offset;
+            self.tell(index, offset, message, Code::SUPPORTED_ON, Severity::Warning);
+            self.supported[from].rule.parts[edge].link = Link::Broken;
+        }
+    }
+
+    fn findings(&mut self, places: &mut Places) -> Vec<Finding> {
         let broken = std::mem::take(&mut self.broken);
-        let findings = broken.into_iter().map(|((index, place, message), (trouble, count))| Finding {
-            code: trouble.code,
-            severity: trouble.severity,
-            file: self.headers[index].file.to_path_buf(),
-            place: Some(place),
-            message: if count > 1 { format!("{message} ({count} times)") } else { message },
-            help: None,
+        let findings = broken.into_iter().map(|((index, offset, message), (trouble, count))| {
+            let file = &self.headers[index].file;
+            let message = if count > 1 { format!("{message} ({count} times)") } else { message };
+            Finding::new(trouble.code, file, message).severity(trouble.severity).place(places.of(file, offset))
         });
         findings.collect()
     }
 }
 
-fn shown(reference: &Reference) -> String {
-    match &reference.prefix {
-        Some(prefix) => format!("{prefix}:{}", reference.name),
-        None => reference.name.clone(),
+fn described(kind: Kind) -> (&'static str, Code) {
+    match kind {
+        Kind::Category => ("category", Code::CATEGORY),
+        Kind::Definition => ("supportedOn definition", Code::SUPPORTED_ON),
+        Kind::Product => ("supportedOn product", Code::SUPPORTED_ON),
     }
+}
+
+/// Edges that close a cycle, as where they start, which of the edges there they are, and where they lead. Without them
+/// there is no cycle.
+///
+/// `edge(node, n)` is where the `n`th edge of a node leads, if anywhere, and `None` behind the last one.
+fn back_edges(count: usize, edge: impl Fn(usize, usize) -> Option<Option<usize>>) -> Vec<(usize, usize, usize)> {
+    #[derive(Clone, Copy, PartialEq)]
+    enum Mark {
+        New,
+        OnTheWay,
+        Done,
+    }
+    let mut marks = vec![Mark::New; count];
+    let mut found = Vec::new();
+    for start in 0..count {
+        // The way from the start, with the next edge of each node on it.
+        let mut way = vec![(start, 0)];
+        while let Some((node, next)) = way.last_mut() {
+            let (at, n) = (*node, *next);
+            if n == 0 && marks[at] == Mark::Done {
+                way.pop();
+                continue;
+            }
+            marks[at] = Mark::OnTheWay;
+            *next += 1;
+            match edge(at, n) {
+                Some(Some(to)) if marks.get(to) == Some(&Mark::OnTheWay) => found.push((at, n, to)),
+                Some(Some(to)) if marks.get(to) == Some(&Mark::New) => way.push((to, 0)),
+                Some(_) => {}
+                None => {
+                    marks[at] = Mark::Done;
+                    way.pop();
+                }
+            }
+        }
+    }
+    found
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::OnceLock;
 
 use super::{has_extension, lower_name, lower_stem, sort};
-use crate::finding::{Finding, Severity};
+use crate::finding::{Code, Finding};
 
 /// All folders of a store whose names are those of cultures. Their files are listed when they are asked for first.
 pub(super) struct Languages {
@@ -78,30 +78,19 @@ impl Languages {
     }
 
     /// What lies in the listed folders and belongs elsewhere, or to nothing.
-    pub(super) fn findings(&self, templates: &[PathBuf]) -> Vec<Finding> {
-        let stems: HashSet<String> = templates.iter().map(|path| lower_stem(path)).collect();
+    pub(super) fn findings<'p>(&self, templates: impl Iterator<Item = &'p PathBuf>) -> Vec<Finding> {
+        let stems: HashSet<String> = templates.map(|path| lower_stem(path)).collect();
         let mut findings = Vec::new();
         for culture in &self.cultures {
             let Some(files) = culture.files.get() else { continue };
             let mut orphans: Vec<&PathBuf> =
                 files.adml.iter().filter(|(stem, _)| !stems.contains(*stem)).map(|(_, path)| path).collect();
             orphans.sort_by_cached_key(|path| lower_name(path));
-            findings.extend(orphans.into_iter().map(|path| Finding {
-                code: "ADMX020",
-                severity: Severity::Note,
-                file: path.clone(),
-                place: None,
-                message: "an ADML file without an ADMX file of this name".to_owned(),
-                help: None,
-            }));
-            findings.extend(files.misplaced.iter().map(|path| Finding {
-                code: "ADMX022",
-                severity: Severity::Warning,
-                file: path.clone(),
-                place: None,
-                message: "an ADMX file belongs above the language folders; here nobody reads it".to_owned(),
-                help: None,
-            }));
+            let orphan = "an ADML file without an ADMX file of this name";
+            findings.extend(orphans.iter().map(|path| Finding::new(Code::LANGUAGE, path, orphan.to_owned())));
+            let misplaced = "an ADMX file belongs above the language folders; here nobody reads it";
+            let files = files.misplaced.iter();
+            findings.extend(files.map(|path| Finding::new(Code::MISPLACED, path, misplaced.to_owned())));
         }
         findings
     }

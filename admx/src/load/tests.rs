@@ -254,7 +254,7 @@ fn what_is_off_the_schema_is_read_as_well_as_can_be_and_told() {
     assert_eq!((b.display_name.as_str(), b.explain_text.as_deref()), ("Text", Some("nope")));
     assert_eq!((&*b.elements[0].key, &*b.elements[1].key), ("T", ""));
     assert_eq!(b.enabled_value, Some(crate::Literal::Decimal(u32::MAX)));
-    assert_eq!((a.place.line, a.place.column), (6, 1));
+    assert_eq!(catalog.place(a), Some(crate::Place { line: 6, column: 1 }));
     let found: Vec<String> =
         folder.findings(&catalog).iter().map(|f| f.split_once(' ').unwrap().1.to_owned()).collect();
     assert_eq!(

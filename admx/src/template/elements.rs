@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::Parser;
 use crate::cursor::{Attr, boolean, owned};
+use crate::finding::Code;
 use crate::model::{Detail, Element, EnumItem};
 use crate::xml::Stop;
 
@@ -26,17 +27,17 @@ impl<'t> Parser<'t, '_> {
         while let Some(kind) = self.cursor.child("elements", KINDS)? {
             let (common, detail) = self.element(kind, key)?;
             let Some(id) = common.id else {
-                self.error("ADMX013", common.offset, format!("`{kind}` has no attribute `id`; it is left out"));
+                self.error(Code::MALFORMED, common.offset, format!("`{kind}` has no attribute `id`; it is left out"));
                 continue;
             };
             let is_list = matches!(detail, Detail::List { .. });
             if !is_list && common.value_name.is_none() {
                 let message = format!("`{kind}` \"{}\" has no attribute `valueName`; it can't be stored", id.text);
-                self.error("ADMX013", common.offset, message);
+                self.error(Code::MALFORMED, common.offset, message);
             }
             if elements.iter().any(|e| e.id == id.text) {
                 let message = format!("element \"{}\" is there twice; the first one counts", id.text);
-                self.error("ADMX008", common.offset, message);
+                self.error(Code::TWICE, common.offset, message);
                 continue;
             }
             elements.push(Element {
@@ -122,7 +123,7 @@ impl<'t> Parser<'t, '_> {
             Ok(n) => n,
             Err(_) => {
                 let message = format!("`{name}` is \"{}\", which is not a number it can hold; ignored", attr.text);
-                self.error("ADMX013", attr.offset, message);
+                self.error(Code::MALFORMED, attr.offset, message);
                 default
             }
         }
@@ -198,7 +199,9 @@ impl<'t> Parser<'t, '_> {
             }
             match value {
                 Some(value) => items.push(EnumItem { display_name, value, value_list }),
-                None => self.error("ADMX013", offset, format!("item \"{display_name}\" has no value; it is left out")),
+                None => {
+                    self.error(Code::MALFORMED, offset, format!("item \"{display_name}\" has no value; it is left out"))
+                }
             }
         }
         Ok((common, Detail::Enum { items }))

@@ -6,7 +6,7 @@ use polfile::{KeyProblem, WideString};
 
 use super::{Parser, reference_id};
 use crate::cursor::{Attr, owned};
-use crate::finding::{Draft, Severity};
+use crate::finding::{Code, Draft};
 use crate::model::{Assignment, Class, Control, ControlKind, Detail, Element, Link, Literal, Policy};
 use crate::resources::Lookup;
 use crate::value::ElementValue;
@@ -19,9 +19,8 @@ impl Parser<'_, '_> {
         let [name, class, display, explain, presentation, key, value_name, extension] =
             self.cursor.attributes(ATTRIBUTES);
         let offset = self.cursor.offset();
-        let place = self.place();
         let Some(name) = name else {
-            self.error("ADMX013", offset, "a `policy` has no attribute `name`; it is left out".to_owned());
+            self.error(Code::MALFORMED, offset, "a `policy` has no attribute `name`; it is left out".to_owned());
             return self.cursor.skip();
         };
         let class = self.class(class, offset);
@@ -46,7 +45,7 @@ impl Parser<'_, '_> {
             controls,
             client_extension: owned(extension),
             file: self.template.file.clone(),
-            place,
+            offset,
             has_texts: self.resources.name.is_some(),
             category: Link::None,
             supported: Link::None,
@@ -78,7 +77,7 @@ impl Parser<'_, '_> {
         attach(&mut policy.elements, &policy.controls);
         if !self.names.insert(policy.name.clone()) {
             let message = format!("policy \"{}\" is there twice; the first one counts", policy.name);
-            self.error("ADMX008", offset, message);
+            self.error(Code::TWICE, offset, message);
             return Ok(());
         }
         self.template.policies.push(policy);
@@ -92,7 +91,7 @@ impl Parser<'_, '_> {
             Some(class) => class,
             None => {
                 let message = format!("class \"{text}\" is not Machine, User or Both; read as Both");
-                self.error("ADMX013", offset, message);
+                self.error(Code::MALFORMED, offset, message);
                 Class::Both
             }
         }
@@ -106,13 +105,13 @@ impl Parser<'_, '_> {
             Lookup::Found(controls) => controls.clone(),
             Lookup::OtherCase(controls, spelled) => {
                 let message = format!("presentation \"{id}\" is spelled \"{spelled}\" in {}", self.adml());
-                self.warning("ADMX004", attr.offset, message);
+                self.warning(Code::PRESENTATION, attr.offset, message);
                 controls.clone()
             }
             Lookup::Missing => {
                 if resources.name.is_some() {
                     let message = format!("presentation \"{id}\" is not in {}", self.adml());
-                    let draft = Draft::new("ADMX004", Severity::Error, attr.offset, message);
+                    let draft = Draft::new(Code::PRESENTATION, attr.offset, message);
                     let help = "ADMX and ADML come from different versions; replace both from the same package";
                     self.cursor.drafts.push(draft.help(help));
                 }
@@ -144,7 +143,7 @@ impl Parser<'_, '_> {
             found.get_or_insert(literal);
         }
         if found.is_none() {
-            self.error("ADMX013", offset, format!("`{parent}` holds no value"));
+            self.error(Code::MALFORMED, offset, format!("`{parent}` holds no value"));
         }
         Ok(found)
     }
@@ -159,11 +158,11 @@ impl Parser<'_, '_> {
             return Some(Literal::Decimal(n));
         } else if let Ok(n) = text.parse::<i32>() {
             let message = format!("`decimal` is {n}, but has no negative numbers; read as {}", n.cast_unsigned());
-            self.error("ADMX013", offset, message);
+            self.error(Code::MALFORMED, offset, message);
             return Some(Literal::Decimal(n.cast_unsigned()));
         }
         let message = format!("`{kind}` has the value \"{text}\", which is not a number it can hold");
-        self.error("ADMX013", offset, message);
+        self.error(Code::MALFORMED, offset, message);
         None
     }
 
@@ -185,8 +184,8 @@ impl Parser<'_, '_> {
                 (Some(value_name), Some(literal)) => {
                     items.push(Assignment { key: item_key, value_name: value_name.text.into_owned(), literal })
                 }
-                (None, _) => self.error("ADMX013", offset, "`item` has no attribute `valueName`".to_owned()),
-                (_, None) => self.error("ADMX013", offset, "`item` holds no `value`".to_owned()),
+                (None, _) => self.error(Code::MALFORMED, offset, "`item` has no attribute `valueName`".to_owned()),
+                (_, None) => self.error(Code::MALFORMED, offset, "`item` holds no `value`".to_owned()),
             }
         }
         Ok(items)
@@ -199,7 +198,7 @@ impl Parser<'_, '_> {
         let text = match attr.text.strip_suffix('\\') {
             Some(text) => {
                 let message = format!("key \"{}\" ends with a backslash; read without", attr.text);
-                self.warning("ADMX014", attr.offset, message);
+                self.warning(Code::KEY, attr.offset, message);
                 text
             }
             None => &attr.text,
@@ -215,7 +214,7 @@ impl Parser<'_, '_> {
             Some(problem @ (KeyProblem::Hive | KeyProblem::LeadingBackslash | KeyProblem::EmptyComponent)) => problem,
             _ => return Arc::from(text),
         };
-        self.warning("ADMX014", attr.offset, format!("{problem}: \"{text}\""));
+        self.warning(Code::KEY, attr.offset, format!("{problem}: \"{text}\""));
         Arc::from(text)
     }
 }

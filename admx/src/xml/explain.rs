@@ -2,7 +2,7 @@
 
 use super::Stop;
 use crate::decode::Decoded;
-use crate::finding::{Lines, Place};
+use crate::place::{Lines, Place};
 
 /// What is wrong with a file, for people.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,10 +14,10 @@ pub(crate) struct Fault {
 
 /// Explains why the reader stopped: a web page or a stand-in for the file is named as such, for all else roxmltree says what
 /// is wrong and where. Where roxmltree is content, the reader's own reason stands.
-pub(crate) fn explain(decoded: &Decoded, stop: Stop) -> Fault {
-    let text = &decoded.text;
+pub(crate) fn explain(decoded: &Decoded<'_>, stop: Stop) -> Fault {
+    let text: &str = &decoded.text;
     let body = &text[decoded.body..];
-    let own = Lines::new(text).place(stop.offset);
+    let own = Lines::new().place(text, stop.offset);
     if let Some(title) = web_page(body) {
         let message = match title {
             Some(title) => format!("the file is a web page (\"{title}\"), not a template"),

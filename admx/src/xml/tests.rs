@@ -160,7 +160,7 @@ fn stray_text_between_elements_is_noted() {
 }
 
 fn fault(bytes: &[u8]) -> (String, u32, u32) {
-    let decoded = decode(bytes.to_vec()).unwrap();
+    let decoded = decode(bytes).unwrap();
     let stop = Reader::new(&decoded.text, decoded.body)
         .and_then(|mut reader| reader.root().and_then(|_| reader.skip()).and_then(|()| reader.finish()))
         .unwrap_err();
