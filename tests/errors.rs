@@ -105,6 +105,7 @@ fn provoked(dir: &TestDir) -> Vec<(&'static str, Run)> {
         ("E0404", run(&["show", "side.pol", "--admx", "empty"])),
         ("E0404", run(&["show", "side.pol", "--admx", "nowhere"])),
         ("E0405", run(&["explain", "Policies", NLA])),
+        ("E0406", run(&["admx", "show", "store", "nothing"])),
         ("E0501", set(sysvol, &[NLA, "disabled"])),
         ("E0501", set("backup", &[NLA, "disabled"])),
         ("E0503", run(&["convert", "side.pol", "-o", "side.pol"])),

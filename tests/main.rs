@@ -20,3 +20,4 @@ mod readme;
 mod records;
 mod recover;
 mod show;
+mod templates;

@@ -2,13 +2,13 @@
 
 use std::path::PathBuf;
 
-use admx::Side;
+use ::admx::Side;
 use anstream::ColorChoice;
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use gpo::templates::Templates;
 
-use crate::commands::{convert, pol, policy, recover, shell, show};
+use crate::commands::{admx, convert, pol, policy, recover, shell, show};
 use crate::paste::quoted;
 
 /// Read, explain, check and edit Windows Group Policy in files, offline
@@ -55,6 +55,9 @@ pub enum Command {
     /// Read, describe and change single policies
     #[command(subcommand)]
     Policy(policy::PolicyCommand),
+    /// Look at ADMX templates
+    #[command(subcommand)]
+    Admx(admx::AdmxCommand),
     /// Look at the records of a policy file
     #[command(subcommand)]
     Pol(pol::PolCommand),

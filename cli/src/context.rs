@@ -10,6 +10,7 @@ use gpo::target::{Kind, Target, TargetError};
 use gpo::templates::{self, Templates};
 use polfile::PolicyFile;
 
+use crate::commands::pol::count;
 use crate::error::{Code, CommandError};
 use crate::malformed;
 use crate::paste::{quoted, this_command};
@@ -104,7 +105,7 @@ pub fn store_name(catalog: &Catalog) -> String {
         return "the built-in catalogue (remote desktop security only)".to_owned();
     }
     let stores: Vec<String> = catalog.stores().iter().map(|store| store.display().to_string()).collect();
-    format!("{} ({} files, {})", stores.join(", "), catalog.files(), catalog.language())
+    format!("{} ({}, {})", stores.join(", "), count(catalog.files(), "file"), catalog.language())
 }
 
 /// The policy that a name means, and the side it is meant on. For writes: nothing here guesses.

@@ -55,6 +55,7 @@ codes! {
     NO_TARGET = "E0403", NotFound, "the target, or another file that is named, does not exist";
     TEMPLATES = "E0404", NotFound, "the templates cannot be loaded";
     SEVERAL_GPOS = "E0405", NotFound, "the target holds several GPOs, where one is asked for";
+    NO_TEMPLATE = "E0406", NotFound, "the store has no such template";
     HALF_ELSEWHERE = "E0501", Refused, "half of this GPO is kept where gpol does not change it";
     CASE_TWINS = "E0502", Refused, "two entries differ only by case";
     OVERWRITES_INPUT = "E0503", Refused, "the output would overwrite the input";

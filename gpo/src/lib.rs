@@ -19,4 +19,5 @@ pub mod place;
 pub mod plan;
 pub mod show;
 pub mod target;
+pub mod template_diff;
 pub mod templates;

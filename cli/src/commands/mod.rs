@@ -1,5 +1,6 @@
 //! The commands: arguments, one call into the libraries, one view.
 
+pub mod admx;
 pub mod convert;
 pub mod explain;
 pub mod pol;
@@ -22,6 +23,7 @@ pub fn run(cli: &Cli, ui: &Ui) -> Result<Exit, Stop> {
         Some(Command::Show(args)) => show::run(args, ui),
         Some(Command::Explain(args)) => explain::run(args, ui),
         Some(Command::Policy(command)) => policy::run(command, ui),
+        Some(Command::Admx(command)) => admx::run(command, ui),
         Some(Command::Pol(command)) => pol::run(command, ui),
         Some(Command::Recover(args)) => recover::run(args, ui),
         Some(Command::Convert(args)) => convert::run(args, ui),
