@@ -126,6 +126,21 @@ fn inode(_: &fs::Metadata) -> u64 {
     0
 }
 
+/// Runs a program to its end. Under Wine a process now and then fails to start with ERROR_INTERNAL_ERROR when
+/// many start at once; nothing of the program has run then, so it is started again.
+fn start(command: &mut Command) -> Output {
+    const ERROR_INTERNAL_ERROR: i32 = 1359;
+    for _ in 0..10 {
+        match command.output() {
+            Err(error) if cfg!(windows) && error.raw_os_error() == Some(ERROR_INTERNAL_ERROR) => {
+                std::thread::sleep(std::time::Duration::from_millis(200));
+            }
+            done => return done.expect("the program starts"),
+        }
+    }
+    panic!("the program does not start: ERROR_INTERNAL_ERROR, ten times");
+}
+
 /// What a run left behind.
 pub struct Run {
     pub status: Option<i32>,
@@ -135,7 +150,7 @@ pub struct Run {
 
 impl Run {
     pub fn of(mut command: Command) -> Self {
-        let Output { status, stdout, stderr } = command.output().expect("the program starts");
+        let Output { status, stdout, stderr } = start(&mut command);
         Self { status: status.code(), out: stdout, err: stderr }
     }
 
