@@ -328,8 +328,15 @@ fn a_bin_that_is_damaged_takes_no_other_with_it() {
     assert!(!Walk::of(&hive).errors.is_empty());
 }
 
+/// The builder and the walk of this test go down a key a call; threads of tests have small stacks for that.
 #[test]
 fn keys_in_a_circle_and_keys_too_deep_come_to_an_end() {
+    let roomy = std::thread::Builder::new().stack_size(256 << 20);
+    let done = roomy.spawn(circles_and_depths).expect("a thread starts").join();
+    done.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+}
+
+fn circles_and_depths() {
     let deep = (0..600).fold(KeySpec::new("k"), |below, _| KeySpec::new("k").key(below));
     let walk = Walk::of(&Hive::parse(build(5, &KeySpec::new("R").key(deep)).bytes).unwrap());
     assert_eq!(walk.keys, 512);
