@@ -14,6 +14,7 @@ pub mod exchange;
 pub mod explain;
 pub mod extensions;
 pub mod gpt_ini;
+pub mod image;
 pub mod model;
 pub mod place;
 pub mod plan;
