@@ -8,7 +8,7 @@ use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use gpo::templates::Templates;
 
-use crate::commands::{admx, convert, pol, policy, recover, shell, show};
+use crate::commands::{admx, convert, doctor, pol, policy, recover, shell, show};
 use crate::paste::quoted;
 
 /// Read, explain, check and edit Windows Group Policy in files, offline
@@ -52,6 +52,7 @@ pub enum Command {
     /// Looks at the policy that is pending in Registry.pol. Registry hives of an image are not read;
     /// the output says what was not looked at.
     Explain(PolicyOnTarget),
+    Doctor(doctor::DoctorArgs),
     /// Read, describe and change single policies
     #[command(subcommand)]
     Policy(policy::PolicyCommand),

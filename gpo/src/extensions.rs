@@ -67,6 +67,13 @@ impl ExtensionList {
         self.groups.iter().any(|group| group[0].eq_ignore_ascii_case(extension))
     }
 
+    /// Whether Windows gets to the extension: it stops at the first one that is out of order.
+    pub fn reaches(&self, extension: &str) -> bool {
+        let names: Vec<String> = self.groups.iter().map(|group| group[0].to_ascii_uppercase()).collect();
+        let ascending = names.iter().zip(names.iter().skip(1)).take_while(|(a, b)| a <= b).count() + 1;
+        names.iter().take(ascending).any(|name| name.eq_ignore_ascii_case(extension))
+    }
+
     /// Lists an extension with a tool, at its place in the order. Says whether the list changed.
     ///
     /// An extension that is there keeps its tools: any of them makes Windows run it.

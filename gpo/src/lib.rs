@@ -8,6 +8,7 @@
 
 pub mod backup;
 pub mod comments;
+pub mod doctor;
 pub mod edit;
 pub mod error;
 pub mod exchange;

@@ -286,6 +286,26 @@ impl Target {
         Ok(Self { kind, path: path.to_path_buf(), guid: None, name: None, sides, gpt_ini, store })
     }
 
+    /// The `Windows` folder that the target is, holds or lies in; a local GPO's lies two folders above it.
+    ///
+    /// # Errors
+    ///
+    /// If a folder cannot be listed.
+    pub fn windows_folder(&self) -> io::Result<Option<PathBuf>> {
+        match self.kind {
+            Kind::Windows => {
+                Ok(find(&self.path, &["Windows"])?.map(|found| found.path).or_else(|| Some(self.path.clone())))
+            }
+            Kind::GpoLocal => {
+                let path = fs::canonicalize(&self.path)?;
+                let named = |path: &Path, name: &str| path.file_name().is_some_and(|n| n.eq_ignore_ascii_case(name));
+                let above = path.parent().filter(|above| named(&path, "GroupPolicy") && named(above, "System32"));
+                Ok(above.and_then(Path::parent).map(Path::to_path_buf))
+            }
+            _ => Ok(None),
+        }
+    }
+
     /// The policy file of a side. A bare policy file whose folder does not tell serves for either.
     pub fn side(&self, side: Side) -> Option<&SideFile> {
         self.sides.iter().find(|file| file.side.is_none_or(|s| s == side))

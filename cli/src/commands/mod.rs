@@ -2,6 +2,7 @@
 
 pub mod admx;
 pub mod convert;
+pub mod doctor;
 pub mod explain;
 pub mod pol;
 pub mod policy;
@@ -22,6 +23,7 @@ pub fn run(cli: &Cli, ui: &Ui) -> Result<Exit, Stop> {
     match &cli.command {
         Some(Command::Show(args)) => show::run(args, ui),
         Some(Command::Explain(args)) => explain::run(args, ui),
+        Some(Command::Doctor(args)) => doctor::run(args, ui),
         Some(Command::Policy(command)) => policy::run(command, ui),
         Some(Command::Admx(command)) => admx::run(command, ui),
         Some(Command::Pol(command)) => pol::run(command, ui),

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use admx::{InputError, Wanted};
 use clap::{Args, ValueEnum};
+use gpo::doctor::doctor;
 use gpo::edit::plan_policy;
 use gpo::error::Error;
 
@@ -119,10 +120,15 @@ fn change(
         Error::Input(error) => refused(error),
         other => failed(other),
     })?;
-    if !args.dry_run {
+    let mut report = Report::new(&target, catalog, &change, &wanted, args.dry_run);
+    if !args.dry_run && !change.plan.is_empty() {
         change.plan.commit().map_err(|error| failed(error.into()))?;
+        match doctor(&target, Some(side)) {
+            Ok(found) => report.doctor = Some(found),
+            // The change is made; what it leads to is another question.
+            Err(error) => ui.warning(format!("whether Windows will apply this is not known: {error}")),
+        }
     }
-    let report = Report::new(&target, catalog, &change, &wanted, args.dry_run);
     match args.options.output.format {
         Format::Json => ui.json(&report)?,
         Format::Human => ui.page(&report.page(&target))?,

@@ -1,6 +1,7 @@
 //! What a change did, or would do.
 
 use admx::{Catalog, State, Wanted};
+use gpo::doctor::Doctor;
 use gpo::edit::PolicyChange;
 use gpo::model::{ElementValueModel, PolicyModel, RecordModel};
 use gpo::plan::FileChange;
@@ -8,6 +9,7 @@ use gpo::show::{TargetModel, VersionModel};
 use gpo::target::{Kind, Target};
 use serde::Serialize;
 
+use crate::commands::doctor::verdict;
 use crate::commands::explain::below;
 use crate::commands::values;
 use crate::malformed::thousands;
@@ -34,6 +36,8 @@ pub struct Report {
     note: Option<String>,
     /// The administrator's comment, where it changes.
     comment: Option<CommentModel>,
+    /// Whether Windows will apply what was written.
+    pub doctor: Option<Doctor>,
 }
 
 #[derive(Serialize)]
@@ -130,6 +134,7 @@ impl Report {
                 .comment
                 .as_ref()
                 .map(|comment| CommentModel { before: comment.before.clone(), after: comment.after.clone() }),
+            doctor: None,
             extensions_added: change.gpt_ini.as_ref().map(|ini| ini.added.clone()).unwrap_or_default(),
         }
     }
@@ -187,6 +192,9 @@ impl Report {
         if let Some(note) = &self.note {
             page.blank();
             page.line(Line::new().span(Style::Warn, "note").text(": ").hang().text(note));
+        }
+        if let Some(doctor) = self.doctor.as_ref().filter(|_| target.kind != Kind::Pol) {
+            page.blank().append(verdict(doctor));
         }
         if target.kind == Kind::Pol {
             page.blank();

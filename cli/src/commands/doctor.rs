@@ -1,0 +1,78 @@
+//! `gpol doctor`: will Windows apply this?
+
+use std::path::PathBuf;
+
+use clap::Args;
+use gpo::doctor::{Answer, Doctor, doctor};
+
+use crate::args::{Format, OutputArgs, ScopeArgs};
+use crate::context::{failed, open_target};
+use crate::error::Stop;
+use crate::exit::Exit;
+use crate::ui::{Line, Page, Style, Ui};
+
+/// Tell whether Windows will apply a target's policy: yes, no or uncertain, and why
+///
+/// Looks at what makes Windows read a policy file: gpt.ini's version and extension lists, sides that are
+/// switched off, and, in an image, what the registry says of the last time, of the edition and of the
+/// Group Policy client. What cannot be seen, or is not documented, makes the answer uncertain. Exit code 0 is yes.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Example:
+  gpol doctor /mnt/gold --scope computer")]
+pub struct DoctorArgs {
+    /// Root of a mounted Windows volume, local GPO, or any other target
+    target: PathBuf,
+    #[command(flatten)]
+    scope: ScopeArgs,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+pub fn run(args: &DoctorArgs, ui: &Ui) -> Result<Exit, Stop> {
+    let target = open_target(&args.target)?;
+    let found = doctor(&target, args.scope.side()).map_err(failed)?;
+    match args.output.format {
+        Format::Json => ui.json(&found)?,
+        Format::Human => {
+            let mut page = Page::new();
+            page.field("Target", Line::new().text(&found.target.path).text(format!("  ({})", target.kind.name())));
+            ui.page(page.append(verdict(&found)))?;
+        }
+    }
+    Ok(if found.verdict == Answer::Yes { Exit::Yes } else { Exit::No })
+}
+
+/// The answer, and the probes behind it.
+pub fn verdict(doctor: &Doctor) -> Page {
+    let mut page = Page::new();
+    let answer = doctor.verdict.to_string();
+    page.field(
+        "Doctor",
+        Line::new().text(format!("Windows will apply this {}: ", doctor.when)).span(style(doctor.verdict), &answer),
+    );
+    // What stands against it comes first.
+    for wanted in [Answer::No, Answer::Uncertain, Answer::Yes] {
+        for probe in doctor.probes.iter().filter(|probe| probe.answer == wanted) {
+            let mark = match probe.answer {
+                Answer::Yes => "ok",
+                Answer::Uncertain => "uncertain",
+                Answer::No => "no",
+            };
+            let line = Line::indented(2).span(style(probe.answer), mark).column(13).hang().text(&probe.found);
+            page.line(line);
+            if let Some(help) = &probe.help {
+                page.line(Line::indented(13).span(Style::Good, "help: ").hang().text(help));
+            }
+        }
+    }
+    page
+}
+
+fn style(answer: Answer) -> Style {
+    match answer {
+        Answer::Yes => Style::Good,
+        Answer::Uncertain => Style::Warn,
+        Answer::No => Style::Bad,
+    }
+}

@@ -1,0 +1,153 @@
+//! Whether Windows will apply what a target configures, and every probe behind the answer.
+//!
+//! A policy file that is right changes nothing by itself: Windows reads it again only if its GPO's version
+//! differs from the one it remembers, if the registry extension is listed, if the side is not switched
+//! off, and if nothing keeps the Group Policy client from running. What cannot be seen from the
+//! files, or is not documented, makes the answer uncertain; it is never guessed.
+
+mod files;
+mod machine;
+
+use std::fmt;
+
+use admx::Side;
+use serde::Serialize;
+
+use crate::error::Error;
+use crate::image::Image;
+use crate::show::TargetModel;
+use crate::target::{Kind, Target};
+
+/// Whether Windows will apply a target's policy: `gpol.doctor/1`.
+#[derive(Clone, Debug, Serialize)]
+pub struct Doctor {
+    /// Name of the shape.
+    pub schema: &'static str,
+    /// The target.
+    pub target: TargetModel,
+    /// When Windows would: `at the next boot`, `at the next logon`, or both.
+    pub when: &'static str,
+    /// The answer.
+    pub verdict: Answer,
+    /// What was looked at.
+    pub probes: Vec<Probe>,
+}
+
+/// Yes, no, or not to be known from here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Answer {
+    /// Nothing stands against it.
+    Yes,
+    /// Something that decides cannot be seen, or is not documented.
+    Uncertain,
+    /// Something keeps Windows from it.
+    No,
+}
+
+impl fmt::Display for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Yes => "yes",
+            Self::Uncertain => "uncertain",
+            Self::No => "no",
+        })
+    }
+}
+
+/// One thing that was looked at.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Probe {
+    /// What was looked at: a stable name.
+    pub id: &'static str,
+    /// `computer` or `user`, where it concerns one side.
+    pub side: Option<&'static str>,
+    /// Whether it lets Windows apply the policy.
+    pub answer: Answer,
+    /// What was found.
+    pub found: String,
+    /// What to do about it.
+    pub help: Option<String>,
+}
+
+/// Collects what the probes find.
+#[derive(Debug, Default)]
+struct Probes {
+    list: Vec<Probe>,
+    side: Option<Side>,
+}
+
+impl Probes {
+    fn add(&mut self, id: &'static str, answer: Answer, found: impl Into<String>, help: Option<String>) {
+        self.list.push(Probe { id, side: self.side.map(Side::as_str), answer, found: found.into(), help });
+    }
+
+    fn yes(&mut self, id: &'static str, found: impl Into<String>) {
+        self.add(id, Answer::Yes, found, None);
+    }
+
+    fn uncertain(&mut self, id: &'static str, found: impl Into<String>) {
+        self.add(id, Answer::Uncertain, found, None);
+    }
+
+    fn no(&mut self, id: &'static str, found: impl Into<String>, help: impl Into<String>) {
+        self.add(id, Answer::No, found, Some(help.into()));
+    }
+}
+
+/// Asks whether Windows will apply what a target configures, on both sides or on one alone.
+///
+/// # Errors
+///
+/// If the system refuses to read a file. A file that is damaged is an answer, not an error.
+pub fn doctor(target: &Target, only: Option<Side>) -> Result<Doctor, Error> {
+    let mut probes = Probes::default();
+    match target.kind {
+        Kind::Pol => probes
+            .uncertain("target", "a policy file alone: whether Windows reads it depends on the GPO that it belongs to"),
+        Kind::GpoBackup | Kind::BackupSet => probes.no(
+            "target",
+            "a GPO backup: Windows never applies one",
+            "import it into a GPO (Import-GPO, or Import Settings in the Group Policy Management Console)",
+        ),
+        _ => {
+            let image = image_of(target)?;
+            let configured = files::probe(target, only, &mut probes)?;
+            if let Some(image) = &image {
+                machine::probe(image, &configured, &mut probes);
+            } else {
+                elsewhere(target.kind, &mut probes);
+            }
+        }
+    }
+    let verdict = probes.list.iter().map(|probe| probe.answer).max().unwrap_or(Answer::Yes);
+    let when = match only {
+        Some(Side::Computer) => "at the next boot",
+        Some(Side::User) => "at the next logon",
+        None => "at the next boot and logon",
+    };
+    Ok(Doctor { schema: "gpol.doctor/1", target: TargetModel::new(target), when, verdict, probes: probes.list })
+}
+
+/// What decides as well and is not in the target.
+fn elsewhere(kind: Kind, probes: &mut Probes) {
+    match kind {
+        Kind::GpoSysvol | Kind::Sysvol => probes.uncertain(
+            "directory",
+            "a domain GPO: its version, its extension lists, its links and filters are in Active Directory",
+        ),
+        _ => probes.uncertain(
+            "machine",
+            "the registry of the machine is not here: which version Windows applied last, and whether its \
+             Group Policy client runs, is not known",
+        ),
+    }
+}
+
+fn image_of(target: &Target) -> Result<Option<Image>, Error> {
+    let io = |source| Error::Io { path: target.path.clone(), source };
+    match target.windows_folder().map_err(io)? {
+        Some(windows) => Image::open(&windows).map(Some).map_err(io),
+        None => Ok(None),
+    }
+}

@@ -1,0 +1,269 @@
+//! What the registry of the machine says.
+
+use admx::Side;
+use polfile::Registry;
+
+use super::Probes;
+use super::files::Configured;
+use crate::extensions::REGISTRY;
+use crate::image::{Image, ImageError, RegistryValue, When, stale};
+
+const CLIENT: &str = r"SOFTWARE\Microsoft\Windows\CurrentVersion\Group Policy";
+const OWN_POLICY: &str = r"SOFTWARE\Policies\Microsoft\Windows\Group Policy";
+
+/// Probes what decides on the machine: what Windows remembers, and whether its client runs.
+pub(super) fn probe(image: &Image, configured: &[Configured], probes: &mut Probes) {
+    if !hives(image, probes) {
+        return;
+    }
+    for side in configured {
+        probes.side = Some(side.side);
+        match side.side {
+            Side::Computer => computer_version(image, side, probes),
+            Side::User => user_version(image, side, probes),
+        }
+    }
+    probes.side = None;
+    if configured.is_empty() {
+        return;
+    }
+    edition(image, probes);
+    service(image, probes);
+    local_processing(image, probes);
+}
+
+/// Whether there are hives at all; says which of them are damaged, or not what Windows would find.
+fn hives(image: &Image, probes: &mut Probes) -> bool {
+    let mut any = false;
+    for (name, path, hive) in image.hives() {
+        any = true;
+        match hive {
+            Ok(hive) => {
+                if let Some(why) = stale(hive) {
+                    probes.uncertain("hive", format!("values of the {} hive may be stale: {why}", name.as_str()));
+                }
+            }
+            Err(error) => probes.uncertain("hive", format!("{} cannot be read: {error}", path.display())),
+        }
+    }
+    if !any {
+        probes.uncertain("hive", "no registry hive is here: what Windows remembers and runs is not known");
+    }
+    any
+}
+
+/// The version that Windows remembers must differ, or nothing is to be done.
+fn computer_version(image: &Image, side: &Configured, probes: &mut Probes) {
+    let Some(version) = side.version else { return };
+    let history = remembered(image, &format!(r"{CLIENT}\History\{REGISTRY}"));
+    let listed = remembered(image, &format!(r"{CLIENT}\State\Machine\GPO-List"));
+    let (history, listed) = match (history, listed) {
+        (Ok(history), Ok(listed)) => (history, listed),
+        (Err(error), _) | (_, Err(error)) => {
+            return probes.uncertain(
+                "version",
+                format!("which {} version Windows applied last is not known: {error}", side.side),
+            );
+        }
+    };
+    match (history, listed) {
+        (None, _) | (_, None) => probes.yes(
+            "version",
+            format!("Windows remembers no local policy that it applied; version {version} will be the first"),
+        ),
+        (Some(last), _) if last != version => {
+            probes.yes("version", format!("computer version {version} differs from the last applied one, {last} (SOFTWARE hive, Group Policy history)"));
+        }
+        (_, Some(last)) if last != version => {
+            probes.yes("version", format!("computer version {version} differs from the last seen one, {last} (SOFTWARE hive, Group Policy state)"));
+        }
+        _ => unchanged(image, side, version, probes),
+    }
+}
+
+/// The version is the one that was applied last: fine if everything is in place, or if Windows applies it regardless.
+fn unchanged(image: &Image, side: &Configured, version: u16, probes: &mut Probes) {
+    let same = format!("computer version {version} is the one that Windows applied last");
+    match missing(image, side) {
+        Ok(0) => probes.yes("version", format!("{same}, and all its values are in the registry")),
+        Err(error) => {
+            probes.uncertain("version", format!("{same}; whether its values are in place is not known: {error}"))
+        }
+        Ok(missing) => match always(image) {
+            Ok(true) => probes
+                .yes("version", format!("{same}, but Windows is told to apply policy even so (NoGPOListChanges=0)")),
+            Ok(false) => probes.no(
+                "version",
+                format!(
+                    "{same}, so it takes the GPO for unchanged, but {missing} of its values differ in the registry"
+                ),
+                "any change with gpol policy set raises the version",
+            ),
+            Err(error) => probes.uncertain("version", format!("{same}: {error}")),
+        },
+    }
+}
+
+/// "Process even if the Group Policy objects have not changed", for the registry extension.
+fn always(image: &Image) -> Result<bool, ImageError> {
+    let value = image.value(&format!(r"{OWN_POLICY}\{REGISTRY}"), "NoGPOListChanges", When::NextBoot)?;
+    Ok(value.and_then(|value| value.dword()) == Some(0))
+}
+
+/// How many values of the policy file are not in the registry as it wants them.
+fn missing(image: &Image, side: &Configured) -> Result<usize, ImageError> {
+    let mut missing = 0;
+    let registry = Registry::execute([&side.policy]);
+    for key in registry.keys() {
+        let path = key.path.to_string();
+        for value in key.values() {
+            let there = match image.value(&path, &value.name.to_string(), When::NextBoot) {
+                // A key that lives in memory or in another hive: nothing here tells.
+                Err(ImageError::Elsewhere(_)) => continue,
+                there => there?,
+            };
+            let fits = match (value.current(), there) {
+                (None, None) => true,
+                (Some((_, value_type, data)), Some(there)) => there.value_type.0 == value_type.0 && there.data == data,
+                _ => false,
+            };
+            missing += usize::from(!fits);
+        }
+    }
+    Ok(missing)
+}
+
+/// Windows remembers for each user what it applied; it compares that at their logon.
+fn user_version(image: &Image, side: &Configured, probes: &mut Probes) {
+    let Some(version) = side.version else { return };
+    let mut same = Vec::new();
+    let users = match image.subkeys(&format!(r"{CLIENT}\State"), When::NextBoot) {
+        Ok(keys) => keys.into_iter().filter(|name| name.starts_with("S-1-")),
+        Err(error) => {
+            return probes.uncertain(
+                "version",
+                format!("which {} version Windows applied last is not known: {error}", side.side),
+            );
+        }
+    };
+    for user in users {
+        match remembered(image, &format!(r"{CLIENT}\State\{user}\GPO-List")) {
+            Ok(last) if last == Some(version) => same.push(user),
+            Ok(_) => {}
+            Err(error) => {
+                return probes.uncertain(
+                    "version",
+                    format!("which {} version Windows applied last is not known: {error}", side.side),
+                );
+            }
+        }
+    }
+    if same.is_empty() {
+        probes.yes(
+            "version",
+            format!("user version {version} differs from what Windows remembers of any user; it is applied at logon"),
+        );
+    } else {
+        probes.uncertain(
+            "version",
+            format!("user version {version} is the one that Windows remembers of {}; whether its values are in place is in the user's own hive, which is not read", same.join(", ")),
+        );
+    }
+}
+
+/// The version of the local GPO in a list that the client keeps.
+///
+/// The entry's `Version` carries the side's counter in its lower half, whether the upper one is the same
+/// counter as the directory has it or the other side's.
+fn remembered(image: &Image, list: &str) -> Result<Option<u16>, ImageError> {
+    for entry in image.subkeys(list, When::NextBoot)? {
+        let values = image.values(&format!(r"{list}\{entry}"), When::NextBoot)?;
+        if is_local_gpo(&values) {
+            let version = named(&values, "Version").and_then(RegistryValue::dword);
+            return Ok(version.and_then(|version| u16::try_from(version & 0xFFFF).ok()));
+        }
+    }
+    Ok(None)
+}
+
+fn is_local_gpo(values: &[RegistryValue]) -> bool {
+    let text = |name| named(values, name).and_then(RegistryValue::text).unwrap_or_default();
+    ["GPOID", "GPOName", "DSPath"].iter().any(|name| text(name).eq_ignore_ascii_case("LocalGPO"))
+        || text("FileSysPath").to_ascii_lowercase().contains(r"\system32\grouppolicy\")
+}
+
+fn named<'v>(values: &'v [RegistryValue], name: &str) -> Option<&'v RegistryValue> {
+    values.iter().find(|value| value.name.eq_ignore_ascii_case(name))
+}
+
+/// Home editions lack parts of Group Policy.
+fn edition(image: &Image, probes: &mut Probes) {
+    let key = r"SOFTWARE\Microsoft\Windows NT\CurrentVersion";
+    match image.value(key, "EditionID", When::NextBoot) {
+        Ok(Some(value)) => {
+            let edition = value.text().unwrap_or_default();
+            if is_home(&edition) {
+                probes.uncertain("edition", format!("edition {edition} lacks parts of Group Policy; whether it applies local policy is not documented"));
+            } else {
+                probes.yes("edition", format!("edition {edition} processes local policy"));
+            }
+        }
+        Ok(None) => probes.uncertain("edition", "the SOFTWARE hive does not name the edition of Windows"),
+        Err(error) => probes.uncertain("edition", format!("the edition of Windows is not known: {error}")),
+    }
+}
+
+fn is_home(edition: &str) -> bool {
+    let edition = edition.to_ascii_lowercase();
+    ["core", "home", "starter"].iter().any(|home| edition.starts_with(home))
+}
+
+/// The Group Policy client is a service, and somebody may have disabled it.
+fn service(image: &Image, probes: &mut Probes) {
+    const DISABLED: u32 = 4;
+    let key = r"SYSTEM\CurrentControlSet\Services\gpsvc";
+    match image.value(key, "Start", When::NextBoot).map(|value| value.and_then(|value| value.dword())) {
+        Ok(Some(DISABLED)) => probes.no(
+            "service",
+            "the Group Policy client is disabled (SYSTEM hive, Services\\gpsvc, Start=4)",
+            "set Start to 2 in that hive, or with sc.exe config gpsvc start=auto on the machine",
+        ),
+        Ok(Some(_)) => probes.yes("service", format!("gpsvc is not disabled{}", set_of_next_boot(image))),
+        Ok(None) => probes.uncertain("service", "the SYSTEM hive does not describe the service gpsvc"),
+        Err(error) => probes.uncertain("service", format!("whether gpsvc runs is not known: {error}")),
+    }
+}
+
+/// Says which control set was looked at, where the next boot uses another one than the last.
+fn set_of_next_boot(image: &Image) -> String {
+    match (image.control_set(When::Now), image.control_set(When::NextBoot)) {
+        (Ok(now), Ok(next)) if now != next => {
+            format!(" in ControlSet{next:03}, which the next boot uses (the last one used ControlSet{now:03})")
+        }
+        _ => String::new(),
+    }
+}
+
+/// Local GPOs can be switched off; a machine in no domain ignores that.
+fn local_processing(image: &Image, probes: &mut Probes) {
+    let off = image.value(r"SOFTWARE\Policies\Microsoft\Windows\System", "DisableLGPOProcessing", When::NextBoot);
+    match off.map(|value| value.and_then(|value| value.dword())) {
+        Ok(Some(1)) if in_domain(image) => probes.no(
+            "local-processing",
+            "local policy is switched off (DisableLGPOProcessing=1), and the machine was in a domain when it last applied policy",
+            "configure the setting in a domain GPO, or have DisableLGPOProcessing taken out of the one that sets it",
+        ),
+        Ok(Some(1)) => probes.uncertain(
+            "local-processing",
+            "DisableLGPOProcessing=1 switches local policy off on a machine in a domain; whether this one is in a domain is not known",
+        ),
+        Ok(_) => probes.yes("local-processing", "local policy is not switched off (DisableLGPOProcessing)"),
+        Err(error) => probes.uncertain("local-processing", format!("whether local policy is switched off is not known: {error}")),
+    }
+}
+
+/// The client notes the machine's name in the directory when it applies domain policy.
+fn in_domain(image: &Image) -> bool {
+    let name = image.value(&format!(r"{CLIENT}\State\Machine"), "Distinguished-Name", When::NextBoot);
+    name.ok().flatten().and_then(|value| value.text()).is_some_and(|name| !name.is_empty())
+}
