@@ -2,12 +2,11 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stdout)] // helpers of tests are tests as well
 
-mod builder;
 mod corpus;
 
-use builder::logs::{dirty, entry, new_log, old_log};
-use builder::samples::noise;
-use builder::{Built, KeySpec, List, SEGMENT, build, set};
+use fixtures::hive::logs::{dirty, entry, new_log, old_log};
+use fixtures::hive::samples::noise;
+use fixtures::hive::{Built, KeySpec, List, SEGMENT, build, set};
 use hive::{ErrorKind, Hive, HiveError, Key, OffsetProblem, Part};
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -434,7 +433,7 @@ proptest! {
         let mut log = if old { old_log(&before, &after, 1) } else { new_log(&before, 8, &[entry(8, &before, &after)]) };
         mutate(&mut log, &changes, cut);
         if again && log.len() >= 512 {
-            builder::seal(&mut log);
+            fixtures::hive::seal(&mut log);
         }
         Walk::check(&file, Some(&log), None);
         Walk::check(&file, Some(&log), Some(&log));
@@ -444,7 +443,7 @@ proptest! {
 /// Hives of hundreds of keys, the corpus' own among them.
 #[test]
 fn large_hives_may_be_damaged_anywhere() {
-    let sample = builder::samples::sample(5, List::Lh).bytes;
+    let sample = fixtures::hive::samples::sample(5, List::Lh).bytes;
     let hives = corpus::files().into_iter().map(|(_, bytes)| bytes).filter(|bytes| bytes.len() > 4096).chain([sample]);
     let mut random = 0x2545_F491_4F6C_DD1D_u64;
     for bytes in hives {

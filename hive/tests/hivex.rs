@@ -6,7 +6,6 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stdout)] // helpers of tests are tests as well
 
-mod builder;
 mod corpus;
 
 use std::io::Write;
@@ -17,7 +16,7 @@ use tempfile::NamedTempFile;
 
 /// The hives to compare, and whether hivex must be able to read them.
 fn hives() -> Vec<(String, bool, Vec<u8>)> {
-    let built = builder::samples::all().into_iter().map(|(name, built)| (name, true, built.bytes));
+    let built = fixtures::hive::samples::all().into_iter().map(|(name, built)| (name, true, built.bytes));
     let found = corpus::files().into_iter().filter(|(_, bytes)| Hive::parse(&bytes[..]).is_ok());
     // What was recovered is a whole hive, too.
     let recovered = corpus::recovered().map(|(name, hive)| (name, true, hive.as_bytes().to_vec()));
@@ -102,7 +101,8 @@ fn shown(value_type: ValueType, data: &[u8]) -> (&'static str, Vec<String>) {
     let units: Vec<u16> = data.chunks(2).map(|two| two.iter().rev().fold(0, |n, b| n << 8 | u16::from(*b))).collect();
     let text = String::from_utf16(&units).ok().filter(|_| data.len().is_multiple_of(2));
     let string = || vec![text.as_deref().map_or_else(|| base64(data), until_nul)];
-    let four = || data.try_into().unwrap_or_else(|_| panic!("{data:x?}"));
+    // hivexml shows the first four bytes of a number, however many there are.
+    let four = || *data.first_chunk().unwrap_or_else(|| panic!("{data:x?}"));
     match value_type.0 {
         0 => ("none", vec![base64(data)]),
         1 => ("string", string()),

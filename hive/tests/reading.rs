@@ -2,10 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stdout)] // helpers of tests are tests as well
 
-mod builder;
-
-use builder::samples::{all, noise, sample};
-use builder::{KeySpec, List, SEGMENT, ValueSpec, build, build_with, sz, units, utf16};
+use fixtures::hive::samples::{all, noise, sample};
+use fixtures::hive::{KeySpec, List, SEGMENT, ValueSpec, build, build_tight, sz, units, utf16};
 use hive::{ErrorKind, Hive, HiveState, Part, ValueType};
 
 #[test]
@@ -102,7 +100,7 @@ fn the_last_segment_may_fill_its_cell() {
     // hivex and libregf cut 4 bytes off here, and give out less than the value says.
     for last in 1..=12 {
         let root = KeySpec::new("R").value("x", 3, noise(SEGMENT + last));
-        let hive = Hive::parse(build_with(5, &root, true).bytes).unwrap();
+        let hive = Hive::parse(build_tight(5, &root).bytes).unwrap();
         assert_eq!(&*hive.root().unwrap().value("x").unwrap().unwrap().data().unwrap(), noise(SEGMENT + last));
     }
 }

@@ -2,12 +2,11 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stdout)] // helpers of tests are tests as well
 
-mod builder;
 mod corpus;
 
-use builder::logs::{Entry, dirty, entry, new_log, old_log};
-use builder::samples::noise;
-use builder::{KeySpec, build, set};
+use fixtures::hive::logs::{Entry, dirty, entry, new_log, old_log};
+use fixtures::hive::samples::noise;
+use fixtures::hive::{KeySpec, build, set};
 use hive::{DirtyReason, Hive, HiveState, LogProblem, LogProblemKind, LogReport, Misfit};
 
 /// A hive in four states, each larger than the one before; every one says which it is.
