@@ -16,11 +16,13 @@ use tempfile::NamedTempFile;
 
 /// The hives to compare, and whether hivex must be able to read them.
 fn hives() -> Vec<(String, bool, Vec<u8>)> {
+    let golden = fixtures::golden_image().into_iter().filter(|(path, _)| path.contains("/config/"));
+    let golden = golden.map(|(path, bytes)| (path.to_owned(), true, bytes));
     let built = fixtures::hive::samples::all().into_iter().map(|(name, built)| (name, true, built.bytes));
     let found = corpus::files().into_iter().filter(|(_, bytes)| Hive::parse(&bytes[..]).is_ok());
     // What was recovered is a whole hive, too.
     let recovered = corpus::recovered().map(|(name, hive)| (name, true, hive.as_bytes().to_vec()));
-    built.chain(found.map(|(name, bytes)| (name, false, bytes))).chain(recovered).collect()
+    golden.chain(built).chain(found.map(|(name, bytes)| (name, false, bytes))).chain(recovered).collect()
 }
 
 /// What a program says of a hive; `None` if it refuses it.
