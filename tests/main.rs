@@ -10,6 +10,7 @@ mod store;
 mod comments;
 mod convert;
 mod corpus;
+mod doctor;
 mod errors;
 mod explain;
 mod help;

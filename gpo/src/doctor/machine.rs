@@ -95,7 +95,8 @@ fn unchanged(image: &Image, side: &Configured, version: u16, probes: &mut Probes
             Ok(false) => probes.no(
                 "version",
                 format!(
-                    "{same}, so it takes the GPO for unchanged, but {missing} of its values differ in the registry"
+                    "{same}, so it takes the GPO for unchanged, but {missing} of its values {} not in the registry",
+                    if missing == 1 { "is" } else { "are" }
                 ),
                 "any change with gpol policy set raises the version",
             ),
