@@ -4,6 +4,9 @@ use std::fs;
 
 use crate::bench::TestDir;
 
+/// Commands of the tour that are there to show an error; no other may fail.
+const SHOW_AN_ERROR: &[&str] = &["gpol pol verify fixtures/pol/the_last_record_is_cut_off.pol"];
+
 #[test]
 #[cfg_attr(windows, ignore = "the tour is typed into a Unix shell: it copies with cp, and paths have /")]
 fn every_command_of_the_readme_prints_what_the_readme_shows() {
@@ -16,7 +19,10 @@ fn every_command_of_the_readme_prints_what_the_readme_shows() {
         let block = block.split("```").next().expect("a block ends");
         for step in block.split("$ ").skip(1) {
             let (command, shown) = step.split_once('\n').expect("a command ends with its line");
-            let prints = run(&dir, command);
+            let (status, prints) = run(&dir, command);
+            // 1 is an answer, too.
+            let failed = !matches!(status, Some(0 | 1));
+            assert_eq!(failed, SHOW_AN_ERROR.contains(&command), "$ {command}\n{prints}");
             true_readme = true_readme.replacen(&format!("$ {step}"), &format!("$ {command}\n{prints}"), 1);
             commands += 1;
             if std::env::var_os("UPDATE_README").is_none() {
@@ -44,25 +50,26 @@ fn the_first_command_of_the_readme_is_the_main_job() {
     }
 }
 
-/// What a command prints: messages first, then the result.
-fn run(dir: &TestDir, command: &str) -> String {
+/// How a command ends and what it prints: messages first, then the result.
+fn run(dir: &TestDir, command: &str) -> (Option<i32>, String) {
     let (command, file) = command.split_once(" > ").map_or((command, None), |(command, file)| (command, Some(file)));
     let words = words(command);
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     match words.as_slice() {
         ["cp", "-r", from, to] => {
             copy(&dir.path(from), &dir.path(to));
-            String::new()
+            (Some(0), String::new())
         }
         ["gpol", arguments @ ..] => {
             let run = dir.run(arguments.iter().copied());
-            match file {
+            let prints = match file {
                 Some(file) => {
                     dir.write(file, &run.out);
                     run.stderr()
                 }
                 None => format!("{}{}", run.stderr(), run.stdout().replace('\r', "")),
-            }
+            };
+            (run.status, prints)
         }
         _ => panic!("the README's tour has a command that this test does not know: {command}"),
     }
