@@ -7,6 +7,7 @@ mod languages;
 
 use std::fs::File;
 use std::io::Read;
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -87,7 +88,7 @@ pub(crate) fn load(folders: &[PathBuf], language: &str) -> Result<Vec<Parsed>, L
     Ok(parsed)
 }
 
-/// Does a job for each of the numbers, begun in their order on all threads; the results are in the order of the numbers.
+/// Does a job for each of the numbers, begun in their order on all cores; the results are in the order of the numbers.
 fn in_parallel<T: Send>(order: &[usize], job: impl Fn(usize, &mut Buffers) -> T + Sync) -> Vec<T> {
     let next = AtomicUsize::new(0);
     let results = Mutex::new(Vec::with_capacity(order.len()));
@@ -99,7 +100,11 @@ fn in_parallel<T: Send>(order: &[usize], job: impl Fn(usize, &mut Buffers) -> T 
         }
         results.lock().unwrap_or_else(PoisonError::into_inner).append(&mut done);
     };
-    rayon::scope(|scope| (0..rayon::current_num_threads()).for_each(|_| scope.spawn(|_| work())));
+    let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+    std::thread::scope(|scope| {
+        (1..cores.min(order.len())).for_each(|_| drop(scope.spawn(work)));
+        work();
+    });
     let mut results = results.into_inner().unwrap_or_else(PoisonError::into_inner);
     results.sort_unstable_by_key(|(index, _)| *index);
     results.into_iter().map(|(_, result)| result).collect()

@@ -81,7 +81,8 @@ pub(crate) fn parse(
             translation: None,
             categories: Vec::new(),
             supported: Vec::new(),
-            policies: Vec::new(),
+            // A policy takes more than that; so memory for them is a part of the file's size.
+            policies: Vec::with_capacity(text.len() / 1024),
         },
     };
     let root = parser.cursor.root()?;

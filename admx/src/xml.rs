@@ -17,9 +17,10 @@ pub(crate) use explain::explain;
 
 use std::borrow::Cow;
 
+use memchr::memchr;
 use quick_xml::events::Event;
 
-use names::{is_space, split};
+use names::is_space;
 
 const XML_URI: &str = "http://www.w3.org/XML/1998/namespace";
 const XMLNS_URI: &str = "http://www.w3.org/2000/xmlns/";
@@ -53,6 +54,8 @@ pub(crate) struct Attribute<'t> {
     /// Without prefix.
     pub name: &'t str,
     raw: &'t str,
+    /// The value is what stands there.
+    is_plain: bool,
     /// Of the name.
     pub offset: u32,
 }
@@ -60,7 +63,7 @@ pub(crate) struct Attribute<'t> {
 impl<'t> Attribute<'t> {
     /// The value with references resolved and white space turned into blanks, [XML 1.0] 3.3.3.
     pub(crate) fn value(&self) -> Cow<'t, str> {
-        if !self.raw.bytes().any(|b| matches!(b, b'&' | b'\t' | b'\n' | b'\r')) {
+        if self.is_plain {
             return Cow::Borrowed(self.raw);
         }
         let mut value = String::with_capacity(self.raw.len());
@@ -197,7 +200,9 @@ impl<'t> Reader<'t> {
                 Node::Close | Node::End => return Ok(text),
                 Node::Char(c) => text.to_mut().push(c),
                 // Nearly all texts are one piece; those need no copy.
-                Node::Text(piece) if text.is_empty() && !piece.contains('\r') => text = Cow::Borrowed(piece),
+                Node::Text(piece) if text.is_empty() && memchr(b'\r', piece.as_bytes()).is_none() => {
+                    text = Cow::Borrowed(piece);
+                }
                 Node::Text(piece) => push_lines(text.to_mut(), piece),
             }
         }
@@ -256,7 +261,7 @@ impl<'t> Reader<'t> {
                     if self.depth == 0 && !raw.bytes().all(is_space) {
                         return Err(self.stop(start, "text outside the root element"));
                     }
-                    if raw.contains("]]>") {
+                    if memchr(b']', raw.as_bytes()).is_some() && raw.contains("]]>") {
                         return Err(self.stop(start, "`]]>` in text"));
                     }
                     return Ok(Node::Text(raw));
@@ -308,8 +313,8 @@ impl<'t> Reader<'t> {
         }
         self.rooted = true;
         self.depth = self.depth.saturating_add(1);
-        let length = content.bytes().take_while(|&b| !is_space(b)).count();
-        let (prefix, name) = split(&content[..length]).ok_or(self.stop(start + 1, "not an element name"))?;
+        let (length, name) = names::read(content, is_space);
+        let (prefix, name) = name.ok_or(self.stop(start + 1, "not an element name"))?;
         self.tag.name = name;
         self.tag.offset = self.at(start);
         self.tag.attributes.clear();
@@ -340,8 +345,8 @@ impl<'t> Reader<'t> {
             if gap == 0 {
                 return Err(self.stop(offset, "no space before an attribute"));
             }
-            let length = bytes[pos..].iter().take_while(|&&b| b != b'=' && !is_space(b)).count();
-            let Some((prefix, name)) = split(&content[pos..pos + length]) else {
+            let (length, name) = names::read(&content[pos..], |b| b == b'=' || is_space(b));
+            let Some((prefix, name)) = name else {
                 return Err(self.stop(offset, "not an attribute name"));
             };
             pos += length;
@@ -356,16 +361,28 @@ impl<'t> Reader<'t> {
                 _ => return Err(self.stop(start + pos, "an attribute value without quotes")),
             };
             pos += 1;
-            let Some(length) = bytes[pos..].iter().position(|&b| b == quote) else {
-                return Err(self.stop(start + pos, "an attribute value without an end"));
-            };
-            let raw = &content[pos..pos + length];
-            if let Some(at) = first_bad_in_value(raw) {
-                return Err(self.stop(start + pos + at, "`<` or a malformed reference in an attribute value"));
-            }
-            pos += length + 1;
-            let attribute = Attribute { prefix, name, raw, offset: self.at(offset) };
+            let (raw, is_plain) = self.quoted(start, content, pos, quote)?;
+            pos += raw.len() + 1;
+            let attribute = Attribute { prefix, name, raw, is_plain, offset: self.at(offset) };
             self.namespace(attribute)?;
+        }
+    }
+
+    /// What stands up to the closing quote, and whether it is the value as it stands.
+    fn quoted(&self, start: usize, content: &'t str, pos: usize, quote: u8) -> Result<(&'t str, bool), Stop> {
+        let bytes = content.as_bytes();
+        // Nearly all values hold nothing that needs a second look.
+        let plain = bytes[pos..].iter().take_while(|&&b| !is_special(b)).count();
+        if bytes.get(pos + plain) == Some(&quote) {
+            return Ok((&content[pos..pos + plain], true));
+        }
+        let Some(length) = memchr(quote, &bytes[pos..]) else {
+            return Err(self.stop(start + pos, "an attribute value without an end"));
+        };
+        let raw = &content[pos..pos + length];
+        match first_bad_in_value(raw) {
+            Some(at) => Err(self.stop(start + pos + at, "`<` or a malformed reference in an attribute value")),
+            None => Ok((raw, false)),
         }
     }
 
@@ -428,13 +445,20 @@ fn inside<'t>(raw: &'t str, open: &str, close: &str) -> &'t str {
 
 /// Appends text with its line ends as [XML 1.0] 2.11 wants them.
 fn push_lines(text: &mut String, piece: &str) {
+    text.reserve(piece.len());
     let mut rest = piece;
-    while let Some((line, after)) = rest.split_once('\r') {
-        text.push_str(line);
+    while let Some(at) = memchr(b'\r', rest.as_bytes()) {
+        text.push_str(&rest[..at]);
         text.push('\n');
-        rest = after.strip_prefix('\n').unwrap_or(after);
+        rest = &rest[at + 1..];
+        rest = rest.strip_prefix('\n').unwrap_or(rest);
     }
     text.push_str(rest);
+}
+
+/// Whether a byte ends an attribute's value, or changes or spoils it.
+fn is_special(byte: u8) -> bool {
+    matches!(byte, b'"' | b'\'' | b'&' | b'<' | b'\t' | b'\n' | b'\r')
 }
 
 /// What `&name;` stands for.

@@ -23,7 +23,8 @@ impl<'t> Parser<'t, '_> {
     /// The children of `elements`, in the order of the ADMX.
     pub(super) fn elements(&mut self, key: &Arc<str>) -> Result<Vec<Element>, Stop> {
         const KINDS: &[&str] = &["boolean", "decimal", "longDecimal", "text", "multiText", "enum", "list"];
-        let mut elements: Vec<Element> = Vec::new();
+        // Most policies have one or none.
+        let mut elements: Vec<Element> = Vec::with_capacity(1);
         while let Some(kind) = self.cursor.child("elements", KINDS)? {
             let (common, detail) = self.element(kind, key)?;
             let Some(id) = common.id else {

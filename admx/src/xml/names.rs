@@ -12,10 +12,14 @@ pub(super) fn is_allowed(c: char) -> bool {
 
 /// Offset of the first character that may not stand in a document.
 pub(super) fn first_forbidden(text: &str) -> Option<usize> {
-    let control = |b: u8| b < 0x20 && !is_space(b);
+    let bytes = text.as_bytes();
     // Whole blocks without an early way out, so that the compiler can compare many bytes at once.
-    let suspicious = text.as_bytes().chunks(4096).any(|block| block.iter().fold(false, |found, &b| found | control(b)));
-    if !suspicious && (text.is_ascii() || !text.contains(['\u{FFFE}', '\u{FFFF}'])) {
+    let control = |b: u8| u8::from(b < 0x20) & u8::from(b != b'\t') & u8::from(b != b'\n') & u8::from(b != b'\r');
+    let suspicious = bytes.chunks(4096).any(|block| block.iter().fold(0, |found, &b| found | control(b)) != 0);
+    // U+FFFE and U+FFFF
+    let non_characters =
+        || memchr::memchr_iter(0xEF, bytes).any(|at| matches!(bytes.get(at + 1..at + 3), Some([0xBF, 0xBE | 0xBF])));
+    if !suspicious && !non_characters() {
         return None;
     }
     text.find(|c| !is_allowed(c))
@@ -35,18 +39,33 @@ fn continues_name(c: char) -> bool {
     starts_name(c) || matches!(c, '0'..='9' | '-' | '.' | '\u{B7}' | '\u{300}'..='\u{36F}' | '\u{203F}'..='\u{2040}')
 }
 
-/// Prefix (empty if there is none) and local part of a qualified name, `None` if it isn't one.
-pub(super) fn split(name: &str) -> Option<(&str, &str)> {
+/// The qualified name that a text begins with: its length up to the byte that `ends` it, and its prefix (empty if there
+/// is none) and local part, `None` if it isn't a name.
+pub(super) fn read(text: &str, ends: impl Fn(u8) -> bool) -> (usize, Option<(&str, &str)>) {
+    let bytes = text.as_bytes();
+    // Nearly all names are plain ASCII without prefix.
+    let plain = bytes.iter().take_while(|&&b| is_plain(b)).count();
+    let begins = bytes.first().is_some_and(|b| b.is_ascii_alphabetic() || *b == b'_');
+    if begins && bytes.get(plain).is_none_or(|&b| ends(b)) {
+        return (plain, Some(("", &text[..plain])));
+    }
+    let length = bytes.iter().take_while(|&&b| !ends(b)).count();
+    (length, split(&text[..length]))
+}
+
+/// Whether a byte may continue a name, and is no part of a longer character.
+fn is_plain(byte: u8) -> bool {
+    matches!(byte, b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'_' | b'-' | b'.')
+}
+
+/// Prefix and local part of a qualified name.
+fn split(name: &str) -> Option<(&str, &str)> {
     let (prefix, local) = match name.split_once(':') {
         Some(("", _)) => return None,
         Some(parts) => parts,
         None => ("", name),
     };
     let is_name = |part: &str| {
-        if let (Some(first), true) = (part.bytes().next(), part.is_ascii()) {
-            let continues = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.');
-            return (first.is_ascii_alphabetic() || first == b'_') && part.bytes().all(continues);
-        }
         let mut chars = part.chars();
         chars.next().is_some_and(starts_name) && chars.all(continues_name)
     };
