@@ -11,7 +11,7 @@ use std::sync::OnceLock;
 
 use crate::builtin;
 use crate::claims::Claims;
-use crate::finding::Finding;
+use crate::finding::{Finding, Noticed};
 use crate::load::{self, LoadError};
 use crate::model::Policy;
 use crate::place::{Place, Places};
@@ -40,7 +40,8 @@ pub struct Catalog {
     stores: Vec<PathBuf>,
     templates: Vec<TemplateInfo>,
     language: String,
-    findings: Vec<Finding>,
+    noticed: Vec<Noticed>,
+    findings: OnceLock<Vec<Finding>>,
     policies: Vec<Policy>,
     categories: Vec<Category>,
     supported: Vec<Supported>,
@@ -66,13 +67,14 @@ impl Catalog {
     }
 
     pub(crate) fn resolved(parsed: Vec<load::Parsed>, builtin: bool, stores: Vec<PathBuf>, language: &str) -> Catalog {
-        let resolved = resolve::resolve(parsed, builtin);
+        let resolved = resolve::resolve(parsed);
         Catalog {
             builtin,
             stores,
             templates: resolved.templates,
             language: language.to_owned(),
-            findings: resolved.findings,
+            noticed: resolved.noticed,
+            findings: OnceLock::new(),
             policies: resolved.policies,
             categories: resolved.categories,
             supported: resolved.supported,
@@ -115,7 +117,14 @@ impl Catalog {
 
     /// What was noticed while loading, in the order of the files. [`Catalog::lint`] looks closer.
     pub fn findings(&self) -> &[Finding] {
-        &self.findings
+        self.findings.get_or_init(|| {
+            let mut places = Places::new(self.builtin);
+            let place = |noticed: &Noticed| match noticed.offset {
+                Some(offset) => noticed.finding.clone().place(places.of(&noticed.finding.file, offset)),
+                None => noticed.finding.clone(),
+            };
+            self.noticed.iter().map(place).collect()
+        })
     }
 
     /// All policies, in the order of their files' lower-cased names and in the order of each file.

@@ -89,6 +89,20 @@ impl Finding {
     }
 }
 
+/// A finding whose place is to be found when somebody asks.
+#[derive(Clone, Debug)]
+pub(crate) struct Noticed {
+    pub finding: Finding,
+    /// In its file; `None` if it has its place, or none.
+    pub offset: Option<u32>,
+}
+
+impl From<Finding> for Noticed {
+    fn from(finding: Finding) -> Self {
+        Noticed { finding, offset: None }
+    }
+}
+
 /// A finding of a file being parsed: the offset becomes a [`Place`] when the parsing ends.
 #[derive(Clone, Debug)]
 pub(crate) struct Draft {

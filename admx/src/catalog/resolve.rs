@@ -9,25 +9,23 @@ use std::sync::Arc;
 
 use super::supported::SupportedKind;
 use super::{Category, Supported, TemplateInfo};
-use crate::finding::{Code, Finding, Severity};
+use crate::finding::{Code, Finding, Noticed, Severity};
 use crate::load::Parsed;
 use crate::model::{Link, Policy, Reference};
-use crate::place::Places;
 use crate::template::{Namespace, Template};
 
 /// All of a catalog but its index.
 pub(super) struct Resolved {
     pub templates: Vec<TemplateInfo>,
-    pub findings: Vec<Finding>,
+    pub noticed: Vec<Noticed>,
     pub policies: Vec<Policy>,
     pub categories: Vec<Category>,
     pub supported: Vec<Supported>,
 }
 
-pub(super) fn resolve(parsed: Vec<Parsed>, builtin: bool) -> Resolved {
-    let mut places = Places::new(builtin);
-    let mut findings = Vec::new();
-    let templates = provided(parsed, &mut places, &mut findings);
+pub(super) fn resolve(parsed: Vec<Parsed>) -> Resolved {
+    let mut noticed = Vec::new();
+    let templates = provided(parsed, &mut noticed);
     let mut spaces = Spaces::default();
     let mut infos = Vec::with_capacity(templates.len());
     let mut policies = Vec::with_capacity(templates.iter().map(|template| template.policies.len()).sum());
@@ -48,10 +46,10 @@ pub(super) fn resolve(parsed: Vec<Parsed>, builtin: bool) -> Resolved {
     }
     spaces.category_cycles();
     spaces.definition_cycles();
-    findings.extend(spaces.findings(&mut places));
+    noticed.extend(spaces.noticed());
     Resolved {
         templates: infos,
-        findings,
+        noticed,
         policies: resolved,
         categories: spaces.categories,
         supported: spaces.supported,
@@ -59,12 +57,12 @@ pub(super) fn resolve(parsed: Vec<Parsed>, builtin: bool) -> Resolved {
 }
 
 /// The templates that provide their namespaces: the first of each.
-fn provided(parsed: Vec<Parsed>, places: &mut Places, findings: &mut Vec<Finding>) -> Vec<Template> {
+fn provided(parsed: Vec<Parsed>, noticed: &mut Vec<Noticed>) -> Vec<Template> {
     let mut templates: Vec<Template> = Vec::with_capacity(parsed.len());
     let mut providers: HashMap<Arc<str>, (usize, Arc<Path>)> = HashMap::new();
     for file in parsed {
         let Some(template) = file.template else {
-            findings.extend(file.findings);
+            noticed.extend(file.findings.into_iter().map(Noticed::from));
             continue;
         };
         match providers.get(&template.target.uri) {
@@ -72,15 +70,15 @@ fn provided(parsed: Vec<Parsed>, places: &mut Places, findings: &mut Vec<Finding
             // to anybody.
             Some((folder, _)) if *folder != file.folder => {}
             Some((_, first)) => {
-                findings.extend(file.findings);
+                noticed.extend(file.findings.into_iter().map(Noticed::from));
                 let uri = &template.target.uri;
                 let message = format!("namespace {uri} is already that of {}; this file is ignored", first.display());
                 let finding = Finding::new(Code::NAMESPACE_TWICE, &template.file, message);
-                let place = places.of(&template.file, template.target.offset);
-                findings.push(finding.place(place).help("keep one of the two files".to_owned()));
+                let finding = finding.help("keep one of the two files".to_owned());
+                noticed.push(Noticed { finding, offset: Some(template.target.offset) });
             }
             None => {
-                findings.extend(file.findings);
+                noticed.extend(file.findings.into_iter().map(Noticed::from));
                 providers.insert(template.target.uri.clone(), (file.folder, template.file.clone()));
                 templates.push(template);
             }
@@ -316,14 +314,14 @@ impl Spaces {
         }
     }
 
-    fn findings(&mut self, places: &mut Places) -> Vec<Finding> {
+    fn noticed(&mut self) -> Vec<Noticed> {
         let broken = std::mem::take(&mut self.broken);
-        let findings = broken.into_iter().map(|((index, offset, message), (trouble, count))| {
-            let file = &self.headers[index].file;
+        let noticed = broken.into_iter().map(|((index, offset, message), (trouble, count))| {
             let message = if count > 1 { format!("{message} ({count} times)") } else { message };
-            Finding::new(trouble.code, file, message).severity(trouble.severity).place(places.of(file, offset))
+            let finding = Finding::new(trouble.code, &self.headers[index].file, message).severity(trouble.severity);
+            Noticed { finding, offset: Some(offset) }
         });
-        findings.collect()
+        noticed.collect()
     }
 }
 
