@@ -156,8 +156,8 @@ pub struct Policy {
     pub file: Arc<Path>,
     /// Offset in that file, see [`Catalog::place`](crate::Catalog::place).
     pub(crate) offset: u32,
-    /// Whether there is an ADML file for it.
-    pub(crate) has_texts: bool,
+    /// Whether its presentation, if it names one, was found.
+    pub(crate) shows_controls: bool,
     pub(crate) category: Link,
     pub(crate) supported: Link,
 }

@@ -83,7 +83,7 @@ fn effect(policy: &Policy, say: &mut impl FnMut(Code, String)) {
 }
 
 fn controls(policy: &Policy, say: &mut impl FnMut(Code, String)) {
-    if !policy.has_texts {
+    if !policy.shows_controls {
         return;
     }
     for element in &policy.elements {

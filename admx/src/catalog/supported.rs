@@ -159,3 +159,105 @@ impl Supported {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::builtin::parse_one;
+
+    /// A template with one policy for the definition `D`, and these definitions.
+    fn catalog(definitions: &str) -> Catalog {
+        let versions = "<product name='W' displayName='Windows'>\
+            <majorVersion name='W3' displayName='Three' versionIndex='3'>\
+            <minorVersion name='W31' displayName='Three one' versionIndex='1'/></majorVersion>\
+            <majorVersion name='W1' displayName='One' versionIndex='1'/>\
+            <majorVersion name='W2' displayName='Two' versionIndex='2'/></product>";
+        let admx = format!(
+            "<policyDefinitions><policyNamespaces><target prefix='a' namespace='A'/></policyNamespaces>\
+             <supportedOn><products>{versions}</products><definitions>{definitions}</definitions></supportedOn>\
+             <policies><policy name='P' class='User' displayName='P' key='K' valueName='V'><supportedOn ref='D'/></policy>\
+             </policies></policyDefinitions>"
+        );
+        let parsed = parse_one("A.admx", &admx, "<policyDefinitionResources/>");
+        Catalog::resolved(vec![parsed], false, Vec::new(), "en-US")
+    }
+
+    /// A definition as text; others in it are taken apart, too.
+    fn shown(catalog: &Catalog, on: &SupportedOn<'_>) -> String {
+        let condition = |condition: &Condition<'_>| match condition {
+            Condition::Is(entry) => entry.display_name.clone(),
+            Condition::Range { of, min, max, versions } => {
+                let names: Vec<&str> = versions.iter().map(|version| version.display_name.as_str()).collect();
+                format!("{} {min:?}..{max:?} {names:?}", of.name)
+            }
+            Condition::As(entry) => shown(catalog, &catalog.supported_detail(entry)),
+            Condition::Unresolved(reference) => format!("?{reference}"),
+        };
+        let conditions: Vec<String> = on.conditions.iter().map(condition).collect();
+        format!("{}({})", on.entry.name, conditions.join(if on.all { " & " } else { " | " }))
+    }
+
+    fn detail(definitions: &str) -> (String, Vec<String>) {
+        let catalog = catalog(definitions);
+        let on = catalog.supported_on_detail(&catalog.policies()[0]);
+        let shown = on.map(|on| shown(&catalog, &on)).unwrap_or_default();
+        (shown, catalog.findings().iter().map(|f| format!("{} {}", f.code, f.message)).collect())
+    }
+
+    fn definition(name: &str, rule: &str) -> String {
+        format!("<definition name='{name}' displayName='Text of {name}'>{rule}</definition>")
+    }
+
+    #[test]
+    fn a_definition_is_a_text_or_any_or_all_of_its_conditions() {
+        let nothing: Vec<String> = Vec::new();
+        assert_eq!(detail(&definition("D", "")), ("D()".to_owned(), nothing.clone()));
+        let rule = "<or><reference ref='W'/><reference ref='W2'/><reference ref='a:W31'/></or>";
+        assert_eq!(detail(&definition("D", rule)), ("D(Windows | Two | Three one)".to_owned(), nothing.clone()));
+        let both = definition("E", "<or><reference ref='W1'/></or>")
+            + &definition("D", "<and><reference ref='E'/><reference ref='W3'/></and>");
+        assert_eq!(detail(&both), ("D(E(One) & Three)".to_owned(), nothing));
+    }
+
+    #[test]
+    fn ranges_name_the_versions_in_them() {
+        let rule = "<or><range ref='W' minVersionIndex='2'/><range ref='W' maxVersionIndex='2'/><range ref='W3'/>\
+            <reference ref='W' minVersionIndex='1' maxVersionIndex='1'/></or>";
+        let expected = "D(W Some(2)..None [\"Two\", \"Three\"] | W None..Some(2) [\"One\", \"Two\"] | \
+            W3 None..None [\"Three one\"] | W Some(1)..Some(1) [\"One\"])";
+        // Bounds of a `reference` are not in the schema; they occur and are read.
+        assert_eq!(detail(&definition("D", rule)), (expected.to_owned(), Vec::new()));
+    }
+
+    #[test]
+    fn what_leads_nowhere_is_told_and_named() {
+        let (shown, found) =
+            detail(&definition("D", "<or><reference ref='x:Y'/><reference/><reference ref='w'/></or>"));
+        assert_eq!(shown, "D(?x:Y | Windows)");
+        assert_eq!(
+            found,
+            [
+                "ADMX013 `reference` has no attribute `ref`",
+                "ADMX009 supportedOn product \"x:Y\" is not defined",
+                "ADMX009 supportedOn product \"w\" is spelled \"W\" where it is defined",
+            ]
+        );
+        let (shown, found) = detail("");
+        assert_eq!((shown.as_str(), found.len()), ("", 1), "{found:?}");
+    }
+
+    #[test]
+    fn definitions_that_lead_back_to_themselves_are_cut() {
+        let rule = |name: &str| format!("<or><reference ref='{name}'/><reference ref='W1'/></or>");
+        let own = detail(&definition("D", &rule("D")));
+        assert_eq!(own.0, "D(?D | One)");
+        assert_eq!(own.1, ["ADMX009 supportedOn definition \"D\" leads back to itself"]);
+        let round = definition("D", &rule("E")) + &definition("E", &rule("F")) + &definition("F", &rule("D"));
+        assert_eq!(detail(&round).0, "D(E(F(?D | One) | One) | One)");
+        // Not a cycle: two ways to one definition.
+        let twice = definition("D", "<or><reference ref='E'/><reference ref='F'/></or>")
+            + &definition("E", "<or><reference ref='F'/></or>")
+            + &definition("F", "");
+        assert_eq!(detail(&twice), ("D(E(F()) | F())".to_owned(), Vec::new()));
+    }
+}

@@ -42,11 +42,11 @@ impl Parser<'_, '_> {
             enabled_list: Vec::new(),
             disabled_list: Vec::new(),
             elements: Vec::new(),
-            controls,
+            shows_controls: self.resources.name.is_some() && controls.is_some(),
+            controls: controls.unwrap_or_default(),
             client_extension: owned(extension),
             file: self.template.file.clone(),
             offset,
-            has_texts: self.resources.name.is_some(),
             category: Link::None,
             supported: Link::None,
         };
@@ -97,16 +97,17 @@ impl Parser<'_, '_> {
         }
     }
 
-    fn controls(&mut self, presentation: Option<Attr<'_>>) -> Vec<Control> {
-        let Some(attr) = presentation else { return Vec::new() };
+    /// `None` if there is a presentation to look up, and it isn't there.
+    fn controls(&mut self, presentation: Option<Attr<'_>>) -> Option<Vec<Control>> {
+        let Some(attr) = presentation else { return Some(Vec::new()) };
         let resources = self.resources;
         let id = reference_id(&attr.text, "presentation").unwrap_or(attr.text.trim());
         match resources.presentation(id) {
-            Lookup::Found(controls) => controls.clone(),
+            Lookup::Found(controls) => Some(controls.clone()),
             Lookup::OtherCase(controls, spelled) => {
                 let message = format!("presentation \"{id}\" is spelled \"{spelled}\" in {}", self.adml());
                 self.warning(Code::PRESENTATION, attr.offset, message);
-                controls.clone()
+                Some(controls.clone())
             }
             Lookup::Missing => {
                 if resources.name.is_some() {
@@ -115,7 +116,7 @@ impl Parser<'_, '_> {
                     let help = "ADMX and ADML come from different versions; replace both from the same package";
                     self.cursor.drafts.push(draft.help(help));
                 }
-                Vec::new()
+                None
             }
         }
     }
