@@ -11,6 +11,7 @@ use std::sync::OnceLock;
 
 use crate::builtin;
 use crate::claims::Claims;
+use crate::find::OtherLanguage;
 use crate::finding::{Finding, Noticed};
 use crate::load::{self, LoadError};
 use crate::model::Policy;
@@ -46,6 +47,7 @@ pub struct Catalog {
     categories: Vec<Category>,
     supported: Vec<Supported>,
     claims: OnceLock<Claims>,
+    other_languages: Vec<OtherLanguage>,
 }
 
 impl Catalog {
@@ -57,8 +59,10 @@ impl Catalog {
     /// [`LoadError`] if a folder can't be listed, or if there is no template at all. Everything else that is wrong
     /// becomes a finding, and the other files still load.
     pub fn load(folders: &[PathBuf], language: &str) -> Result<Catalog, LoadError> {
-        let parsed = load::load(folders, language)?;
-        Ok(Catalog::resolved(parsed, false, folders.to_vec(), language))
+        let loaded = load::load(folders, language)?;
+        let mut catalog = Catalog::resolved(loaded.files, false, folders.to_vec(), language);
+        catalog.other_languages = OtherLanguage::of(loaded.cultures, language);
+        Ok(catalog)
     }
 
     /// The built-in catalogue: the policies of *Remote Desktop Session Host > Security* and who may connect at all.
@@ -79,7 +83,23 @@ impl Catalog {
             categories: resolved.categories,
             supported: resolved.supported,
             claims: OnceLock::new(),
+            other_languages: Vec::new(),
         }
+    }
+
+    /// What it takes to look up a policy by the texts of this language, and little more.
+    pub(crate) fn into_names(mut self) -> Catalog {
+        self.noticed = Vec::new();
+        for policy in &mut self.policies {
+            policy.explain_text = None;
+            policy.controls = Vec::new();
+            policy.elements = Vec::new();
+        }
+        self
+    }
+
+    pub(crate) fn other_languages(&self) -> &[OtherLanguage] {
+        &self.other_languages
     }
 
     /// Whether this is the built-in catalogue.

@@ -1,7 +1,8 @@
 //! Finding the one policy that a user means.
 //!
-//! The forms, in the order in which they are tried; the first one with a hit decides. Nothing here guesses: what is
-//! only similar is for [`Catalog::closest`].
+//! The forms, in the order in which they are tried; the first one with a hit decides. If none has one, names and paths
+//! are looked up in the other languages that lie in the store, English first. Nothing here guesses: what is only
+//! similar is for [`Catalog::closest`].
 //!
 //! | form                    | example                                                         | forced by |
 //! |-------------------------|-----------------------------------------------------------------|-----------|
@@ -12,6 +13,7 @@
 //! | registry value          | `HKLM\SOFTWARE\…\Terminal Services!fPromptForPassword`          | `reg:`    |
 //! | page of admx.help       | `https://admx.help/?Category=…&Policy=…::TS_PASSWORD`           |           |
 
+mod language;
 mod path;
 mod registry;
 mod search;
@@ -21,6 +23,7 @@ use std::path::PathBuf;
 
 use crate::catalog::Catalog;
 use crate::model::{Class, Policy, Side};
+pub(crate) use language::OtherLanguage;
 pub use search::{FoundIn, Hit};
 pub(crate) use words::normal;
 
@@ -74,7 +77,9 @@ pub enum FindError {
 type Hits<'c> = Vec<Match<'c>>;
 
 impl Catalog {
-    /// The policy that a query means, in one of the forms above.
+    /// The policy that a query means: by id, display name, category path, registry value or page of admx.help; prefixes
+    /// `id:`, `name:`, `path:` and `reg:` allow one form only. Display names and paths are found in every language of the
+    /// stores: that of the catalog, en-US, any other.
     ///
     /// ```
     /// # use admx::Catalog;
@@ -101,29 +106,10 @@ impl Catalog {
     ///
     /// [`FindError`] if none or several match there.
     pub fn find_on(&self, query: &str, side: Option<Side>) -> Result<Match<'_>, FindError> {
-        let trimmed = query.trim();
-        let forced = |prefix: &str| {
-            let start = trimmed.get(..prefix.len())?;
-            start.eq_ignore_ascii_case(prefix).then(|| trimmed[prefix.len()..].trim())
-        };
-        let hits = if let Some(id) = forced("id:") {
-            first([&|| keep_side(side, self.by_qualified_id(id)), &|| keep_side(side, self.by_id(id))])
-        } else if let Some(name) = forced("name:") {
-            keep_side(side, self.by_display_name(name))
-        } else if let Some(path) = forced("path:") {
-            keep_side(side, self.by_path(path))
-        } else if let Some(value) = forced("reg:") {
-            keep_side(side, self.by_registry(value))
-        } else {
-            first([
-                &|| keep_side(side, self.by_qualified_id(trimmed)),
-                &|| keep_side(side, self.by_id(trimmed)),
-                &|| keep_side(side, self.by_display_name(trimmed)),
-                &|| keep_side(side, self.by_path(trimmed)),
-                &|| keep_side(side, self.by_registry(trimmed)),
-                &|| keep_side(side, self.by_url(trimmed)),
-            ])
-        };
+        let mut hits = self.hits_of(query.trim(), side);
+        if hits.is_empty() && !names_its_form(query) {
+            hits = self.in_other_languages(|language| language.hits_by_text(query.trim(), side));
+        }
         match hits.as_slice() {
             [] => Err(FindError::NotFound { query: query.to_owned() }),
             [only] => Ok(*only),
@@ -131,6 +117,36 @@ impl Catalog {
                 query: query.to_owned(),
                 candidates: several.iter().map(|m| self.policy_ref(m.policy)).collect(),
             }),
+        }
+    }
+
+    /// What the first form gives that has a hit.
+    fn hits_of(&self, query: &str, side: Option<Side>) -> Hits<'_> {
+        if let Some(id) = forced(query, "id:") {
+            first([&|| keep_side(side, self.by_qualified_id(id)), &|| keep_side(side, self.by_id(id))])
+        } else if let Some(value) = forced(query, "reg:") {
+            keep_side(side, self.by_registry(value))
+        } else if is_text(query) {
+            self.hits_by_text(query, side)
+        } else {
+            first([
+                &|| keep_side(side, self.by_qualified_id(query)),
+                &|| keep_side(side, self.by_id(query)),
+                &|| self.hits_by_text(query, side),
+                &|| keep_side(side, self.by_registry(query)),
+                &|| keep_side(side, self.by_url(query)),
+            ])
+        }
+    }
+
+    /// The forms that depend on the language.
+    fn hits_by_text(&self, query: &str, side: Option<Side>) -> Hits<'_> {
+        if let Some(name) = forced(query, "name:") {
+            keep_side(side, self.by_display_name(name))
+        } else if let Some(path) = forced(query, "path:") {
+            keep_side(side, self.by_path(path))
+        } else {
+            first([&|| keep_side(side, self.by_display_name(query)), &|| keep_side(side, self.by_path(query))])
         }
     }
 
@@ -187,7 +203,9 @@ impl Catalog {
         if wanted.is_empty() {
             return Vec::new();
         }
-        self.policies().iter().filter(|p| normal(&p.display_name) == wanted).map(any_side).collect()
+        let is_wanted =
+            |p: &&Policy| words::may_end_alike(&p.display_name, &wanted) && normal(&p.display_name) == wanted;
+        self.policies().iter().filter(is_wanted).map(any_side).collect()
     }
 
     fn by_url(&self, query: &str) -> Hits<'_> {
@@ -197,6 +215,23 @@ impl Catalog {
         let id = rest.split(['&', '#']).next().unwrap_or_default();
         self.by_qualified_id(&percent_decoded(id))
     }
+}
+
+/// What stands behind a prefix that forces a form.
+fn forced<'q>(query: &'q str, prefix: &str) -> Option<&'q str> {
+    let start = query.get(..prefix.len())?;
+    start.eq_ignore_ascii_case(prefix).then(|| query[prefix.len()..].trim())
+}
+
+/// Whether a prefix forces a form that depends on the language.
+fn is_text(query: &str) -> bool {
+    forced(query, "name:").is_some() || forced(query, "path:").is_some()
+}
+
+/// Whether a query is of a form that no language changes.
+fn names_its_form(query: &str) -> bool {
+    const STARTS: &[&str] = &["id:", "reg:", "hklm", "hkcu", "hkey_", "https:", "http:"];
+    STARTS.iter().any(|start| forced(query.trim(), start).is_some())
 }
 
 /// A hit that says nothing of the side.

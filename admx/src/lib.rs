@@ -23,8 +23,8 @@
 //!
 //! # Limits
 //!
-//! Who is supported is a text; version ranges are not evaluated. `annotation`, `seeAlso`, `keywords` and
-//! `supersededAdm` are read over. One language is loaded at a time.
+//! Whom a policy is for is told, not evaluated against a machine. `annotation`, `seeAlso`, `keywords` and
+//! `supersededAdm` are read over. Texts are shown in one language; names are found in all that lie in the store.
 #![cfg_attr(not(test), deny(clippy::unwrap_used))]
 
 mod builtin;

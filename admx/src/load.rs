@@ -47,6 +47,14 @@ pub(crate) struct Parsed {
     pub findings: Vec<Finding>,
 }
 
+/// What the folders hold.
+pub(crate) struct Loaded {
+    /// In order.
+    pub files: Vec<Parsed>,
+    /// Names of their language folders.
+    pub cultures: Vec<String>,
+}
+
 /// A folder of templates.
 struct Store {
     /// With their sizes.
@@ -63,7 +71,7 @@ struct Buffers {
 }
 
 /// Reads all templates of the folders, in order.
-pub(crate) fn load(folders: &[PathBuf], language: &str) -> Result<Vec<Parsed>, LoadError> {
+pub(crate) fn load(folders: &[PathBuf], language: &str) -> Result<Loaded, LoadError> {
     let stores = folders
         .iter()
         .map(|folder| list(folder).map_err(|source| LoadError::Folder { folder: folder.clone(), source }))
@@ -76,16 +84,18 @@ pub(crate) fn load(folders: &[PathBuf], language: &str) -> Result<Vec<Parsed>, L
     // The largest come first, so that no thread is left with one of them at the end.
     let mut order: Vec<usize> = (0..work.len()).collect();
     order.sort_by_key(|&index| std::cmp::Reverse(work[index].1.1));
-    let mut parsed = in_parallel(&order, |index, buffers| {
+    let mut files = in_parallel(&order, |index, buffers| {
         let (folder, (path, _)) = work[index];
         parse_file(folder, path, &stores[folder].languages, language, buffers)
     });
+    let mut cultures = Vec::new();
     for (folder, store) in stores.into_iter().enumerate() {
+        cultures.extend(store.languages.cultures().map(str::to_owned));
         let mut findings = store.findings;
         findings.extend(store.languages.findings(store.templates.iter().map(|(path, _)| path)));
-        parsed.push(Parsed { folder, template: None, findings });
+        files.push(Parsed { folder, template: None, findings });
     }
-    Ok(parsed)
+    Ok(Loaded { files, cultures })
 }
 
 /// Does a job for each of the numbers, begun in their order on all cores; the results are in the order of the numbers.

@@ -1,5 +1,6 @@
 //! Category paths, as people copy them from articles and benchmarks.
 
+use super::words::may_end_alike;
 use super::{Hits, normal};
 use crate::catalog::Catalog;
 use crate::find::Match;
@@ -16,6 +17,9 @@ impl Catalog {
         let wanted = normal(query);
         let mut hits = Hits::new();
         for policy in self.policies() {
+            if !may_end_alike(&policy.display_name, &wanted) {
+                continue;
+            }
             let Some(rest) = strip_name(&wanted, &normal(&policy.display_name)) else { continue };
             if rest.is_empty() {
                 continue;
@@ -73,11 +77,23 @@ fn fits(rest: &str, categories: &[String]) -> Option<Option<Side>> {
     None
 }
 
+/// What the editor calls the tops of its trees, in English, German and French, in the form of [`normal`].
+const ROOTS: &[(&str, Side)] = &[
+    ("computer configuration", Side::Computer),
+    ("user configuration", Side::User),
+    ("computerkonfiguration", Side::Computer),
+    ("benutzerkonfiguration", Side::User),
+    ("configuration ordinateur", Side::Computer),
+    ("configuration utilisateur", Side::User),
+    ("computer", Side::Computer),
+    ("user", Side::User),
+];
+const POLICIES: &[&str] = &["policies", "richtlinien", "strat\u{E9}gies"];
+const TEMPLATES: &[&str] = &["administrative templates", "administrative vorlagen", "mod\u{E8}les dadministration"];
+
 /// The start that every path in the editor has. `Some(None)` if it names no side.
 fn root(path: &str) -> Option<Option<Side>> {
     let mut rest = path;
-    // "Administrative Templates: Policy definitions (ADMX files) retrieved from the local computer"
-    let templates = |text: &str| text == "administrative templates" || text.starts_with("administrative templates:");
     let starts = ["local computer policy", "local group policy", "default domain policy"];
     for start in starts {
         if let Some(after) = rest.strip_prefix(start) {
@@ -85,28 +101,22 @@ fn root(path: &str) -> Option<Option<Side>> {
         }
     }
     let mut side = None;
-    for (name, found) in [
-        ("computer configuration", Side::Computer),
-        ("user configuration", Side::User),
-        ("computer", Side::Computer),
-        ("user", Side::User),
-    ] {
-        if let Some(after) = rest.strip_prefix(name) {
-            side = Some(found);
-            if after.is_empty() {
-                return Some(side);
-            }
-            rest = skip_separator(after)?;
-            break;
-        }
-    }
-    if let Some(after) = rest.strip_prefix("policies") {
+    if let Some((after, found)) = ROOTS.iter().find_map(|(name, side)| Some((rest.strip_prefix(name)?, *side))) {
+        side = Some(found);
         if after.is_empty() {
             return Some(side);
         }
         rest = skip_separator(after)?;
     }
-    templates(rest).then_some(side)
+    if let Some(after) = POLICIES.iter().find_map(|name| rest.strip_prefix(name)) {
+        if after.is_empty() {
+            return Some(side);
+        }
+        rest = skip_separator(after)?;
+    }
+    // "Administrative Templates: Policy definitions (ADMX files) retrieved from the local computer"
+    let after = TEMPLATES.iter().find_map(|name| rest.strip_prefix(name))?;
+    (after.is_empty() || after.starts_with(':')).then_some(side)
 }
 
 fn skip_separator(path: &str) -> Option<&str> {

@@ -25,6 +25,16 @@ pub(crate) fn normal(text: &str) -> String {
     out
 }
 
+/// Whether the texts may end alike in the form of [`normal`]: a quick look at their last letters, which keeps nearly all
+/// names from being brought into that form.
+pub(super) fn may_end_alike(a: &str, b: &str) -> bool {
+    let last = |text: &str| text.chars().rev().find(|c| c.is_alphanumeric());
+    match (last(a), last(b)) {
+        (Some(a), Some(b)) if a.is_ascii() && b.is_ascii() => a.eq_ignore_ascii_case(&b),
+        _ => true,
+    }
+}
+
 /// A query taken apart, to score names by.
 pub(super) struct Words {
     text: String,

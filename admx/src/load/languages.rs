@@ -35,6 +35,11 @@ impl Languages {
         Languages { cultures: cultures.collect() }
     }
 
+    /// Names of the folders.
+    pub(super) fn cultures(&self) -> impl Iterator<Item = &str> {
+        self.cultures.iter().map(|culture| culture.name.as_str())
+    }
+
     /// Translations of a template, the best one first: the language asked for, another culture of the same language, the
     /// template's fallback, `en-US`, `en`, any.
     pub(super) fn candidates<'a>(

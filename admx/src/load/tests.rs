@@ -391,3 +391,71 @@ proptest::proptest! {
         let _ = (catalog.find(admx.lines().next_back().unwrap_or_default()), catalog.lint());
     }
 }
+
+/// A store in French, German and English, with one policy in one category.
+fn trilingual() -> Folder {
+    let inner = "<categories><category name='C' displayName='$(string.C)'/></categories>".to_owned()
+        + &one_policy("P", "<parentCategory ref='C'/>");
+    Folder::new(&[
+        ("a.admx", &admx("A", "", &inner)),
+        ("de-DE/a.adml", &adml(&[("P", "Anmeldung erlauben"), ("C", "Anmeldung")])),
+        ("en-us/a.adml", &adml(&[("P", "Allow logon"), ("C", "Logon")])),
+        ("fr-FR/a.adml", &adml(&[("P", "Autoriser l\u{2019}ouverture"), ("C", "Ouverture de session")])),
+    ])
+}
+
+#[test]
+fn names_and_paths_are_found_in_every_language_of_the_store() {
+    let folder = trilingual();
+    for language in ["de-DE", "en-US", "fr-FR", "it-IT"] {
+        let catalog = folder.load(language);
+        for query in [
+            "Anmeldung erlauben",
+            "Anmeldung > Anmeldung erlauben",
+            r"Benutzerkonfiguration\Administrative Vorlagen\Anmeldung\Anmeldung erlauben",
+            "allow logon",
+            "name:Allow logon",
+            "path:Logon > Allow logon",
+            "User Configuration > Administrative Templates > Logon > Allow logon",
+            "autoriser l'ouverture",
+            r"Ouverture de session \ Autoriser l'ouverture",
+        ] {
+            let found = catalog.find(query).unwrap_or_else(|e| panic!("{language}: {e}"));
+            // It is the catalog's own policy, with the texts of its language.
+            assert!(std::ptr::eq(found.policy, &catalog.policies()[0]), "{language}: {query}");
+            assert_eq!(found.side, Some(crate::Side::User));
+        }
+        for query in ["id:Allow logon", "reg:Allow logon", "Anmeldung > Allow logon", "Allow"] {
+            assert!(catalog.find(query).is_err(), "{language}: {query}");
+        }
+        assert!(catalog.find_on("Allow logon", Some(crate::Side::Computer)).is_err());
+        assert!(catalog.find_on("Anmeldung erlauben", Some(crate::Side::Computer)).is_err());
+    }
+    assert_eq!(folder.load("de-DE").policies()[0].display_name, "Anmeldung erlauben");
+}
+
+#[test]
+fn the_language_asked_for_wins_then_english() {
+    let inner = one_policy("P", "") + &one_policy("Q", "") + &one_policy("R", "");
+    let folder = Folder::new(&[
+        ("a.admx", &admx("A", "", &inner)),
+        ("de-DE/a.adml", &adml(&[("P", "Start"), ("Q", "x"), ("R", "Halt")])),
+        ("en-US/a.adml", &adml(&[("P", "y"), ("Q", "Start"), ("R", "Stop")])),
+        ("sv-SE/a.adml", &adml(&[("P", "Stop"), ("Q", "z"), ("R", "Start")])),
+    ]);
+    let name = |language: &str, query: &str| folder.load(language).find(query).map(|found| found.policy.name.clone());
+    assert_eq!(name("de-DE", "Start").as_deref(), Ok("P"));
+    assert_eq!(name("en-US", "Start").as_deref(), Ok("Q"));
+    assert_eq!(name("sv-SE", "Start").as_deref(), Ok("R"));
+    assert_eq!(name("de-DE", "Stop").as_deref(), Ok("R"));
+    assert_eq!(name("sv-SE", "Halt").as_deref(), Ok("R"));
+}
+
+#[test]
+fn a_store_that_is_gone_has_no_other_names_and_stops_nobody() {
+    let folder = trilingual();
+    let german = folder.load("de-DE");
+    drop(folder);
+    assert!(german.find("Allow logon").is_err());
+    assert!(german.find("Anmeldung erlauben").is_ok());
+}
