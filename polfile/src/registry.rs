@@ -209,7 +209,7 @@ impl<'a> Registry<'a> {
     /// The history of a value. `None` if no record speaks of it by name; a `**delvals.` of its key
     /// may still speak of it: [`KeyHistory::values_deleted`].
     pub fn value(&self, key: Folded, name: Folded) -> Option<&ValueHistory<'a>> {
-        self.keys.get(&key)?.values.get(&name)
+        self.key(key)?.value(&name)
     }
 
     /// All keys that a record speaks of, ordered by their upper-cased paths.
@@ -219,6 +219,11 @@ impl<'a> Registry<'a> {
 }
 
 impl<'a> KeyHistory<'a> {
+    /// The history of one of its values; see [`Registry::value`].
+    pub fn value(&self, name: &Folded) -> Option<&ValueHistory<'a>> {
+        self.values.get(name)
+    }
+
     /// Whether the key is there in the end because a record created it. Deleting a value creates no key.
     pub fn exists(&self) -> bool {
         self.exists

@@ -224,10 +224,10 @@ impl fmt::Debug for Folded {
 /// Upper case of one unit: Unicode's mapping, if it gives one unit and does not turn
 /// another letter into an ASCII one (so that Turkish dotless i is not `I`).
 fn upcase(unit: u16) -> u16 {
-    if let Ok(byte) = u8::try_from(unit)
-        && byte.is_ascii()
-    {
-        return u16::from(byte.to_ascii_uppercase());
+    match unit {
+        0x61..=0x7A => return unit ^ 0x20,
+        0..0x80 => return unit,
+        _ => {}
     }
     let Some(c) = char::from_u32(u32::from(unit)) else { return unit };
     let mut upper = c.to_uppercase();

@@ -2,7 +2,7 @@
 
 use polfile::{Folded, Value, WideStr};
 
-use super::slots::{Content, Slot, Slots};
+use super::slots::{Content, Slot, Slots, is_same};
 use super::{ElementReading, ElementState};
 use crate::claims::is_numbered;
 use crate::model::{Assignment, Detail, Element, EnumItem, Literal};
@@ -194,11 +194,7 @@ fn choice(slot: Slot, element: &Element, items: &[EnumItem], slots: &Slots<'_>) 
 /// What an item leaves in the element's value: its own, unless its list writes there again, as `Bits.admx` does.
 fn written<'c>(element: &Element, item: &'c EnumItem) -> &'c Literal {
     let same = |a: &&Assignment| {
-        Folded::from(&*a.key) == Folded::from(&*element.key)
-            && element
-                .value_name
-                .as_ref()
-                .is_some_and(|name| Folded::from(name.as_str()) == a.value_name.as_str().into())
+        element.value_name.as_ref().is_some_and(|name| is_same(name, &a.value_name) && is_same(&a.key, &element.key))
     };
     item.value_list.iter().rev().find(same).map_or(&item.value, |again| &again.literal)
 }

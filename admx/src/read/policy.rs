@@ -1,9 +1,7 @@
 //! The state of one policy, from its own value, its lists and its elements.
 
-use polfile::Folded;
-
 use super::element::{self, Found, IsNamed, What};
-use super::slots::{Content, Slot, Slots};
+use super::slots::{Content, Slot, Slots, is_same};
 use super::{ElementReading, PolicyReading, State};
 use crate::model::{Element, Literal, Policy, Side};
 
@@ -56,10 +54,9 @@ pub(super) fn judge<'c>(policy: &'c Policy, slots: &Slots<'_>, is_named: &IsName
         // Who deletes all values of the key means others by it.
         *slot = Slot::default();
     }
-    let own_name = policy.value_name.as_ref().map(|name| (Folded::from(&*policy.key), Folded::from(name.as_str())));
-    let shares = |element: &Element| {
-        let name = element.value_name.as_ref().map(|name| (Folded::from(&*element.key), Folded::from(name.as_str())));
-        name.is_some() && name == own_name
+    let shares = |element: &Element| match (&policy.value_name, &element.value_name) {
+        (Some(own), Some(name)) => is_same(own, name) && is_same(&policy.key, &element.key),
+        _ => false,
     };
     let parts: Vec<Part> = policy
         .elements

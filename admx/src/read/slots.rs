@@ -46,11 +46,7 @@ impl<'f> Slots<'f> {
 
     pub(super) fn slot(&self, key: &str, name: &str) -> Slot {
         let Some(history) = self.registry.key(key.into()) else { return Slot::default() };
-        match self.registry.value(key.into(), name.into()) {
-            Some(value) => slot(value),
-            None => sweep(history)
-                .map_or_else(Slot::default, |record| Slot { content: Content::Swept, records: vec![record] }),
-        }
+        slot_in(history, name)
     }
 
     /// The values of a key that records speak of by name, with their names, ordered by them.
@@ -63,6 +59,19 @@ impl<'f> Slots<'f> {
     pub(super) fn sweep(&self, key: &str) -> Option<usize> {
         self.registry.key(key.into()).and_then(sweep)
     }
+}
+
+fn slot_in(key: &KeyHistory<'_>, name: &str) -> Slot {
+    match key.value(&name.into()) {
+        Some(value) => slot(value),
+        None => sweep(key).map_or_else(Slot::default, |record| Slot { content: Content::Swept, records: vec![record] }),
+    }
+}
+
+/// Whether keys or names are the same to the registry.
+pub(super) fn is_same(a: &str, b: &str) -> bool {
+    // Nothing folds to an ASCII letter but that letter.
+    if a.is_ascii() && b.is_ascii() { a.eq_ignore_ascii_case(b) } else { Folded::from(a) == Folded::from(b) }
 }
 
 fn sweep(key: &KeyHistory<'_>) -> Option<usize> {
@@ -116,8 +125,15 @@ impl Slots<'_> {
     /// Compares the items of a list with what is there. An empty list matches nothing.
     pub(super) fn matching(&self, items: &[Assignment]) -> Matching {
         let mut found = Matching { all: !items.is_empty(), some: false, records: Vec::new(), misfits: Vec::new() };
+        // The items of a list nearly always share their key.
+        let mut last: Option<(&str, Option<&KeyHistory<'_>>)> = None;
         for item in items {
-            let slot = self.slot(&item.key, &item.value_name);
+            let key = match last {
+                Some((path, key)) if *path == *item.key => key,
+                _ => self.registry.key(Folded::from(&*item.key)),
+            };
+            last = Some((&item.key, key));
+            let slot = key.map_or_else(Slot::default, |key| slot_in(key, &item.value_name));
             let fits = slot.content.carries(&item.literal);
             found.all &= fits;
             found.some |= fits;
