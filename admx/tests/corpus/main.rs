@@ -1,14 +1,14 @@
 //! The crate on real templates. The corpus is not part of the project: `GPOL_CORPUS` says where it is, else
 //! `../shared/corpus` beside the workspace is looked for. Without it these tests say so and pass.
 
+mod draws;
+mod languages;
+mod roundtrip;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use admx::{
-    Catalog, Class, Detail, Element, ElementState, ElementValue, EnumValue, Input, InputError, InputValue, ListEntry,
-    Policy, Side, State, Wanted, write_set,
-};
-use polfile::PolicyFile;
+use admx::{Catalog, Class, Condition};
 
 #[expect(clippy::print_stdout, reason = "a skipped test says so")]
 fn corpus() -> Option<PathBuf> {
@@ -105,91 +105,16 @@ fn the_built_in_catalogue_says_what_windows_own_templates_say() {
     assert_eq!((security(&builtin), security(&windows)), (9, 9));
 }
 
-/// An input that no default gives, for as many elements as there is one.
-fn some_value(element: &Element) -> Option<ElementValue> {
-    let entry = |name: Option<&str>, data: &str| ListEntry { name: name.map(str::to_owned), data: data.to_owned() };
-    Some(match &element.detail {
-        Detail::Boolean { .. } => ElementValue::Boolean(true),
-        Detail::Decimal { max, .. } => ElementValue::Decimal(u64::from(*max)),
-        Detail::LongDecimal { max, .. } => ElementValue::Decimal(*max),
-        Detail::Text { .. } => ElementValue::Text("x".to_owned()),
-        Detail::MultiText { .. } => ElementValue::MultiText(vec!["a".to_owned()]),
-        Detail::Enum { items } => ElementValue::Enum(EnumValue::from(&items.last()?.value)),
-        Detail::List { explicit: true, .. } => {
-            ElementValue::List(vec![entry(Some("gpol one"), "1"), entry(Some("gpol two"), "2")])
-        }
-        Detail::List { .. } => ElementValue::List(vec![entry(None, "gpol one"), entry(None, "gpol two")]),
-    })
-}
-
-/// What is wrong with a round trip, if anything.
-fn round_trip(
-    catalog: &Catalog,
-    policy: &Policy,
-    side: Side,
-    wanted: &Wanted,
-    values: &[Option<ElementValue>],
-) -> Option<String> {
-    let set = match write_set(policy, side, wanted) {
-        Ok(set) => set,
-        Err(InputError::NothingToWrite { .. }) => return None,
-        Err(error) => return Some(error.to_string()),
-    };
-    let mut file = PolicyFile::new();
-    if !set.apply(catalog, &mut file) {
-        return Some("nothing was written".to_owned());
-    }
-    if set.apply(catalog, &mut file) {
-        return Some("the second time changes something".to_owned());
-    }
-    let reading = catalog.read_policy(policy, side, &file);
-    let expected = if *wanted == Wanted::Disabled { State::Disabled } else { State::Enabled };
-    if reading.state != expected || reading.state != set.reads_as || !reading.misfits.is_empty() {
-        return Some(format!(
-            "{} for {expected}, {} alone, misfits {:?}",
-            reading.state, set.reads_as, reading.misfits
-        ));
-    }
-    for (element, value) in reading.elements.iter().zip(values) {
-        if element.state != ElementState::Enabled || element.value != *value {
-            return Some(format!("{} is {:?}, not {value:?}", element.element.id, element.value));
-        }
-    }
-    let unset = write_set(policy, side, &Wanted::NotConfigured).expect("the side exists");
-    unset.apply(catalog, &mut file);
-    (!file.is_empty()).then(|| format!("{} records stay", file.len()))
-}
-
 #[test]
-fn every_policy_of_windows_11_reads_back_as_it_is_written() {
+fn supported_on_definitions_are_made_of_what_is_loaded() {
     let Some(corpus) = corpus() else { return };
     let catalog = windows_11(&corpus);
-    let (mut wrong, mut ambiguous) = (Vec::new(), Vec::new());
-    for policy in catalog.policies() {
-        let values: Vec<Option<ElementValue>> = policy.elements.iter().map(some_value).collect();
-        let inputs = policy.elements.iter().zip(&values).filter_map(|(element, value)| {
-            Some(Input { element: element.id.clone(), value: InputValue::Value(value.clone()?) })
-        });
-        let enabled = Wanted::Enabled(inputs.collect());
-        for side in [Side::Computer, Side::User].into_iter().filter(|&side| policy.class.has(side)) {
-            for (wanted, values) in [(&enabled, values.as_slice()), (&Wanted::Disabled, &[])] {
-                // An item that writes the policy's own off-value is Disabled to every reader, and the write set says so.
-                let reads_as = write_set(policy, side, wanted).map(|set| set.reads_as);
-                if wanted == &enabled && reads_as == Ok(State::Disabled) {
-                    ambiguous.push(policy.name.as_str());
-                } else if let Some(what) = round_trip(&catalog, policy, side, wanted, values) {
-                    wrong.push(format!("{} {side}: {what}", policy.name));
-                }
-            }
-        }
-    }
-    assert_eq!(wrong, Vec::<String>::new());
-    assert_eq!(
-        ambiguous,
-        [
-            "LimitEnhancedDiagnosticDataWindowsAnalytics",
-            "ConfigureTelemetryOptInSettingsUx",
-            "ConfigureTelemetryOptInChangeNotification"
-        ]
-    );
+    let nla = catalog.find("TS_USER_AUTHENTICATION_POLICY").expect("it is there").policy;
+    let detail = catalog.supported_on_detail(nla).expect("it names a definition");
+    assert_eq!(Some(detail.entry.display_name.as_str()), catalog.supported_on(nla));
+    let is_named = |condition: &Condition<'_>| !matches!(condition, Condition::Unresolved(_));
+    assert!(!detail.conditions.is_empty() && detail.conditions.iter().all(is_named), "{detail:?}");
+    let with = catalog.policies().iter().filter(|p| catalog.supported_on_detail(p).is_some()).count();
+    let broken = catalog.findings().iter().filter(|finding| finding.code == "ADMX009").count();
+    assert_eq!((with, broken), (4701, 22));
 }
