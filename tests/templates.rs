@@ -111,3 +111,23 @@ fn reads_take_words_that_one_policy_has_and_writes_do_not() {
         assert_eq!(dir.state(), before);
     }
 }
+
+#[test]
+fn a_policy_is_found_by_its_name_in_any_language_of_the_store() {
+    let dir = TestDir::with_image();
+    dir.write_store();
+    // The store is in English and German; who asks for French sees English.
+    for (lang, shown) in [("de-DE", "Daten sammeln"), ("en-US", "Collect data"), ("fr-FR", "Collect data")] {
+        for name in ["collect data", "Daten sammeln", r"Acme\Agent\Collect data", "Agent > Daten sammeln"] {
+            let with = ["--admx", "store", "--lang", lang];
+            dir.run(["policy", "set", "image", name, "disabled"].iter().chain(&with).copied()).ok();
+            let got = dir.run(["policy", "get", "image", name, "-f", "json"].iter().chain(&with).copied()).json();
+            assert_eq!(got["policy"]["id"], "Acme.Policies:Collect", "{lang}: {name}");
+            assert_eq!(got["policy"]["state"], "disabled", "{lang}: {name}");
+            assert_eq!(got["policy"]["display_name"], shown, "{lang}: {name}");
+            dir.run(["policy", "unset", "image", name].iter().chain(&with).copied()).ok();
+        }
+        let wrong = ["policy", "set", "image", "Daten", "disabled", "--admx", "store", "--lang", lang];
+        assert_eq!(dir.run(wrong).refused(3), "E0301", "{lang}: part of a name is no name for a write");
+    }
+}
