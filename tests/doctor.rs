@@ -40,7 +40,7 @@ fn with_list(list: &str) -> ImageBuilder {
 }
 
 fn without_nla(root: KeySpec) -> KeySpec {
-    root.without_key(&format!("{}", fixtures::TERMINAL_SERVICES))
+    root.without_key(fixtures::TERMINAL_SERVICES)
 }
 
 #[test]

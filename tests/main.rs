@@ -20,5 +20,6 @@ mod policy_describe;
 mod readme;
 mod records;
 mod recover;
+mod scopes;
 mod show;
 mod templates;

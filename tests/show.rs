@@ -26,7 +26,7 @@ fn the_json_has_exactly_the_contracts_members() {
     let dir = TestDir::with_image();
     let show = dir.run(["show", "image", "--format", "json"]).json();
     assert_eq!(show["schema"], "gpol.show/1");
-    for name in ["admx", "schema", "sides", "target"] {
+    for name in ["admx", "findings", "schema", "sides", "target", "version"] {
         assert!(keys(&show).contains(&name), "{name}");
     }
     assert_eq!(keys(&show["target"]), ["guid", "kind", "name", "path"]);
@@ -37,7 +37,7 @@ fn the_json_has_exactly_the_contracts_members() {
     let sides = show["sides"].as_array().unwrap();
     assert_eq!(sides.len(), 2);
     for (side, (name, file, records)) in sides.iter().zip([("computer", COMPUTER_POL, 6), ("user", USER_POL, 2)]) {
-        assert_eq!(keys(side), ["file", "policies", "records", "scope", "side", "unexplained"]);
+        assert_eq!(keys(side), ["file", "policies", "records", "scope", "side", "unexplained", "version"]);
         assert_eq!((&side["side"], &side["scope"], &side["records"]), (&json!(name), &json!(name), &json!(records)));
         assert_eq!(slashes(side["file"].as_str().unwrap()), file);
     }
@@ -112,7 +112,7 @@ fn directives_are_named_and_value_names_stand_as_in_the_file() {
     let dir = TestDir::with("x.pol", fixture("directives_of_every_kind"));
     let show = dir.run(["show", "x.pol", "--records", "--format", "json"]).json();
     let side = &show["sides"][0];
-    assert_eq!(keys(side), ["file", "records", "scope", "side"]);
+    assert_eq!(keys(side), ["file", "records", "scope", "side", "version"]);
     let records = side["records"].as_array().unwrap();
     let told: Vec<[&Value; 4]> =
         records.iter().map(|r| [&r["value_name"], &r["action"], &r["type"], &r["value"]]).collect();

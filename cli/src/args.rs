@@ -6,6 +6,7 @@ use ::admx::Side;
 use anstream::ColorChoice;
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use gpo::scope::Scope;
 use gpo::templates::Templates;
 
 use crate::commands::{admx, convert, doctor, pol, policy, recover, shell, show};
@@ -134,36 +135,22 @@ impl TemplateArgs {
     }
 }
 
-#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Scope {
-    Computer,
-    User,
-}
-
-impl From<Scope> for Side {
-    fn from(scope: Scope) -> Self {
-        match scope {
-            Scope::Computer => Self::Computer,
-            Scope::User => Self::User,
-        }
-    }
-}
-
 #[derive(Args, Debug)]
 pub struct ScopeArgs {
-    /// The side that is meant, where neither policy nor target tells: computer or user
-    #[arg(short, long, value_name = "SIDE", hide_possible_values = true)]
+    /// Whose policy is meant, where neither policy nor target tells: computer, user,
+    /// user:administrators, user:non-administrators or user:SID (per-user local GPOs)
+    #[arg(short, long, value_name = "SCOPE")]
     pub scope: Option<Scope>,
 }
 
 impl ScopeArgs {
     pub fn side(&self) -> Option<Side> {
-        self.scope.map(Side::from)
+        self.scope.as_ref().map(Scope::side)
     }
 
     /// The same option for another command, behind a blank.
     pub fn again(&self) -> String {
-        self.side().map(|side| format!(" --scope {side}")).unwrap_or_default()
+        self.scope.as_ref().map(|scope| format!(" --scope {scope}")).unwrap_or_default()
     }
 }
 

@@ -6,7 +6,8 @@ use std::path::Path;
 use admx::{Catalog, Class, FindError, LoadError, Match, Policy, Side};
 use gpo::error::Error;
 use gpo::plan::{CommitError, Plan, read_if_there};
-use gpo::target::{Kind, Target, TargetError};
+use gpo::scope::Scope;
+use gpo::target::{Finding, Kind, Target, TargetError};
 use gpo::templates::{self, Templates};
 use polfile::PolicyFile;
 
@@ -84,13 +85,23 @@ fn cannot_write(path: &Path, error: &io::Error) -> CommandError {
     CommandError::new(Code::WRITE, format!("{} cannot be written: {error}", path.display()))
 }
 
-/// The side that a policy file belongs to by its folder.
-pub fn side_of_file(path: &Path) -> Option<Side> {
-    Target::open(path).ok().filter(|target| target.kind == Kind::Pol)?.sides.first()?.side
+/// Whose policy a policy file is, by its folder.
+pub fn scope_of_file(path: &Path) -> Option<Scope> {
+    Target::open(path).ok().filter(|target| target.kind == Kind::Pol)?.sides.first()?.scope.clone()
 }
 
-pub fn open_target(path: &Path) -> Result<Target, CommandError> {
-    Target::open(path).map_err(|error| failed(error.into()))
+/// Opens one target, and warns of what is wrong with its folders.
+pub fn open_target(path: &Path, ui: &Ui) -> Result<Target, CommandError> {
+    let target = Target::open(path).map_err(|error| failed(error.into()))?;
+    warn(&target, ui);
+    Ok(target)
+}
+
+/// Prints what is wrong with a target's folders, beside the result.
+pub fn warn(target: &Target, ui: &Ui) {
+    for Finding { code, path, message } in &target.findings {
+        ui.warning(format!("{code}: {}: {message}", path.display()));
+    }
 }
 
 /// Loads the templates. They serve until the program ends; to free their many small parts then would only cost time.
@@ -108,18 +119,18 @@ pub fn store_name(catalog: &Catalog) -> String {
     format!("{} ({}, {})", stores.join(", "), count(catalog.files(), "file"), catalog.language())
 }
 
-/// The policy that a name means, and the side it is meant on. For writes: nothing here guesses.
+/// The policy that a name means, and whose it is. For writes: nothing here guesses.
 ///
-/// The side is the one asked for, else the one that the name or the policy's class implies, else
+/// The scope is the one asked for, else that of the side that the name or the policy's class implies, else
 /// the only one that the target has.
 pub fn find_policy<'c>(
     catalog: &'c Catalog,
     name: &str,
-    asked: Option<Side>,
+    asked: Option<&Scope>,
     target: Option<&Target>,
-) -> Result<(&'c Policy, Side), CommandError> {
-    let found = catalog.find_on(name, asked).or_else(|_| catalog.find(name));
-    on_side(found.map_err(|error| not_found(catalog, name, &error))?, asked, target)
+) -> Result<(&'c Policy, Scope), CommandError> {
+    let found = catalog.find_on(name, asked.map(Scope::side)).or_else(|_| catalog.find(name));
+    in_scope(found.map_err(|error| not_found(catalog, name, &error))?, asked, target)
 }
 
 /// As [`find_policy`], for reads: `~words` finds a name that is like them, and words that only one
@@ -127,37 +138,48 @@ pub fn find_policy<'c>(
 pub fn find_policy_to_read<'c>(
     catalog: &'c Catalog,
     name: &str,
-    asked: Option<Side>,
+    asked: Option<&Scope>,
     target: Option<&Target>,
     ui: &Ui,
-) -> Result<(&'c Policy, Side), CommandError> {
+) -> Result<(&'c Policy, Scope), CommandError> {
+    let side = asked.map(Scope::side);
     let found = match (name.strip_prefix('~'), find_policy(catalog, name, asked, target)) {
-        (Some(words), _) => catalog.find_fuzzily(words, asked).map_err(|error| not_found(catalog, words, &error))?,
-        (None, Err(error)) if error.code == Code::NO_POLICY => catalog.find_by_words(name, asked).map_err(|_| error)?,
+        (Some(words), _) => catalog.find_fuzzily(words, side).map_err(|error| not_found(catalog, words, &error))?,
+        (None, Err(error)) if error.code == Code::NO_POLICY => catalog.find_by_words(name, side).map_err(|_| error)?,
         (None, exact) => return exact,
     };
     let mut page = Page::new();
     let line = Line::new().span(Style::Faint, "taken for: ").hang().text(found.policy.display_name.trim());
     page.line(line.span(Style::Faint, format!("  {}", found.policy.id())));
     ui.message(&page);
-    on_side(found, asked, target)
+    in_scope(found, asked, target)
 }
 
-fn on_side<'c>(
+fn in_scope<'c>(
     found: Match<'c>,
-    asked: Option<Side>,
+    asked: Option<&Scope>,
     target: Option<&Target>,
-) -> Result<(&'c Policy, Side), CommandError> {
+) -> Result<(&'c Policy, Scope), CommandError> {
     let policy = found.policy;
-    let only_of_target = || match target.map(|target| &*target.sides) {
-        Some([only]) => only.side,
-        _ => None,
+    let scopes: Vec<&Scope> = target.iter().flat_map(|t| &t.sides).filter_map(|file| file.scope.as_ref()).collect();
+    let scope = match (asked, found.side, &*scopes) {
+        (Some(asked), _, _) => asked.clone(),
+        (None, Some(side), scopes) if scopes.is_empty() || scopes.contains(&&Scope::from(side)) => side.into(),
+        // A per-user local GPO, whose only side is one group's or user's.
+        (None, side, [only]) if side.is_none_or(|side| side == only.side()) => (*only).clone(),
+        (None, Some(Side::User), several @ [_, ..]) if several.iter().all(|scope| scope.side() == Side::User) => {
+            let what = format!("nothing says whose policy is meant; {} local GPOs are here", several.len());
+            let failed = CommandError::new(Code::SIDE_AMBIGUOUS, what);
+            return Err(several.iter().fold(failed, |e, scope| e.help(format!("{} --scope {scope}", this_command()))));
+        }
+        (None, Some(side), _) => side.into(),
+        (None, None, _) => {
+            return Err(CommandError::new(Code::SIDE_AMBIGUOUS, format!("{} exists on both sides", policy.id()))
+                .help(format!("{} --scope computer", this_command()))
+                .help(format!("{} --scope user", this_command())));
+        }
     };
-    let side = asked.or(found.side).or_else(only_of_target).ok_or_else(|| {
-        CommandError::new(Code::SIDE_AMBIGUOUS, format!("{} exists on both sides", policy.id()))
-            .help(format!("{} --scope computer", this_command()))
-            .help(format!("{} --scope user", this_command()))
-    })?;
+    let side = scope.side();
     if !policy.class.has(side) {
         let there = if policy.class == Class::User { "user" } else { "computer" };
         return Err(CommandError::new(
@@ -166,7 +188,7 @@ fn on_side<'c>(
         )
         .help(format!("it is a policy of the {there} side: --scope {there}, or leave it out")));
     }
-    Ok((policy, side))
+    Ok((policy, scope))
 }
 
 fn not_found(catalog: &Catalog, name: &str, error: &FindError) -> CommandError {
@@ -233,6 +255,16 @@ pub fn failed(error: Error) -> CommandError {
             .help("remove or rename the one that is not meant"),
         Error::OtherSide { has, wanted, .. } => CommandError::new(Code::NOT_ON_THIS_SIDE, error.to_string())
             .help(format!("use the {wanted} side's policy file; for a policy of both sides, --scope {has}")),
+        Error::NoScope { kind, .. } => {
+            let failed = CommandError::new(Code::NO_SCOPE, error.to_string());
+            match kind {
+                Kind::GpoUser | Kind::GpoUsers => failed.help("the computer's and every user's policy lie beside it, in System32/GroupPolicy"),
+                _ => failed.help("groups and users have local GPOs of their own in a Windows installation; point gpol at its root"),
+            }
+        }
+        Error::Cached(_) => CommandError::new(Code::CACHED, error.to_string())
+            .detail("Windows fills it from a domain controller and overwrites it; a change here would be lost. Nothing was written.")
+            .help("change the GPO itself, in the domain, or a GPMC backup of it"),
         Error::HalfElsewhere { path, kind } => half_elsewhere(path, *kind),
         Error::Input(input) => input_error(input),
         Error::Commit(CommitError::Changed(path)) => {

@@ -50,6 +50,7 @@ codes! {
     NO_EFFECT = "E0306", Usage, "the policy has nothing to write in this state";
     NO_COMMENTS_HERE = "E0307", Usage, "a bare policy file has no place for comments";
     SIDE_AMBIGUOUS = "E0308", NotFound, "the policy exists on both sides, and nothing says which one is meant";
+    NO_SCOPE = "E0309", NotFound, "the target has no place for this group's or user's policy";
     DISK_IMAGE = "E0401", NotFound, "the target is a disk image, not a mounted file system";
     UNKNOWN_TARGET = "E0402", NotFound, "the folder is no target that gpol knows";
     NO_TARGET = "E0403", NotFound, "the target, or another file that is named, does not exist";
@@ -59,6 +60,7 @@ codes! {
     HALF_ELSEWHERE = "E0501", Refused, "half of this GPO is kept where gpol does not change it";
     CASE_TWINS = "E0502", Refused, "two entries differ only by case";
     OVERWRITES_INPUT = "E0503", Refused, "the output would overwrite the input";
+    CACHED = "E0513", Refused, "the GPO is a client's cache, which Windows alone writes";
     CHANGED = "E0520", Refused, "a file changed while gpol was working";
     MIXED_SIDES = "E0601", Refused, "the text has settings of both sides, a policy file has one";
     READ = "E0901", Io, "a file cannot be read";

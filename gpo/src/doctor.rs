@@ -15,6 +15,7 @@ use serde::Serialize;
 
 use crate::error::Error;
 use crate::image::Image;
+use crate::scope::Scope;
 use crate::show::TargetModel;
 use crate::target::{Kind, Target};
 
@@ -62,6 +63,8 @@ pub struct Probe {
     pub id: &'static str,
     /// `computer` or `user`, where it concerns one side.
     pub side: Option<&'static str>,
+    /// Whose policy it concerns, where it concerns one side.
+    pub scope: Option<Scope>,
     /// Whether it lets Windows apply the policy.
     pub answer: Answer,
     /// What was found.
@@ -74,12 +77,13 @@ pub struct Probe {
 #[derive(Debug, Default)]
 struct Probes {
     list: Vec<Probe>,
-    side: Option<Side>,
+    scope: Option<Scope>,
 }
 
 impl Probes {
     fn add(&mut self, id: &'static str, answer: Answer, found: impl Into<String>, help: Option<String>) {
-        self.list.push(Probe { id, side: self.side.map(Side::as_str), answer, found: found.into(), help });
+        let (side, scope) = (self.scope.as_ref().map(|scope| scope.side().as_str()), self.scope.clone());
+        self.list.push(Probe { id, side, scope, answer, found: found.into(), help });
     }
 
     fn yes(&mut self, id: &'static str, found: impl Into<String>) {
@@ -95,12 +99,12 @@ impl Probes {
     }
 }
 
-/// Asks whether Windows will apply what a target configures, on both sides or on one alone.
+/// Asks whether Windows will apply what a target configures, of all scopes or of one alone.
 ///
 /// # Errors
 ///
-/// If the system refuses to read a file. A file that is damaged is an answer, not an error.
-pub fn doctor(target: &Target, only: Option<Side>) -> Result<Doctor, Error> {
+/// If the system refuses to read a file, or the target has no place for the scope. A file that is damaged is an answer, not an error.
+pub fn doctor(target: &Target, only: Option<&Scope>) -> Result<Doctor, Error> {
     let mut probes = Probes::default();
     match target.kind {
         Kind::Pol => probes
@@ -121,7 +125,7 @@ pub fn doctor(target: &Target, only: Option<Side>) -> Result<Doctor, Error> {
         }
     }
     let verdict = probes.list.iter().map(|probe| probe.answer).max().unwrap_or(Answer::Yes);
-    let when = match only {
+    let when = match only.map(Scope::side) {
         Some(Side::Computer) => "at the next boot",
         Some(Side::User) => "at the next logon",
         None => "at the next boot and logon",
@@ -132,7 +136,7 @@ pub fn doctor(target: &Target, only: Option<Side>) -> Result<Doctor, Error> {
 /// What decides as well and is not in the target.
 fn elsewhere(kind: Kind, probes: &mut Probes) {
     match kind {
-        Kind::GpoSysvol | Kind::Sysvol => probes.uncertain(
+        Kind::GpoSysvol | Kind::GpoCached | Kind::Sysvol => probes.uncertain(
             "directory",
             "a domain GPO: its version, its extension lists, its links and filters are in Active Directory",
         ),

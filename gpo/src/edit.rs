@@ -10,6 +10,7 @@ use crate::error::Error;
 use crate::extensions::{ExtensionList, REGISTRY, registry_tool};
 use crate::gpt_ini::{GptIni, Version};
 use crate::plan::{Plan, read_if_there};
+use crate::scope::Scope;
 use crate::target::{Kind, SideFile, Target};
 
 /// Reads a policy file. One that is not there is an empty policy.
@@ -46,13 +47,19 @@ pub fn comments_of(side: &SideFile) -> Result<Comments, Error> {
     }
 }
 
-/// The policy file of a side.
+/// The policy file of a scope.
 ///
 /// # Errors
 ///
-/// If the target is the file of the other side.
-pub fn file_of(target: &Target, side: Side) -> Result<&SideFile, Error> {
-    target.side(side).ok_or_else(|| Error::OtherSide { path: target.path.clone(), has: other(side), wanted: side })
+/// If the target has only the other side, or no per-user local GPOs.
+pub fn file_of(target: &Target, scope: &Scope) -> Result<SideFile, Error> {
+    let (path, side) = (target.path.clone(), scope.side());
+    target.file(scope).ok_or_else(|| match target.kind {
+        _ if !target.sides.is_empty() && target.sides.iter().all(|file| file.side() == Some(other(side))) => {
+            Error::OtherSide { path, has: other(side), wanted: side }
+        }
+        kind => Error::NoScope { path, kind, scope: scope.clone() },
+    })
 }
 
 fn other(side: Side) -> Side {
@@ -73,6 +80,8 @@ pub struct PolicyChange<'c> {
     pub policy: &'c Policy,
     /// The side.
     pub side: Side,
+    /// Whose policy it is.
+    pub scope: Scope,
     /// Elements that got no input and took their default.
     pub defaults: Vec<DefaultUsed>,
     /// What the policy's records read back as, which is not always the state that was wanted.
@@ -146,15 +155,18 @@ pub fn plan_policy<'c>(
     target: &Target,
     catalog: &'c Catalog,
     policy: &'c Policy,
-    side: Side,
+    scope: &Scope,
     wanted: &Wanted,
     comment: Option<&str>,
 ) -> Result<PolicyChange<'c>, Error> {
+    if target.is_cached() {
+        return Err(Error::Cached(target.path.clone()));
+    }
     if matches!(target.kind, Kind::GpoSysvol | Kind::GpoBackup) {
         return Err(Error::HalfElsewhere { path: target.path.clone(), kind: target.kind });
     }
-    let file = file_of(target, side)?;
-    let places = [Some(&file.file), target.gpt_ini.as_ref(), file.comments.as_ref().filter(|_| comment.is_some())];
+    let (side, file) = (scope.side(), &file_of(target, scope)?);
+    let places = [Some(&file.file), file.gpt_ini.as_ref(), file.comments.as_ref().filter(|_| comment.is_some())];
     if let Some((place, twin)) = places.into_iter().flatten().find_map(|found| Some((found, found.twins.first()?))) {
         return Err(Error::Twins { path: place.path.clone(), twin: twin.clone() });
     }
@@ -171,6 +183,7 @@ pub fn plan_policy<'c>(
         after,
         policy,
         side,
+        scope: file.scope.clone().unwrap_or_else(|| scope.clone()),
         defaults: set.defaults.clone(),
         reads_as: set.reads_as,
         comment: None,
@@ -184,7 +197,7 @@ pub fn plan_policy<'c>(
         plan_comment(file, &mut change, comment)?;
     }
     if change.before != change.after {
-        plan_gpt_ini(target, &mut change, &set)?;
+        plan_gpt_ini(file, &mut change, &set)?;
     }
     Ok(change)
 }
@@ -212,8 +225,8 @@ fn plan_comment(side: &SideFile, change: &mut PolicyChange<'_>, text: &str) -> R
     Ok(())
 }
 
-fn plan_gpt_ini(target: &Target, change: &mut PolicyChange<'_>, set: &WriteSet) -> Result<(), Error> {
-    let Some(place) = &target.gpt_ini else { return Ok(()) };
+fn plan_gpt_ini(file: &SideFile, change: &mut PolicyChange<'_>, set: &WriteSet) -> Result<(), Error> {
+    let Some(place) = &file.gpt_ini else { return Ok(()) };
     let path = &place.path;
     let bytes = read_if_there(path).map_err(|source| Error::Io { path: path.clone(), source })?;
     let mut ini = match &bytes {

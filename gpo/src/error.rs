@@ -10,6 +10,7 @@ use crate::comments::CommentsError;
 use crate::extensions::ExtensionListError;
 use crate::gpt_ini::GptIniError;
 use crate::plan::CommitError;
+use crate::scope::Scope;
 use crate::target::{Kind, TargetError};
 
 /// Why an operation on a GPO failed. Whatever it is, no file was changed unless [`CommitError`] says so.
@@ -87,6 +88,19 @@ pub enum Error {
         /// The side that was asked for.
         wanted: Side,
     },
+    /// The target has no per-user local GPOs.
+    #[error("{} has no place for the scope {scope}: it is a {}", path.display(), kind.name())]
+    NoScope {
+        /// The target.
+        path: PathBuf,
+        /// What it is.
+        kind: Kind,
+        /// The scope that was asked for.
+        scope: Scope,
+    },
+    /// A client's cache of a domain GPO, which Windows alone writes.
+    #[error("{} is a client's cache of a domain GPO", .0.display())]
+    Cached(PathBuf),
     /// Half of this GPO is kept where gpol cannot change it.
     #[error("{} is a {}; an edit of its files alone would not be whole", path.display(), kind.name())]
     HalfElsewhere {

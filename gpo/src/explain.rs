@@ -6,6 +6,7 @@ use serde::Serialize;
 use crate::edit::{comments_of, file_of, read};
 use crate::error::Error;
 use crate::model::{PolicyModel, RecordModel, ValueModel};
+use crate::scope::Scope;
 use crate::show::{AdmxModel, TargetModel};
 use crate::target::{Kind, Target};
 
@@ -20,6 +21,8 @@ pub struct Explain {
     pub admx: AdmxModel,
     /// `computer` or `user`.
     pub side: &'static str,
+    /// Whose policy it is.
+    pub scope: Scope,
     /// The policy, as the policy file has it.
     pub policy: PolicyModel,
     /// What decides, the strongest first.
@@ -86,8 +89,8 @@ pub struct Decision {
 /// # Errors
 ///
 /// If the policy file cannot be read, is malformed, or is that of the other side.
-pub fn explain(target: &Target, catalog: &Catalog, policy: &Policy, side: Side) -> Result<Explain, Error> {
-    let place = file_of(target, side)?;
+pub fn explain(target: &Target, catalog: &Catalog, policy: &Policy, scope: &Scope) -> Result<Explain, Error> {
+    let (side, place) = (scope.side(), &file_of(target, scope)?);
     let file = read(place)?;
     let reading = catalog.read_policy(policy, side, &file);
     let records: Vec<RecordModel> =
@@ -117,6 +120,7 @@ pub fn explain(target: &Target, catalog: &Catalog, policy: &Policy, side: Side) 
         target: TargetModel::new(target),
         admx: AdmxModel::new(catalog),
         side: side.as_str(),
+        scope: place.scope.clone().unwrap_or_else(|| scope.clone()),
         policy: PolicyModel {
             // A comment that cannot be read decides nothing; `show` says why.
             comment: comments_of(place).ok().and_then(|comments| comments.get(&policy.namespace, &policy.name)),
@@ -124,7 +128,7 @@ pub fn explain(target: &Target, catalog: &Catalog, policy: &Policy, side: Side) 
         },
         layers: layer.into_iter().collect(),
         verdict: Verdict { now, next_boot },
-        not_seen: not_seen(target),
+        not_seen: not_seen(target, scope),
     })
 }
 
@@ -137,13 +141,24 @@ fn in_words(state: State) -> &'static str {
     }
 }
 
-fn not_seen(target: &Target) -> Vec<String> {
+fn not_seen(target: &Target, scope: &Scope) -> Vec<String> {
     let mut unseen = Vec::new();
+    // Of per-user local GPOs the last one that says something wins.
+    let others: Vec<String> = target
+        .sides
+        .iter()
+        .filter_map(|file| file.scope.as_ref().filter(|s| s.side() == Side::User && scope.side() == Side::User))
+        .filter(|other| *other != scope)
+        .map(|other| format!("--scope {other}"))
+        .collect();
+    if !others.is_empty() && target.kind != Kind::Pol {
+        unseen.push(format!("the other local GPOs for users here: {}", others.join(", ")));
+    }
     if target.kind == Kind::Windows {
         unseen.push("the registry of this installation: what policy has applied before, and local settings".to_owned());
     }
     let others = match target.kind {
-        Kind::GpoSysvol | Kind::GpoBackup => "other GPOs, and where this one is linked",
+        Kind::GpoSysvol | Kind::GpoCached | Kind::GpoBackup => "other GPOs, and where this one is linked",
         _ => "domain GPOs, which win over local policy once the machine has joined, and MDM",
     };
     unseen.push(others.to_owned());

@@ -19,6 +19,7 @@ pub mod image;
 pub mod model;
 pub mod place;
 pub mod plan;
+pub mod scope;
 pub mod show;
 pub mod target;
 pub mod template_diff;

@@ -13,6 +13,14 @@ pub struct Found {
     pub twins: Vec<PathBuf>,
 }
 
+impl Found {
+    /// With the twins of a folder above it, whose contents may be meant as well.
+    pub(crate) fn with_twins_of(mut self, above: &Self) -> Self {
+        self.twins.extend(above.twins.iter().cloned());
+        self
+    }
+}
+
 /// Finds `names`, one below the other, in the folder `root`. `None` if any of them is missing.
 ///
 /// # Errors
@@ -45,6 +53,19 @@ pub fn find_or_name(root: &Path, names: &[&str]) -> io::Result<Found> {
         }
     }
     Ok(Found { path: root.join(names.iter().collect::<PathBuf>()), twins: Vec::new() })
+}
+
+/// The entries beside a path that differ from it only by case.
+///
+/// # Errors
+///
+/// If its folder cannot be listed.
+pub fn twins_of(path: &Path) -> io::Result<Vec<PathBuf>> {
+    let Some(name) = path.file_name().and_then(|name| name.to_str()) else { return Ok(Vec::new()) };
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut same = entries_named(folder, name)?;
+    same.retain(|entry| entry.file_name() != path.file_name());
+    Ok(same)
 }
 
 /// Entries of a folder with this name in any case, sorted; none if there is no such folder.

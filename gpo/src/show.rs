@@ -6,12 +6,13 @@ use admx::{Catalog, Side};
 use polfile::PolicyFile;
 use serde::Serialize;
 
-use crate::edit::{comments_of, read};
+use crate::edit::{comments_of, file_of, read};
 use crate::error::Error;
 use crate::gpt_ini::{GptIni, Version};
 use crate::model::{PolicyModel, RecordModel};
 use crate::plan::read_if_there;
-use crate::target::{Kind, Target};
+use crate::scope::Scope;
+use crate::target::{Finding, Kind, SideFile, Target};
 
 /// What a target configures: `gpol.show/1`.
 #[derive(Clone, Debug, Serialize)]
@@ -26,6 +27,8 @@ pub struct Show {
     pub sides: Vec<SideModel>,
     /// `gpt.ini`'s version, where the target has one.
     pub version: Option<VersionModel>,
+    /// What is wrong with the target's folders.
+    pub findings: Vec<Finding>,
 }
 
 /// What several GPOs configure: `gpol.show-set/1`.
@@ -117,10 +120,12 @@ impl From<Version> for VersionModel {
 pub struct SideModel {
     /// `computer` or `user`; `null` for a bare policy file whose folder does not tell.
     pub side: Option<&'static str>,
-    /// Whose policy: `computer` or `user`.
-    pub scope: Option<&'static str>,
+    /// Whose policy: `computer`, `user`, `user:administrators`, `user:non-administrators` or `user:SID`.
+    pub scope: Option<Scope>,
     /// The policy file.
     pub file: String,
+    /// The counter of this side in its `gpt.ini`; `null` if there is none.
+    pub version: Option<u16>,
     /// How many records it has, or the records themselves.
     pub records: RecordsModel,
     /// Policies that are not "not configured", by category and name; not with the records themselves.
@@ -145,10 +150,10 @@ pub enum RecordsModel {
 }
 
 /// What to show.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct View {
-    /// One side alone. It also says which side a bare policy file is, whose folder does not tell.
-    pub only: Option<Side>,
+    /// One scope alone. It also says which side a bare policy file is, whose folder does not tell.
+    pub only: Option<Scope>,
     /// The records instead of policies.
     pub by_record: bool,
     /// Policies that are not configured as well.
@@ -161,22 +166,27 @@ pub struct View {
 ///
 /// # Errors
 ///
-/// If a policy file cannot be read or is malformed.
-pub fn show(target: &Target, catalog: Option<&Catalog>, view: View) -> Result<Show, Error> {
-    let View { only, by_record, .. } = view;
+/// If a policy file cannot be read or is malformed, or the target has no place for the scope asked for.
+pub fn show(target: &Target, catalog: Option<&Catalog>, view: &View) -> Result<Show, Error> {
+    let by_record = view.by_record;
+    let files = match &view.only {
+        Some(scope) => Vec::from_iter(file_to_show(target, scope)?),
+        None => target.sides.clone(),
+    };
     let mut sides = Vec::new();
-    for file in &target.sides {
-        let side = file.side.or(only);
-        let there = file.file.path.exists() || target.kind == Kind::Pol;
-        if !there || only.is_some_and(|only| side != Some(only)) {
+    for file in &files {
+        let scope = file.scope.clone().or_else(|| view.only.clone());
+        let side = scope.as_ref().map(Scope::side);
+        if !file.file.path.exists() && target.kind != Kind::Pol {
             continue;
         }
         let policy = read(file)?;
         let all = || policy.records().enumerate().map(|(index, record)| RecordModel::new(index, &record));
         let mut model = SideModel {
             side: side.map(Side::as_str),
-            scope: side.map(Side::as_str),
+            scope,
             file: file.file.path.display().to_string(),
+            version: version_of(file)?.zip(side).map(|(version, side)| version.of(side)),
             records: if by_record { RecordsModel::List(all().collect()) } else { RecordsModel::Count(policy.len()) },
             policies: None,
             unexplained: None,
@@ -205,8 +215,18 @@ pub fn show(target: &Target, catalog: Option<&Catalog>, view: View) -> Result<Sh
         target: TargetModel::new(target),
         admx: catalog.map(AdmxModel::new),
         sides,
-        version: version(target)?,
+        version: target.sides.first().map(version_of).transpose()?.flatten().map(VersionModel::from),
+        findings: target.findings.clone(),
     })
+}
+
+/// The file of the scope asked for. The side that a target does not have shows nothing; a scope that it can not have is an error.
+fn file_to_show(target: &Target, scope: &Scope) -> Result<Option<SideFile>, Error> {
+    match file_of(target, scope) {
+        Ok(file) => Ok(Some(file)),
+        Err(Error::OtherSide { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// Policies by category and name, and what no template explains. Where nothing tells the side, that
@@ -215,7 +235,7 @@ fn by_policy(
     catalog: &Catalog,
     side: Option<Side>,
     file: &PolicyFile,
-    view: View,
+    view: &View,
 ) -> (Vec<PolicyModel>, Vec<RecordModel>) {
     let (side, reading) = match side {
         Some(side) => (side, catalog.read(side, file)),
@@ -250,11 +270,12 @@ fn by_policy(
     (policies, records(&reading.unexplained))
 }
 
-fn version(target: &Target) -> Result<Option<VersionModel>, Error> {
-    let Some(place) = &target.gpt_ini else { return Ok(None) };
+/// What `gpt.ini` of a policy file counts, where there is one.
+fn version_of(file: &SideFile) -> Result<Option<Version>, Error> {
+    let Some(place) = &file.gpt_ini else { return Ok(None) };
     let path = &place.path;
     let bytes = read_if_there(path).map_err(|source| Error::Io { path: path.clone(), source })?;
     let Some(bytes) = bytes else { return Ok(None) };
     let ini = GptIni::parse(bytes).map_err(|error| Error::GptIni { path: path.clone(), error })?;
-    Ok(ini.version().map(VersionModel::from))
+    Ok(ini.version())
 }

@@ -1,5 +1,10 @@
 //! Recognising what a command is pointed at, by content rather than by name.
 
+mod error;
+mod folder;
+mod trail;
+mod users;
+
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -7,9 +12,10 @@ use std::path::{Path, PathBuf};
 use admx::Side;
 use serde::Serialize;
 
-use crate::backup::BackupInfo;
-use crate::gpt_ini::GptIni;
-use crate::place::{Found, find, find_or_name};
+use crate::place::{Found, find, twins_of};
+use crate::scope::Scope;
+pub use error::TargetError;
+pub use trail::{Probe, Trail};
 
 /// What a target is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -20,8 +26,14 @@ pub enum Kind {
     Pol,
     /// A local GPO: `System32\GroupPolicy`, or a copy of it.
     GpoLocal,
+    /// A per-user local GPO: `System32\GroupPolicyUsers\<SID>`, or a copy of it.
+    GpoUser,
+    /// All per-user local GPOs: `System32\GroupPolicyUsers`.
+    GpoUsers,
     /// The folder of a domain GPO in SYSVOL.
     GpoSysvol,
+    /// A client's copy of a domain GPO, below `GroupPolicy\DataStore`.
+    GpoCached,
     /// A GPO backup, as GPMC and LGPO.exe make them.
     GpoBackup,
     /// A Windows installation: the root of its volume, or its `Windows` folder.
@@ -38,7 +50,10 @@ impl Kind {
         match self {
             Self::Pol => "policy file",
             Self::GpoLocal => "local GPO",
+            Self::GpoUser => "per-user local GPO",
+            Self::GpoUsers => "folder of per-user local GPOs",
             Self::GpoSysvol => "domain GPO (SYSVOL)",
+            Self::GpoCached => "cached domain GPO, may be stale",
             Self::GpoBackup => "GPO backup",
             Self::Windows => "Windows installation",
             Self::Sysvol => "folder of domain GPOs (SYSVOL)",
@@ -58,12 +73,25 @@ pub struct Target {
     pub guid: Option<String>,
     /// Display name of a domain GPO, which only a backup holds.
     pub name: Option<String>,
-    /// Where each side's policy file is, or would be.
+    /// Where the policy file of each side is, or would be; per-user local GPOs only where they are.
     pub sides: Vec<SideFile>,
-    /// Where `gpt.ini` is or would be; a bare policy file and a backup have none.
-    pub gpt_ini: Option<Found>,
+    /// The folder of per-user local GPOs, which is or would be there; only where the target may have several.
+    pub users: Option<Found>,
     /// The templates that belong to the target.
     pub store: Option<PathBuf>,
+    /// What is wrong with the target's folders. It hinders no reading.
+    pub findings: Vec<Finding>,
+}
+
+/// Something wrong with a target's folders.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// `GPT012`: entries that differ only by case; `GPT017`: a per-user local GPO that Windows ignores.
+    pub code: &'static str,
+    /// The folder or file.
+    pub path: PathBuf,
+    /// What is wrong with it.
+    pub message: String,
 }
 
 /// What a path leads to.
@@ -86,53 +114,24 @@ pub struct TargetSet {
     pub gpos: Vec<Target>,
 }
 
-/// The policy file of one side.
+/// The policy file of one side, and what belongs to it.
 #[derive(Clone, Debug)]
 pub struct SideFile {
-    /// Which side; `None` for a bare policy file whose folder does not tell.
-    pub side: Option<Side>,
+    /// Whose policy it is; `None` for a bare policy file whose folder does not tell.
+    pub scope: Option<Scope>,
     /// The file, whether it is there or not, and entries that differ from it only by case.
     pub file: Found,
     /// Where administrators' comments are or would be; a bare policy file has none.
     pub comments: Option<Found>,
+    /// Where `gpt.ini` is or would be; a bare policy file and a backup have none.
+    pub gpt_ini: Option<Found>,
 }
 
-/// Why a target is none.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum TargetError {
-    /// Nothing is there.
-    #[error("{} does not exist", .0.display())]
-    NotFound(PathBuf),
-    /// An image of a disk; gpol works on what is mounted.
-    #[error("{} is a {format}; gpol works on mounted file systems", path.display())]
-    DiskImage {
-        /// The file.
-        path: PathBuf,
-        /// What kind of image.
-        format: &'static str,
-    },
-    /// A folder of several GPOs, where one is asked for.
-    #[error("{} holds {count} GPOs", path.display())]
-    Several {
-        /// The folder.
-        path: PathBuf,
-        /// How many.
-        count: usize,
-        /// One of them.
-        one: PathBuf,
-    },
-    /// A folder that holds no policy.
-    #[error("{} is no folder that gpol knows: no Windows installation, no local GPO, no domain GPO, no GPO backup", .0.display())]
-    Unknown(PathBuf),
-    /// The system refused to read.
-    #[error("{}: {source}", path.display())]
-    Io {
-        /// The file or folder.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
+impl SideFile {
+    /// Which side it is; `None` for a bare policy file whose folder does not tell.
+    pub fn side(&self) -> Option<Side> {
+        self.scope.as_ref().map(Scope::side)
+    }
 }
 
 /// Looks at a path: at one target, or at a folder that holds several.
@@ -142,6 +141,15 @@ pub enum TargetError {
 /// [`TargetError`] if it is missing, unreadable, a disk image, or a folder without policy. A file is
 /// always taken for a policy file: reading it says what it is if it is none.
 pub fn open(path: &Path) -> Result<Opened, TargetError> {
+    open_noting(path, &mut Trail::default())
+}
+
+/// As [`open`], with what was looked for.
+///
+/// # Errors
+///
+/// As [`open`]; the trail says up to where it came.
+pub fn open_noting(path: &Path, trail: &mut Trail) -> Result<Opened, TargetError> {
     let io = |source: io::Error| match source.kind() {
         io::ErrorKind::NotFound => TargetError::NotFound(path.to_path_buf()),
         _ => TargetError::Io { path: path.to_path_buf(), source },
@@ -150,13 +158,15 @@ pub fn open(path: &Path) -> Result<Opened, TargetError> {
     if !metadata.is_dir() {
         return match disk_image(path).map_err(io)? {
             Some(format) => Err(TargetError::DiskImage { path: path.to_path_buf(), format }),
-            None => Ok(Opened::One(Target::policy_file(path))),
+            None => Ok(Opened::One(Target::policy_file(path).map_err(io)?)),
         };
     }
-    if let Some(target) = Target::folder(path).map_err(io)? {
-        return Ok(Opened::One(target));
+    if let Some(target) = folder::recognise(path, trail).map_err(io)? {
+        return Ok(Opened::One(target.with_twins_found()));
     }
-    let mut gpos = gpos_below(path, DEEPEST).map_err(io)?;
+    let gpos = folder::gpos_below(path).map_err(io)?;
+    trail.note(format!("GPOs below it ({})", gpos.len()), gpos.first().map(|gpo| &*gpo.path));
+    let mut gpos: Vec<Target> = gpos.into_iter().map(Target::with_twins_found).collect();
     match (gpos.pop(), gpos.is_empty()) {
         (None, _) => Err(TargetError::Unknown(path.to_path_buf())),
         (Some(only), true) => Ok(Opened::One(only)),
@@ -167,31 +177,6 @@ pub fn open(path: &Path) -> Result<Opened, TargetError> {
             Ok(Opened::Several(TargetSet { kind, path: path.to_path_buf(), gpos }))
         }
     }
-}
-
-/// How many folders deep GPOs are looked for: `sysvol/<domain>/Policies/{GUID}`, and one more.
-const DEEPEST: usize = 4;
-
-/// Domain GPOs and backups below a folder, by their paths. Symbolic links are not followed.
-fn gpos_below(folder: &Path, depth: usize) -> io::Result<Vec<Target>> {
-    let mut folders = Vec::new();
-    for entry in fs::read_dir(folder)? {
-        let entry = entry?;
-        if entry.file_type()?.is_dir() {
-            folders.push(entry.path());
-        }
-    }
-    folders.sort();
-    let mut gpos = Vec::new();
-    for folder in folders {
-        match Target::folder(&folder)? {
-            Some(gpo) if matches!(gpo.kind, Kind::GpoSysvol | Kind::GpoBackup) => gpos.push(gpo),
-            Some(_) => {}
-            None if depth > 1 => gpos.extend(gpos_below(&folder, depth - 1)?),
-            None => {}
-        }
-    }
-    Ok(gpos)
 }
 
 impl Target {
@@ -211,113 +196,94 @@ impl Target {
         }
     }
 
-    fn policy_file(path: &Path) -> Self {
-        let folder =
-            fs::canonicalize(path).ok().and_then(|p| Some(p.parent()?.file_name()?.to_str()?.to_ascii_lowercase()));
-        let side = match folder.as_deref() {
-            Some("machine") => Some(Side::Computer),
-            Some("user") => Some(Side::User),
-            _ => None,
+    /// A policy file alone. Its folder tells whose it is; there, an entry that differs only by case is its twin.
+    fn policy_file(path: &Path) -> io::Result<Self> {
+        let real = fs::canonicalize(path)?;
+        let folder = real.parent();
+        let called = |name: &str| folder.and_then(Path::file_name).is_some_and(|n| n.eq_ignore_ascii_case(name));
+        let scope = match () {
+            () if called("Machine") => Some(Scope::Computer),
+            () if called("User") => folder.and_then(Path::parent).and_then(users::scope_of).or(Some(Scope::User)),
+            () => None,
         };
-        let file = Found { path: path.to_path_buf(), twins: Vec::new() };
-        Self {
+        let twins = if scope.is_some() { twins_of(path)? } else { Vec::new() };
+        let file = Found { path: path.to_path_buf(), twins };
+        let target = Self {
             kind: Kind::Pol,
             path: path.to_path_buf(),
             guid: None,
             name: None,
-            sides: vec![SideFile { side, file, comments: None }],
-            gpt_ini: None,
+            sides: vec![SideFile { scope, file, comments: None, gpt_ini: None }],
+            users: None,
             store: None,
-        }
+            findings: Vec::new(),
+        };
+        Ok(target.with_twins_found())
     }
 
-    fn folder(path: &Path) -> io::Result<Option<Self>> {
-        // The root of a Windows volume, or the Windows folder itself.
-        for windows in [&["Windows"][..], &[]] {
-            let below = |names: &[&'static str]| [windows, names].concat();
-            let policy = find(path, &below(&["System32", "GroupPolicy"]))?;
-            let hive = find(path, &below(&["System32", "config", "SYSTEM"]))?;
-            if policy.is_some() || hive.is_some() {
-                let gpo = find_or_name(path, &below(&["System32", "GroupPolicy"]))?;
-                let store = find(path, &below(&["PolicyDefinitions"]))?.map(|found| found.path);
-                return Self::gpo(Kind::Windows, path, gpo, store).map(Some);
-            }
-        }
-        let here = |path: &Path| Found { path: path.to_path_buf(), twins: Vec::new() };
-        if let Some(gpo) = find(path, &["DomainSysvol", "GPO"])? {
-            let info = BackupInfo::of(path);
-            let backup = Self::gpo(Kind::GpoBackup, path, gpo, None)?;
-            return Ok(Some(Self { gpt_ini: None, guid: info.guid, name: info.name, ..backup }));
-        }
-        let gpt_ini = find(path, &["gpt.ini"])?;
-        let side = find(path, &["Machine"])?.is_some() || find(path, &["User"])?.is_some();
-        if gpt_ini.is_none() && !side {
-            return Ok(None);
-        }
-        let guid = guid_of(path);
-        // A local GPO keeps its extension lists in gpt.ini; a domain's has them in Active Directory.
-        let local = match &gpt_ini {
-            Some(ini) => GptIni::parse(fs::read(&ini.path)?).is_ok_and(|ini| ini.has_extensions()),
-            None => false,
-        };
-        if guid.is_none() || local {
-            return Self::gpo(Kind::GpoLocal, path, here(path), None).map(Some);
-        }
-        let policies = fs::canonicalize(path)?.parent().map(Path::to_path_buf);
-        let store = match policies {
-            Some(policies) => find(&policies, &["PolicyDefinitions"])?.map(|found| found.path),
-            None => None,
-        };
-        Ok(Some(Self { guid, ..Self::gpo(Kind::GpoSysvol, path, here(path), store)? }))
+    /// Reports entries that differ only by case, once each.
+    fn with_twins_found(mut self) -> Self {
+        let of_sides =
+            self.sides.iter().flat_map(|side| [Some(&side.file), side.comments.as_ref(), side.gpt_ini.as_ref()]);
+        let mut twins: Vec<PathBuf> =
+            of_sides.chain([self.users.as_ref()]).flatten().flat_map(|found| found.twins.iter().cloned()).collect();
+        twins.sort();
+        twins.dedup();
+        let message = "differs only by case from an entry beside it; Windows sees one of the two".to_owned();
+        self.findings.extend(twins.into_iter().map(|path| Finding { code: "GPT012", path, message: message.clone() }));
+        self
     }
 
-    fn gpo(kind: Kind, path: &Path, gpo: Found, store: Option<PathBuf>) -> io::Result<Self> {
-        let below = |names: &[&str]| -> io::Result<Found> {
-            let mut found = find_or_name(&gpo.path, names)?;
-            found.twins.extend(gpo.twins.iter().cloned());
-            Ok(found)
+    /// The policy file of a scope: where it is, or where it would be. `None` if the target has no place for it.
+    ///
+    /// A bare policy file serves for every scope of its side, or of either side if its folder does not tell;
+    /// `user` names the only user side of a per-user local GPO.
+    pub fn file(&self, scope: &Scope) -> Option<SideFile> {
+        let fits = |file: &&SideFile| match self.kind {
+            Kind::Pol => file.side().is_none_or(|side| side == scope.side()),
+            Kind::GpoUser if *scope == Scope::User => true,
+            _ => file.scope.as_ref() == Some(scope),
         };
-        let side = |side, folder| -> io::Result<SideFile> {
-            let (file, comments) = (below(&[folder, "Registry.pol"])?, below(&[folder, "comment.cmtx"])?);
-            Ok(SideFile { side: Some(side), file, comments: Some(comments) })
-        };
-        let sides = vec![side(Side::Computer, "Machine")?, side(Side::User, "User")?];
-        let gpt_ini = Some(below(&["gpt.ini"])?);
-        Ok(Self { kind, path: path.to_path_buf(), guid: None, name: None, sides, gpt_ini, store })
+        if let Some(file) = self.sides.iter().find(fits) {
+            return Some(file.clone());
+        }
+        let (users, sid) = (self.users.as_ref()?, scope.sid()?);
+        let below = |name: &str| Found { path: users.path.join(sid).join(name), twins: users.twins.clone() };
+        let (user, gpt_ini) = (below("User"), Some(below("gpt.ini")));
+        let in_user = |name: &str| Found { path: user.path.join(name), twins: user.twins.clone() };
+        let (file, comments) = (in_user("Registry.pol"), Some(in_user("comment.cmtx")));
+        Some(SideFile { scope: Some(scope.clone()), file, comments, gpt_ini })
     }
 
-    /// The `Windows` folder that the target is, holds or lies in; a local GPO's lies two folders above it.
+    /// The `Windows` folder that the target is, holds or lies in; local GPOs lie two folders below it.
     ///
     /// # Errors
     ///
     /// If a folder cannot be listed.
     pub fn windows_folder(&self) -> io::Result<Option<PathBuf>> {
-        match self.kind {
+        let depth = match self.kind {
             Kind::Windows => {
-                Ok(find(&self.path, &["Windows"])?.map(|found| found.path).or_else(|| Some(self.path.clone())))
+                return Ok(find(&self.path, &["Windows"])?.map(|found| found.path).or_else(|| Some(self.path.clone())));
             }
-            Kind::GpoLocal => {
-                let path = fs::canonicalize(&self.path)?;
-                let named = |path: &Path, name: &str| path.file_name().is_some_and(|n| n.eq_ignore_ascii_case(name));
-                let above = path.parent().filter(|above| named(&path, "GroupPolicy") && named(above, "System32"));
-                Ok(above.and_then(Path::parent).map(Path::to_path_buf))
-            }
-            _ => Ok(None),
-        }
+            Kind::GpoLocal | Kind::GpoUsers => 1,
+            Kind::GpoUser => 2,
+            _ => return Ok(None),
+        };
+        let path = fs::canonicalize(&self.path)?;
+        let system32 = path.ancestors().nth(depth);
+        let named = system32.and_then(Path::file_name).is_some_and(|name| name.eq_ignore_ascii_case("System32"));
+        Ok(system32.filter(|_| named).and_then(Path::parent).map(Path::to_path_buf))
     }
 
-    /// The policy file of a side. A bare policy file whose folder does not tell serves for either.
-    pub fn side(&self, side: Side) -> Option<&SideFile> {
-        self.sides.iter().find(|file| file.side.is_none_or(|s| s == side))
+    /// The `gpt.ini` of the target: of a Windows installation, that of its local GPO.
+    pub fn gpt_ini(&self) -> Option<&Found> {
+        self.sides.first()?.gpt_ini.as_ref()
     }
-}
 
-/// The GUID that a folder is named by.
-fn guid_of(path: &Path) -> Option<String> {
-    let name = fs::canonicalize(path).ok()?.file_name()?.to_str()?.to_owned();
-    let inside = name.strip_prefix('{')?.strip_suffix('}')?;
-    let lengths: Vec<usize> = inside.split('-').map(str::len).collect();
-    (lengths == [8, 4, 4, 4, 12]).then_some(name)
+    /// Whether it is, or lies in, a client's cache of domain GPOs, which Windows alone writes.
+    pub fn is_cached(&self) -> bool {
+        fs::canonicalize(&self.path).is_ok_and(|real| folder::is_cached(&real))
+    }
 }
 
 /// The kind of disk image that a file is, by its first bytes.
@@ -337,82 +303,4 @@ fn disk_image(path: &Path) -> io::Result<Option<&'static str>> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn tree(files: &[(&str, &[u8])]) -> tempfile::TempDir {
-        let dir = tempfile::tempdir().unwrap();
-        for (name, bytes) in files {
-            let path = dir.path().join(name);
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(path, bytes).unwrap();
-        }
-        dir
-    }
-
-    fn kind(dir: &tempfile::TempDir, path: &str) -> Option<Kind> {
-        Target::open(&dir.path().join(path)).ok().map(|target| target.kind)
-    }
-
-    #[test]
-    fn each_kind_is_recognised_in_any_case() {
-        let guid = "{31B2F340-016D-11D2-945F-00C04FB984F9}";
-        let dir = tree(&[
-            ("image/WINDOWS/system32/grouppolicy/MACHINE/registry.pol", b"PReg\x01\0\0\0"),
-            ("fresh/Windows/System32/config/SYSTEM", b"regf"),
-            ("local/GPT.INI", b"[General]\r\nVersion=1\r\n"),
-            ("backup/DomainSysvol/GPO/Machine/registry.pol", b""),
-            (&format!("Policies/{guid}/GPT.INI"), b"[General]\r\nVersion=1\r\n"),
-            (&format!("copy/{guid}/gpt.ini"), b"[General]\r\ngPCMachineExtensionNames=\r\n"),
-            ("other/x", b""),
-        ]);
-        assert_eq!(kind(&dir, "image"), Some(Kind::Windows));
-        assert_eq!(kind(&dir, "image/WINDOWS"), Some(Kind::Windows));
-        assert_eq!(kind(&dir, "image/WINDOWS/system32/grouppolicy"), Some(Kind::GpoLocal));
-        assert_eq!(kind(&dir, "fresh"), Some(Kind::Windows));
-        assert_eq!(kind(&dir, "local"), Some(Kind::GpoLocal));
-        assert_eq!(kind(&dir, "backup"), Some(Kind::GpoBackup));
-        assert_eq!(kind(&dir, &format!("Policies/{guid}")), Some(Kind::GpoSysvol));
-        assert_eq!(kind(&dir, &format!("copy/{guid}")), Some(Kind::GpoLocal));
-        assert_eq!(kind(&dir, "other"), None);
-        assert!(matches!(Target::open(&dir.path().join("gone")), Err(TargetError::NotFound(_))));
-        let target = Target::open(&dir.path().join("image")).unwrap();
-        assert_eq!(
-            target.side(Side::Computer).unwrap().file.path,
-            dir.path().join("image/WINDOWS/system32/grouppolicy/MACHINE/registry.pol")
-        );
-        assert_eq!(
-            target.side(Side::User).unwrap().file.path,
-            dir.path().join("image/WINDOWS/system32/grouppolicy/User/Registry.pol")
-        );
-    }
-
-    #[test]
-    fn a_folder_of_gpos_is_searched_and_a_single_one_stands_for_it() {
-        let dir = tree(&[
-            ("sysvol/corp.test/Policies/{31B2F340-016D-11D2-945F-00C04FB984F9}/GPT.INI", b"[General]\r\nVersion=1\r\n"),
-            ("sysvol/corp.test/Policies/{6AC1786C-016F-11D2-945F-00C04FB984F9}/GPT.INI", b"[General]\r\nVersion=1\r\n"),
-            ("baseline/GPOs/one/DomainSysvol/GPO/Machine/registry.pol", b""),
-        ]);
-        let Ok(Opened::Several(set)) = open(&dir.path().join("sysvol")) else { panic!("two GPOs") };
-        assert_eq!((set.kind, set.gpos.len()), (Kind::Sysvol, 2));
-        assert_eq!(set.gpos[0].guid.as_deref(), Some("{31B2F340-016D-11D2-945F-00C04FB984F9}"));
-        assert!(matches!(Target::open(&dir.path().join("sysvol")), Err(TargetError::Several { count: 2, .. })));
-        assert_eq!(kind(&dir, "baseline"), Some(Kind::GpoBackup));
-    }
-
-    #[test]
-    fn a_policy_file_takes_its_side_from_its_folder() {
-        let dir = tree(&[("MACHINE/x.pol", b"PReg\x01\0\0\0"), ("user/y", b""), ("z", b"")]);
-        let side = |path: &str| Target::open(&dir.path().join(path)).unwrap().sides[0].side;
-        assert_eq!((side("MACHINE/x.pol"), side("user/y"), side("z")), (Some(Side::Computer), Some(Side::User), None));
-    }
-
-    #[test]
-    fn disk_images_are_named_and_not_opened() {
-        let dir = tree(&[("a", b"QFI\xFB\0\0\0\x03"), ("b", b"MSWIM\0\0\0"), ("c", b"vhdxfile")]);
-        for name in ["a", "b", "c"] {
-            assert!(matches!(Target::open(&dir.path().join(name)), Err(TargetError::DiskImage { .. })), "{name}");
-        }
-    }
-}
+mod tests;

@@ -10,7 +10,7 @@ use polfile::PolicyFile;
 
 use crate::args::ScopeArgs;
 use crate::commands::pol::count;
-use crate::context::{parse, read_input, side_of_file, write_output};
+use crate::context::{parse, read_input, scope_of_file, write_output};
 use crate::error::{Code, CommandError, Stop};
 use crate::exit::Exit;
 use crate::ui::Ui;
@@ -90,7 +90,7 @@ fn format_of(args: &ConvertArgs) -> Result<FileFormat, CommandError> {
 fn read(args: &ConvertArgs, bytes: &[u8], ui: &Ui) -> Result<(PolicyFile, Option<Side>), CommandError> {
     let path = &args.input;
     if bytes.starts_with(b"PReg") {
-        return Ok((parse(path, bytes)?, side_of_file(path)));
+        return Ok((parse(path, bytes)?, scope_of_file(path).map(|scope| scope.side())));
     }
     let text = lgpo::decode(bytes);
     if text.trim_start().starts_with('{') {

@@ -30,8 +30,8 @@ pub struct DoctorArgs {
 }
 
 pub fn run(args: &DoctorArgs, ui: &Ui) -> Result<Exit, Stop> {
-    let target = open_target(&args.target)?;
-    let found = doctor(&target, args.scope.side()).map_err(failed)?;
+    let target = open_target(&args.target, ui)?;
+    let found = doctor(&target, args.scope.scope.as_ref()).map_err(failed)?;
     match args.output.format {
         Format::Json => ui.json(&found)?,
         Format::Human => {

@@ -15,10 +15,11 @@ use crate::paste::quoted;
 use crate::ui::{Line, Page, Style, Ui};
 
 pub fn run(args: &PolicyOnTarget, ui: &Ui) -> Result<Exit, Stop> {
-    let target = open_target(&args.target)?;
+    let target = open_target(&args.target, ui)?;
     let catalog = load_templates(&args.options.templates.templates(), Some(&target))?;
-    let (policy, side) = find_policy_to_read(catalog, &args.policy, args.options.scope.side(), Some(&target), ui)?;
-    let explained = explain(&target, catalog, policy, side).map_err(failed)?;
+    let scope = args.options.scope.scope.as_ref();
+    let (policy, scope) = find_policy_to_read(catalog, &args.policy, scope, Some(&target), ui)?;
+    let explained = explain(&target, catalog, policy, &scope).map_err(failed)?;
     match args.options.output.format {
         Format::Json => ui.json(&explained)?,
         Format::Human => ui.page(&page(&explained, args))?,
@@ -35,7 +36,7 @@ fn page(explain: &Explain, args: &PolicyOnTarget) -> Page {
         format!("{} Configuration > Administrative Templates > {}", capital(explain.side), category_of(policy))
             .as_str(),
     );
-    page.field("Id", Line::new().text(&policy.id).text(format!("  ({})", explain.side)));
+    page.field("Id", Line::new().text(&policy.id).text(format!("  ({})", explain.scope)));
     if let Some(comment) = &policy.comment {
         page.field("Comment", comment.as_str());
     }
@@ -44,10 +45,10 @@ fn page(explain: &Explain, args: &PolicyOnTarget) -> Page {
     page.blank();
     page.line(Line::new().span(Style::Faint, "  #  Layer (highest wins)          State"));
     for layer in &explain.layers {
-        let name = if explain.target.kind == Kind::Windows || explain.target.kind == Kind::GpoLocal {
-            "Local Group Policy, pending"
-        } else {
-            "This policy, pending"
+        let name = match (explain.target.kind, explain.scope.sid()) {
+            (_, Some(_)) => "Per-user local GPO, pending",
+            (Kind::Windows | Kind::GpoLocal, None) => "Local Group Policy, pending",
+            _ => "This policy, pending",
         };
         page.line(state(Line::new().text(format!("  {}  {name:<30}", layer.rank)), layer.state));
         elements(&mut page, policy, 5);
@@ -85,7 +86,7 @@ fn command(explain: &Explain, args: &PolicyOnTarget) -> Option<String> {
         "disabled" => "enabled",
         _ => return None,
     };
-    let editable = !matches!(explain.target.kind, Kind::GpoSysvol | Kind::GpoBackup);
+    let editable = !matches!(explain.target.kind, Kind::GpoSysvol | Kind::GpoCached | Kind::GpoBackup);
     editable.then(|| {
         let (target, name) = (quoted(&explain.target.path), &explain.policy.name);
         format!(

@@ -7,6 +7,7 @@ mod set;
 use clap::Subcommand;
 use gpo::edit::{comments_of, file_of, read};
 use gpo::model::PolicyModel;
+use gpo::scope::Scope;
 use gpo::show::TargetModel;
 use serde::Serialize;
 
@@ -36,6 +37,7 @@ struct Get {
     schema: &'static str,
     target: TargetModel,
     side: &'static str,
+    scope: Scope,
     policy: PolicyModel,
 }
 
@@ -51,17 +53,20 @@ pub fn run(command: &PolicyCommand, ui: &Ui) -> Result<Exit, Stop> {
 }
 
 fn get(args: &PolicyOnTarget, ui: &Ui) -> Result<Exit, Stop> {
-    let target = open_target(&args.target)?;
+    let target = open_target(&args.target, ui)?;
     let catalog = load_templates(&args.options.templates.templates(), Some(&target))?;
-    let (policy, side) = find_policy_to_read(catalog, &args.policy, args.options.scope.side(), Some(&target), ui)?;
-    let place = file_of(&target, side).map_err(failed)?;
-    let file = read(place).map_err(failed)?;
+    let scope = args.options.scope.scope.as_ref();
+    let (policy, scope) = find_policy_to_read(catalog, &args.policy, scope, Some(&target), ui)?;
+    let place = &file_of(&target, &scope).map_err(failed)?;
+    let (side, file) = (scope.side(), read(place).map_err(failed)?);
     let policy = PolicyModel {
         comment: comments_of(place).map_err(failed)?.get(&policy.namespace, &policy.name),
         ..PolicyModel::new(catalog, &catalog.read_policy(policy, side, &file))
     };
     let configured = policy.state != "not-configured";
-    let get = Get { schema: "gpol.policy-get/1", target: TargetModel::new(&target), side: side.as_str(), policy };
+    let scope = place.scope.clone().unwrap_or(scope);
+    let get =
+        Get { schema: "gpol.policy-get/1", target: TargetModel::new(&target), side: side.as_str(), scope, policy };
     match args.options.output.format {
         Format::Json => ui.json(&get)?,
         Format::Human => {

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use gpo::model::{PolicyModel, RecordModel};
+use gpo::scope::Scope;
 use gpo::show::{AdmxModel, RecordsModel, Show, ShowSet, SideModel, View, show};
 use gpo::target::{self, Opened, Target};
 
@@ -11,7 +12,7 @@ use crate::args::{Format, PolicyOptions};
 use crate::commands::explain::below;
 use crate::commands::pol::{count, list};
 use crate::commands::values;
-use crate::context::{failed, load_templates};
+use crate::context::{failed, load_templates, warn};
 use crate::error::Stop;
 use crate::exit::Exit;
 use crate::ui::{Line, Page, Style, Ui};
@@ -48,12 +49,15 @@ pub fn run(args: &ShowArgs, ui: &Ui) -> Result<Exit, Stop> {
         false => Some(load_templates(&args.options.templates.templates(), first)?),
     };
     let view = View {
-        only: args.options.scope.side(),
+        only: args.options.scope.scope.clone(),
         by_record: args.records,
         all_states: args.all_states,
         registry: args.registry,
     };
-    let shown = |target: &Target| show(target, catalog, view);
+    let shown = |target: &Target| {
+        warn(target, ui);
+        show(target, catalog, &view)
+    };
     let set = match &opened {
         Opened::One(target) => {
             let shown = shown(target).map_err(failed)?;
@@ -125,10 +129,10 @@ pub fn templates(admx: Option<&AdmxModel>) -> String {
 }
 
 fn side_of(page: &mut Page, side: &SideModel, target: &str, with_templates: bool) {
-    let name = match side.side {
-        Some("computer") => "Computer",
-        Some("user") => "User",
-        _ => "Side not known",
+    let name = side.scope.as_ref().map_or_else(|| "Side not known".to_owned(), Scope::title);
+    let version = match (&side.scope, side.version) {
+        (Some(scope), Some(version)) if scope.sid().is_some() => format!(", version {version}"),
+        _ => String::new(),
     };
     let (policies, unexplained) =
         (side.policies.as_deref().unwrap_or_default(), side.unexplained.as_deref().unwrap_or_default());
@@ -148,7 +152,7 @@ fn side_of(page: &mut Page, side: &SideModel, target: &str, with_templates: bool
         Line::new()
             .span(Style::Strong, name)
             .text(": ")
-            .text(head)
+            .text(head + &version)
             .text("  ")
             .hang_at(2)
             .span(Style::Faint, below(&side.file, target)),

@@ -9,34 +9,37 @@ use crate::error::Error;
 use crate::extensions::{ExtensionList, REGISTRY};
 use crate::gpt_ini::GptIni;
 use crate::plan::read_if_there;
-use crate::target::{Kind, Target};
+use crate::scope::Scope;
+use crate::target::{Kind, SideFile, Target};
 
 /// A side that has a policy file.
 pub(super) struct Configured {
     pub side: Side,
+    pub scope: Scope,
     /// Its half of the version, where gpt.ini tells.
     pub version: Option<u16>,
     pub policy: PolicyFile,
 }
 
 /// Probes every side that has a policy file; gives those that can be read.
-pub(super) fn probe(target: &Target, only: Option<Side>, probes: &mut Probes) -> Result<Vec<Configured>, Error> {
+pub(super) fn probe(target: &Target, only: Option<&Scope>, probes: &mut Probes) -> Result<Vec<Configured>, Error> {
     let mut configured = Vec::new();
     let mut any = false;
-    let ini = gpt_ini(target)?;
-    for file in &target.sides {
-        let Some(side) = file.side.filter(|side| only.is_none_or(|only| only == *side)) else { continue };
-        if !file.file.path.exists() {
-            continue;
-        }
+    let files = match only {
+        Some(scope) => vec![edit::file_of(target, scope)?],
+        None => target.sides.clone(),
+    };
+    for file in &files {
+        let Some(scope) = file.scope.as_ref().filter(|_| file.file.path.exists()) else { continue };
+        let (side, ini) = (scope.side(), gpt_ini(file)?);
         any = true;
-        probes.side = Some(side);
+        probes.scope = Some(scope.clone());
         let policy = match edit::read(file) {
             Ok(policy) => policy,
             Err(Error::Malformed { error, .. }) => {
                 probes.no(
                     "policy-file",
-                    format!("{side} side's Registry.pol is malformed, so Windows skips it: {error}"),
+                    format!("{scope} side's Registry.pol is malformed, so Windows skips it: {error}"),
                     format!("gpol pol verify {}", file.file.path.display()),
                 );
                 continue;
@@ -47,7 +50,7 @@ pub(super) fn probe(target: &Target, only: Option<Side>, probes: &mut Probes) ->
         probes.yes(
             "policy-file",
             format!(
-                "{side} side's Registry.pol is well-formed: {records} record{}",
+                "{scope} side's Registry.pol is well-formed: {records} record{}",
                 if records == 1 { "" } else { "s" }
             ),
         );
@@ -62,17 +65,17 @@ pub(super) fn probe(target: &Target, only: Option<Side>, probes: &mut Probes) ->
             }
             Some(Ok(ini)) => of_ini(target.kind, ini, side, records, probes),
         };
-        configured.push(Configured { side, version, policy });
+        configured.push(Configured { side, scope: scope.clone(), version, policy });
     }
-    probes.side = None;
+    probes.scope = None;
     if !any {
         probes.yes("policy-file", "no Registry.pol is there: nothing is configured");
     }
     Ok(configured)
 }
 
-fn gpt_ini(target: &Target) -> Result<Option<Result<GptIni, String>>, Error> {
-    let Some(place) = &target.gpt_ini else { return Ok(None) };
+fn gpt_ini(file: &SideFile) -> Result<Option<Result<GptIni, String>>, Error> {
+    let Some(place) = &file.gpt_ini else { return Ok(None) };
     let path = &place.path;
     let bytes = read_if_there(path).map_err(|source| Error::Io { path: path.clone(), source })?;
     Ok(bytes.map(|bytes| GptIni::parse(bytes).map_err(|error| error.to_string())))
@@ -98,7 +101,7 @@ fn of_ini(kind: Kind, ini: &GptIni, side: Side, records: usize, probes: &mut Pro
         Some(_) => {}
     }
     // A domain GPO has its options and extension lists in Active Directory.
-    if kind != Kind::GpoSysvol {
+    if !matches!(kind, Kind::GpoSysvol | Kind::GpoCached) {
         enabled(ini, side, probes);
         extension(ini, side, records, probes);
     }

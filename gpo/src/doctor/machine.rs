@@ -17,13 +17,17 @@ pub(super) fn probe(image: &Image, configured: &[Configured], probes: &mut Probe
         return;
     }
     for side in configured {
-        probes.side = Some(side.side);
+        probes.scope = Some(side.scope.clone());
         match side.side {
+            _ if side.scope.sid().is_some() => probes.uncertain(
+                "version",
+                format!("{} version: what Windows remembers of per-user local GPOs is not looked up", side.scope),
+            ),
             Side::Computer => computer_version(image, side, probes),
             Side::User => user_version(image, side, probes),
         }
     }
-    probes.side = None;
+    probes.scope = None;
     if configured.is_empty() {
         return;
     }

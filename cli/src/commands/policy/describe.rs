@@ -72,12 +72,16 @@ struct ItemInfo {
 }
 
 pub fn run(args: &DescribeArgs, ui: &Ui) -> Result<Exit, Stop> {
-    let target = args.of.as_deref().map(open_target).transpose()?;
+    let target = args.of.as_deref().map(|path| open_target(path, ui)).transpose()?;
     let catalog = load_templates(&args.options.templates.templates(), target.as_ref())?;
     // A policy of both sides is the same on each; without a wish, describe it as the computer's.
     let (policy, side) = match (catalog.find_on(&args.policy, args.options.scope.side()), args.options.scope.side()) {
         (Ok(found), None) if found.policy.class == Class::Both => (found.policy, found.side.unwrap_or(Side::Computer)),
-        _ => find_policy_to_read(catalog, &args.policy, args.options.scope.side(), target.as_ref(), ui)?,
+        _ => {
+            let scope = args.options.scope.scope.as_ref();
+            let (policy, scope) = find_policy_to_read(catalog, &args.policy, scope, target.as_ref(), ui)?;
+            (policy, scope.side())
+        }
     };
     let describe = Describe::new(catalog, policy, side);
     match args.options.output.format {

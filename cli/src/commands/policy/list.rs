@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use admx::{Catalog, FoundIn, Policy, Side};
+use admx::{Catalog, FoundIn, Policy};
 use clap::Args;
 use gpo::edit::{file_of, read};
+use gpo::scope::Scope;
 use gpo::show::AdmxModel;
 use gpo::target::Target;
 use serde::Serialize;
@@ -95,9 +96,9 @@ struct Listed {
     display_name: String,
     category: Vec<String>,
     supported_on: Option<String>,
-    /// By side; only with a target.
+    /// By scope; only with a target.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    states: BTreeMap<&'static str, &'static str>,
+    states: BTreeMap<Scope, &'static str>,
     /// Where the words of a search are.
     #[serde(skip_serializing_if = "Option::is_none")]
     found_in: Option<Where>,
@@ -125,10 +126,10 @@ impl From<FoundIn> for Where {
 }
 
 pub fn list(args: &ListArgs, ui: &Ui) -> Result<Exit, Stop> {
-    let target = args.target.as_deref().map(open_target).transpose()?;
+    let target = args.target.as_deref().map(|path| open_target(path, ui)).transpose()?;
     let catalog = load_templates(&args.templates.templates(), target.as_ref())?;
     let states = match &target {
-        Some(target) => states(catalog, target, args.filter.scope.side())?,
+        Some(target) => states(catalog, target, args.filter.scope.scope.as_ref())?,
         None => BTreeMap::new(),
     };
     let mut policies: Vec<Listed> = catalog
@@ -149,7 +150,7 @@ pub fn list(args: &ListArgs, ui: &Ui) -> Result<Exit, Stop> {
 }
 
 pub fn search(args: &SearchArgs, ui: &Ui) -> Result<Exit, Stop> {
-    let target = args.of.as_deref().map(open_target).transpose()?;
+    let target = args.of.as_deref().map(|path| open_target(path, ui)).transpose()?;
     let catalog = load_templates(&args.templates.templates(), target.as_ref())?;
     let hits = catalog.search(&args.words.join(" "));
     let hits = hits.iter().filter(|hit| args.filter.takes(catalog, hit.policy));
@@ -164,21 +165,21 @@ pub fn search(args: &SearchArgs, ui: &Ui) -> Result<Exit, Stop> {
     Ok(if found { Exit::Yes } else { Exit::No })
 }
 
-/// State of every policy that the target configures: by id, then by side.
+/// State of every policy that the target configures: by id, then by scope.
 fn states(
     catalog: &Catalog,
     target: &Target,
-    only: Option<Side>,
-) -> Result<BTreeMap<String, BTreeMap<&'static str, &'static str>>, Stop> {
+    only: Option<&Scope>,
+) -> Result<BTreeMap<String, BTreeMap<Scope, &'static str>>, Stop> {
     let mut states: BTreeMap<String, BTreeMap<_, _>> = BTreeMap::new();
-    for side in [Side::Computer, Side::User] {
-        let has_it = target.sides.iter().any(|file| file.side.or(only) == Some(side));
-        if !has_it || only.is_some_and(|only| only != side) {
-            continue;
-        }
-        let file = read(file_of(target, side).map_err(failed)?).map_err(failed)?;
-        for reading in catalog.read(side, &file).policies {
-            states.entry(reading.policy.id()).or_default().insert(side.as_str(), reading.state.as_str());
+    let files = match only {
+        Some(scope) => vec![file_of(target, scope).map_err(failed)?],
+        None => target.sides.clone(),
+    };
+    for file in &files {
+        let Some(scope) = file.scope.as_ref().or(only) else { continue };
+        for reading in catalog.read(scope.side(), &read(file).map_err(failed)?).policies {
+            states.entry(reading.policy.id()).or_default().insert(scope.clone(), reading.state.as_str());
         }
     }
     Ok(states)
@@ -188,7 +189,7 @@ impl Listed {
     fn new(
         catalog: &Catalog,
         policy: &Policy,
-        states: &BTreeMap<String, BTreeMap<&'static str, &'static str>>,
+        states: &BTreeMap<String, BTreeMap<Scope, &'static str>>,
         found_in: Option<Where>,
     ) -> Self {
         let id = policy.id();

@@ -98,9 +98,9 @@ fn change(
     args: &WriteArgs,
     ui: &Ui,
 ) -> Result<Exit, Stop> {
-    let target = open_target(target)?;
+    let target = open_target(target, ui)?;
     let catalog = load_templates(&args.options.templates.templates(), Some(&target))?;
-    let (policy, side) = find_policy(catalog, policy, args.options.scope.side(), Some(&target))?;
+    let (policy, scope) = find_policy(catalog, policy, args.options.scope.scope.as_ref(), Some(&target))?;
     let given = new.map_or(&[][..], |(_, elements)| elements);
     let refused = |error: InputError| input_error(&error, &target, policy, given, args);
     let wanted = match new {
@@ -116,14 +116,14 @@ fn change(
         }
         Some((NewState::Enabled, elements)) => Wanted::Enabled(inputs(elements)?.map_err(refused)?),
     };
-    let change = plan_policy(&target, catalog, policy, side, &wanted, comment).map_err(|error| match error {
+    let change = plan_policy(&target, catalog, policy, &scope, &wanted, comment).map_err(|error| match error {
         Error::Input(error) => refused(error),
         other => failed(other),
     })?;
     let mut report = Report::new(&target, catalog, &change, &wanted, args.dry_run);
     if !args.dry_run && !change.plan.is_empty() {
         change.plan.commit().map_err(|error| failed(error.into()))?;
-        match doctor(&target, Some(side)) {
+        match doctor(&target, Some(&scope)) {
             Ok(found) => report.doctor = Some(found),
             // The change is made; what it leads to is another question.
             Err(error) => ui.warning(format!("whether Windows will apply this is not known: {error}")),

@@ -5,6 +5,7 @@ use gpo::doctor::Doctor;
 use gpo::edit::PolicyChange;
 use gpo::model::{ElementValueModel, PolicyModel, RecordModel};
 use gpo::plan::FileChange;
+use gpo::scope::Scope;
 use gpo::show::{TargetModel, VersionModel};
 use gpo::target::{Kind, Target};
 use serde::Serialize;
@@ -21,6 +22,7 @@ pub struct Report {
     schema: &'static str,
     target: TargetModel,
     side: &'static str,
+    scope: Scope,
     dry_run: bool,
     changed: bool,
     before: PolicyModel,
@@ -103,6 +105,7 @@ impl Report {
             schema: "gpol.policy-set/1",
             target: TargetModel::new(target),
             side: change.side.as_str(),
+            scope: change.scope.clone(),
             dry_run,
             changed: !change.plan.is_empty(),
             before: PolicyModel::new(catalog, &change.reading_before(catalog)),
@@ -160,7 +163,7 @@ impl Report {
         page.line(Line::new().span(Style::Strong, name));
         let (before, after) = (in_words(self.before.state), in_words(self.after.state));
         let step = if before == after { format!("{after}, as before") } else { format!("{before} -> {after}") };
-        page.line(Line::indented(2).text(format!("{step}   {} side", self.side)));
+        page.line(Line::indented(2).text(format!("{step}   {}", whose(&self.scope))));
         for element in
             self.after.elements.iter().filter(|e| self.after.state == "enabled" && e.state != "not-configured")
         {
@@ -273,9 +276,21 @@ fn note(change: &PolicyChange<'_>, wanted: &Wanted) -> Option<String> {
     })
 }
 
+/// `computer side`, `user side, Administrators`.
+fn whose(scope: &Scope) -> String {
+    match scope {
+        Scope::Computer => "computer side".to_owned(),
+        Scope::User => "user side".to_owned(),
+        Scope::Administrators => "user side, Administrators".to_owned(),
+        Scope::NonAdministrators => "user side, Non-Administrators".to_owned(),
+        Scope::UserOf(sid) => format!("user side, {}", sid.as_str()),
+    }
+}
+
 /// Which of the GPO's files it is.
 fn kind_of(file: &FileChange, target: &Target, change: &PolicyChange<'_>) -> FileKind {
-    if target.gpt_ini.as_ref().is_some_and(|place| place.path == file.path) {
+    let gpt_ini = target.file(&change.scope).and_then(|side| side.gpt_ini);
+    if gpt_ini.is_some_and(|place| place.path == file.path) {
         FileKind::GptIni
     } else if change.comment.as_ref().is_some_and(|comment| comment.file == file.path) {
         FileKind::Comments

@@ -1,0 +1,205 @@
+//! Recognising folders: Windows installations, GPOs of each kind, backups.
+
+use std::collections::HashSet;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::{Finding, Kind, SideFile, Target, Trail, users};
+use crate::backup::BackupInfo;
+use crate::gpt_ini::GptIni;
+use crate::place::{Found, find, find_or_name};
+use crate::scope::Scope;
+
+/// How many folders deep GPOs are looked for: `sysvol/<domain>/Policies/{GUID}`, and one more.
+const DEEPEST: usize = 5;
+
+/// The target that a folder is, if it is one.
+pub(super) fn recognise(path: &Path, trail: &mut Trail) -> io::Result<Option<Target>> {
+    if let Some(windows) = windows(path, trail)? {
+        return Ok(Some(windows));
+    }
+    let real = fs::canonicalize(path)?;
+    let called = |name: &str| real.file_name().is_some_and(|n| n.eq_ignore_ascii_case(name));
+    if called(users::FOLDER) {
+        trail.note("name GroupPolicyUsers", Some(path));
+        return of_users(path).map(Some);
+    }
+    if let Some(backup) = backup(path, &real, trail)? {
+        return Ok(Some(backup));
+    }
+    let gpt_ini = trail.find(path, &["gpt.ini"])?;
+    let machine = trail.find(path, &["Machine"])?;
+    let user = trail.find(path, &["User"])?;
+    if gpt_ini.is_none() && machine.is_none() && user.is_none() {
+        return Ok(None);
+    }
+    if let Some(scope) = users::scope_of(&real) {
+        trail.note("name is a SID", Some(path));
+        let found = users::machine_half(path)?.into_iter().collect();
+        return Ok(Some(Target { sides: vec![users::one(&here(path), scope)?], ..target(Kind::GpoUser, path, found) }));
+    }
+    let guid = guid_of(&real);
+    trail.note("name is a {GUID}", guid.as_ref().map(|_| path));
+    if is_cached(&real) {
+        trail.note("lies in GroupPolicy/DataStore", Some(path));
+        return Ok(Some(Target { guid, ..gpo(Kind::GpoCached, path, &here(path))? }));
+    }
+    // A local GPO keeps its extension lists in gpt.ini; a domain's has them in Active Directory.
+    let lists = match &gpt_ini {
+        Some(ini) => GptIni::parse(fs::read(&ini.path)?).is_ok_and(|ini| ini.has_extensions()),
+        None => false,
+    };
+    trail.note("extension lists in gpt.ini", gpt_ini.as_ref().filter(|_| lists).map(|ini| &*ini.path));
+    if guid.is_none() || lists {
+        return gpo(Kind::GpoLocal, path, &here(path)).map(Some);
+    }
+    let store = match real.parent() {
+        Some(policies) => trail.find(policies, &["PolicyDefinitions"])?.map(|found| found.path),
+        None => None,
+    };
+    Ok(Some(Target { guid, store, ..gpo(Kind::GpoSysvol, path, &here(path))? }))
+}
+
+/// The root of a Windows volume, or the Windows folder itself.
+fn windows(path: &Path, trail: &mut Trail) -> io::Result<Option<Target>> {
+    for windows in [&["Windows"][..], &[]] {
+        let below = |names: &[&'static str]| [windows, names].concat();
+        let mut there = false;
+        for names in [&["GroupPolicy"][..], &[users::FOLDER], &["config", "SYSTEM"]] {
+            there |= trail.find(path, &[&below(&["System32"])[..], names].concat())?.is_some();
+        }
+        if !there {
+            continue;
+        }
+        let local = find_or_name(path, &below(&["System32", "GroupPolicy"]))?;
+        let group_policy_users = find_or_name(path, &below(&["System32", users::FOLDER]))?;
+        let store = trail.find(path, &below(&["PolicyDefinitions"]))?.map(|found| found.path);
+        let (of_users, findings) = users::in_folder(&group_policy_users)?;
+        let mut windows = gpo(Kind::Windows, path, &local)?;
+        windows.sides.extend(of_users);
+        windows.findings.extend(findings);
+        return Ok(Some(Target { users: Some(group_policy_users), store, ..windows }));
+    }
+    Ok(None)
+}
+
+/// The folder of all per-user local GPOs.
+fn of_users(path: &Path) -> io::Result<Target> {
+    let users = here(path);
+    let (sides, findings) = users::in_folder(&users)?;
+    Ok(Target { sides, users: Some(users), ..target(Kind::GpoUsers, path, findings) })
+}
+
+/// A backup. Of a GPO without settings, some copies lack the empty folders that make up its SYSVOL part.
+fn backup(path: &Path, real: &Path, trail: &mut Trail) -> io::Result<Option<Target>> {
+    let sysvol = trail.find(path, &["DomainSysvol", "GPO"])?;
+    let info = trail.find(path, &["bkupInfo.xml"])?;
+    let files = match (sysvol, info) {
+        (Some(sysvol), _) => sysvol,
+        (None, Some(_)) => find_or_name(path, &["DomainSysvol", "GPO"])?,
+        (None, None) => return Ok(None),
+    };
+    let info = BackupInfo::of(path);
+    let mut backup = gpo(Kind::GpoBackup, path, &files)?;
+    for side in &mut backup.sides {
+        side.gpt_ini = None;
+    }
+    Ok(Some(Target { guid: info.guid, name: info.name, store: templates_beside(real, trail)?, ..backup }))
+}
+
+/// The `Templates` that Microsoft's baselines have beside the folder of their backups.
+fn templates_beside(backup: &Path, trail: &mut Trail) -> io::Result<Option<PathBuf>> {
+    for folder in backup.ancestors().skip(1).take(2) {
+        if let Some(templates) = find(folder, &["Templates"])?.filter(|found| holds_templates(&found.path)) {
+            trail.note("Templates beside the backups", Some(&templates.path));
+            return Ok(Some(templates.path));
+        }
+    }
+    trail.note("Templates beside the backups", None);
+    Ok(None)
+}
+
+/// Whether a folder has ADMX templates in it.
+pub(super) fn holds_templates(folder: &Path) -> bool {
+    fs::read_dir(folder).is_ok_and(|entries| {
+        entries
+            .flatten()
+            .any(|entry| entry.path().extension().is_some_and(|ending| ending.eq_ignore_ascii_case("admx")))
+    })
+}
+
+fn here(path: &Path) -> Found {
+    Found { path: path.to_path_buf(), twins: Vec::new() }
+}
+
+fn target(kind: Kind, path: &Path, findings: Vec<Finding>) -> Target {
+    let path = path.to_path_buf();
+    Target { kind, path, guid: None, name: None, sides: Vec::new(), users: None, store: None, findings }
+}
+
+/// A GPO of two sides in a folder.
+fn gpo(kind: Kind, path: &Path, gpo: &Found) -> io::Result<Target> {
+    let below = |names: &[&str]| -> io::Result<Found> { Ok(find_or_name(&gpo.path, names)?.with_twins_of(gpo)) };
+    let gpt_ini = below(&["gpt.ini"])?;
+    let side = |scope, folder| -> io::Result<SideFile> {
+        Ok(SideFile {
+            scope: Some(scope),
+            file: below(&[folder, "Registry.pol"])?,
+            comments: Some(below(&[folder, "comment.cmtx"])?),
+            gpt_ini: Some(gpt_ini.clone()),
+        })
+    };
+    let sides = vec![side(Scope::Computer, "Machine")?, side(Scope::User, "User")?];
+    Ok(Target { sides, ..target(kind, path, Vec::new()) })
+}
+
+/// Whether a path lies in the cache of domain GPOs that a client keeps: `…\GroupPolicy\DataStore\…`.
+pub(super) fn is_cached(real: &Path) -> bool {
+    let names: Vec<_> = real.components().map(|component| component.as_os_str()).collect();
+    names.windows(2).any(|two| two[0].eq_ignore_ascii_case("GroupPolicy") && two[1].eq_ignore_ascii_case("DataStore"))
+}
+
+/// The GUID that a folder is named by.
+fn guid_of(real: &Path) -> Option<String> {
+    let name = real.file_name()?.to_str()?;
+    let inside = name.strip_prefix('{')?.strip_suffix('}')?;
+    let parts: Vec<&str> = inside.split('-').collect();
+    let digits = parts.iter().all(|part| part.bytes().all(|digit| digit.is_ascii_hexdigit()));
+    (digits && parts.iter().map(|part| part.len()).eq([8, 4, 4, 4, 12])).then(|| name.to_owned())
+}
+
+/// Domain GPOs and backups below a folder, by their paths.
+///
+/// Symbolic links are not followed, but for the one that a domain controller has: `sysvol/<domain>` leads to
+/// the folder that holds `Policies`.
+pub(super) fn gpos_below(folder: &Path) -> io::Result<Vec<Target>> {
+    let mut gpos = Vec::new();
+    search(folder, DEEPEST, &mut HashSet::new(), &mut gpos)?;
+    Ok(gpos)
+}
+
+fn search(folder: &Path, depth: usize, seen: &mut HashSet<PathBuf>, gpos: &mut Vec<Target>) -> io::Result<()> {
+    let mut folders = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let (kind, path) = (entry.file_type()?, entry.path());
+        if kind.is_dir() || (kind.is_symlink() && find(&path, &["Policies"]).is_ok_and(|found| found.is_some())) {
+            folders.push(path);
+        }
+    }
+    folders.sort();
+    for folder in folders {
+        // A link can lead to a folder that is reached without it, too.
+        if !seen.insert(fs::canonicalize(&folder)?) {
+            continue;
+        }
+        match recognise(&folder, &mut Trail::default())? {
+            Some(gpo) if matches!(gpo.kind, Kind::GpoSysvol | Kind::GpoCached | Kind::GpoBackup) => gpos.push(gpo),
+            Some(_) => {}
+            None if depth > 1 => search(&folder, depth - 1, seen, gpos)?,
+            None => {}
+        }
+    }
+    Ok(())
+}
