@@ -244,7 +244,7 @@ fn plan_gpt_ini(file: &SideFile, change: &mut PolicyChange<'_>, set: &WriteSet) 
         for extension in std::iter::once(REGISTRY).chain(set.client_extensions.iter().map(String::as_str)) {
             // Templates write a GUID with braces or without.
             let extension = format!("{{{}}}", extension.trim_matches(['{', '}']));
-            if list.add(&extension, registry_tool(side)) {
+            if list.add(&extension, registry_tool(side), &crate::extensions::registry_tools(side)) {
                 added.push(extension);
             }
         }

@@ -6,6 +6,7 @@
 //!
 //! A write is a [`plan::Plan`], which a dry run prints and the real run commits.
 
+pub mod ad;
 pub mod backup;
 pub mod comments;
 pub mod doctor;
