@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use admx::Side;
-use gpo::extensions::{ExtensionList, REGISTRY, registry_tool};
+use gpo::extensions::{ExtensionList, REGISTRY, registry_tool, registry_tools};
 use gpo::gpt_ini::{GptIni, GptIniError, Version};
 
 /// `GPOL_CORPUS`, else `../shared/corpus` beside the workspace, if it is there.
@@ -79,7 +79,7 @@ fn nothing_but_the_version_and_the_extension_line_changes() {
             let with_version = ini.as_bytes().to_vec();
             let mut groups = ExtensionList::parse(&list).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
             assert_eq!(groups.to_string(), list.trim(), "{}: read and written again", path.display());
-            groups.add(REGISTRY, registry_tool(Side::Computer));
+            groups.add(REGISTRY, registry_tool(Side::Computer), &registry_tools(Side::Computer));
             ini.set_extensions(Side::Computer, &groups.to_string());
             let (head, _, tail) = around(&with_version, "gPCMachineExtensionNames");
             let expected = (head, groups.to_string(), tail);
