@@ -9,6 +9,7 @@
 pub mod ad;
 pub mod backup;
 pub mod comments;
+pub mod compare;
 pub mod doctor;
 pub mod edit;
 pub mod error;

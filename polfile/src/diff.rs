@@ -42,19 +42,34 @@ pub fn diff<'l, 'r>(
 ) -> Vec<Difference<'l, 'r>> {
     let mut slots: BTreeMap<Slot, (Option<RecordRef<'l>>, Option<RecordRef<'r>>)> = BTreeMap::new();
     for record in left {
-        slots.entry(slot(&record)).or_default().0 = Some(record);
+        slots.entry(record.slot()).or_default().0 = Some(record);
     }
     for record in right {
-        slots.entry(slot(&record)).or_default().1 = Some(record);
+        slots.entry(record.slot()).or_default().1 = Some(record);
     }
     slots.into_values().filter_map(|pair| compare(pair.0, pair.1)).collect()
 }
 
-/// Key, value name, and whether there is a value: a record that only creates its key has none.
-type Slot = (Folded, Folded, bool);
+/// What a record speaks of: its key and value in any case, `X` and `**del.X` as one. A record that only creates
+/// its key speaks of no value.
+///
+/// Ordered by upper-cased key and value name.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Slot {
+    /// The key.
+    pub key: Folded,
+    /// The value; a directive that is about several values goes by its own name.
+    pub value_name: Folded,
+    /// Whether there is a value.
+    pub is_value: bool,
+}
 
-fn slot(record: &RecordRef<'_>) -> Slot {
-    (record.key.fold(), record.value_name_of_slot().fold(), !record.only_creates_key())
+impl RecordRef<'_> {
+    /// What the record speaks of.
+    pub fn slot(&self) -> Slot {
+        let (key, value_name) = (self.key.fold(), self.value_name_of_slot().fold());
+        Slot { key, value_name, is_value: !self.only_creates_key() }
+    }
 }
 
 fn compare<'l, 'r>(left: Option<RecordRef<'l>>, right: Option<RecordRef<'r>>) -> Option<Difference<'l, 'r>> {

@@ -52,7 +52,7 @@ mod value;
 mod wide;
 
 pub use action::Action;
-pub use diff::{Difference, diff};
+pub use diff::{Difference, Slot, diff};
 pub use document::PolicyFile;
 pub use error::{ErrorKind, Field, Lookalike, ParseError};
 pub use read::{Records, records};
