@@ -4,7 +4,7 @@
 //! policy files of both sides, the templates beside them. Bytes of policy files are the business of
 //! [`polfile`], templates that of [`admx`]. Nothing here knows a terminal.
 //!
-//! A write is a [`plan::Plan`], which a dry run prints and the real run commits.
+//! A write is a [`plan::Plan`], which a dry run prints and a [`transaction::Transaction`] carries out.
 
 pub mod ad;
 pub mod backup;
@@ -21,8 +21,10 @@ pub mod image;
 pub mod model;
 pub mod place;
 pub mod plan;
+mod replace;
 pub mod scope;
 pub mod show;
 pub mod target;
 pub mod template_diff;
 pub mod templates;
+pub mod transaction;

@@ -1,15 +1,15 @@
-//! What a command would change, and the one writer that does it.
+//! What a command would change: the object that a dry run prints and that the writer carries out.
 
-use std::fs::{self, File};
-use std::io::{self, Write};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
-use tempfile::NamedTempFile;
+use sha2::{Digest as _, Sha256};
+
+use crate::replace::{self, Prepared};
 
 /// The files that a command changes, in the order in which they are replaced.
-///
-/// A dry run prints the plan; the real run commits the same plan.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Plan {
     files: Vec<FileChange>,
 }
@@ -21,17 +21,27 @@ pub struct FileChange {
     pub path: PathBuf,
     /// What it held when it was read; `None` if it was not there.
     pub before: Option<Vec<u8>>,
-    /// What it shall hold.
-    pub after: Vec<u8>,
+    /// What it shall hold; `None` if it shall not be there.
+    pub after: Option<Vec<u8>>,
 }
 
-/// Why a plan was not carried out. Files replaced before the error stay replaced, the others are as they were.
+/// Why a plan was not carried out. Unless it says otherwise, every file is as it was.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CommitError {
-    /// Another program wrote the file since it was read. Nothing was written.
+    /// Another program wrote the file since it was read.
     #[error("{} changed while gpol was working", .0.display())]
     Changed(PathBuf),
+    /// An attribute of the file that is there cannot be given to the one that would replace it.
+    #[error("{}: {attribute} of the file cannot be kept: {source}", path.display())]
+    Metadata {
+        /// The file.
+        path: PathBuf,
+        /// Its owner, or the name of an extended attribute.
+        attribute: String,
+        /// What the system said.
+        source: io::Error,
+    },
     /// The system refused.
     #[error("{}: {source}", path.display())]
     Io {
@@ -40,13 +50,30 @@ pub enum CommitError {
         /// What the system said.
         source: io::Error,
     },
+    /// The system refused in the middle, and to put back what was replaced as well.
+    #[error("{}: {source}; and {} could not be put back: {second}", path.display(), torn.display())]
+    Torn {
+        /// The file that could not be replaced.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+        /// A file that was replaced and stays so.
+        torn: PathBuf,
+        /// What the system said to that.
+        second: io::Error,
+    },
 }
 
 impl Plan {
     /// Adds a file, unless it would stay as it is.
     pub fn add(&mut self, path: impl Into<PathBuf>, before: Option<Vec<u8>>, after: Vec<u8>) {
-        if before.as_deref() != Some(after.as_slice()) {
-            self.files.push(FileChange { path: path.into(), before, after });
+        self.push(FileChange { path: path.into(), before, after: Some(after) });
+    }
+
+    /// Adds a file, unless it would stay as it is.
+    pub fn push(&mut self, change: FileChange) {
+        if change.before != change.after {
+            self.files.push(change);
         }
     }
 
@@ -60,38 +87,82 @@ impl Plan {
         self.files.is_empty()
     }
 
+    /// SHA-256 over paths and contents: two plans with one hash do the same.
+    pub fn hash(&self) -> String {
+        let mut hash = Sha256::new();
+        for file in &self.files {
+            hash.update(file.path.to_string_lossy().as_bytes());
+            for content in [&file.before, &file.after] {
+                match content {
+                    Some(bytes) => hash.update(Sha256::digest(bytes)),
+                    None => hash.update([0]),
+                }
+            }
+        }
+        hex(&hash.finalize())
+    }
+
     /// Replaces the files, each at once: a reader sees the old or the new one, whole.
     ///
-    /// Every new content is first written and synced beside its file, under the old one's mode and owner;
-    /// then, if no file has changed since it was read, they are renamed in order.
-    /// An empty plan touches nothing.
+    /// Every new content is first written and synced beside its file, with the old one's attributes; then, if no file
+    /// has changed since it was read, they take the places in order. If one cannot, those before it are put back.
+    /// An empty plan touches nothing. What a crash leaves in the middle of it is not mended; see [`crate::transaction`].
     ///
     /// # Errors
     ///
     /// [`CommitError`]; temporary files are gone by then.
     pub fn commit(&self) -> Result<(), CommitError> {
-        let ready: Vec<(PathBuf, NamedTempFile)> = self
-            .files
-            .iter()
-            .map(|file| {
-                let path = through_links(&file.path);
-                let new =
-                    prepare(&path, &file.after).map_err(|source| CommitError::Io { path: path.clone(), source })?;
-                Ok((path, new))
-            })
-            .collect::<Result<_, CommitError>>()?;
-        for (file, (path, _)) in self.files.iter().zip(&ready) {
-            let now = read_if_there(path).map_err(|source| CommitError::Io { path: path.clone(), source })?;
-            if now != file.before {
-                return Err(CommitError::Changed(path.clone()));
-            }
+        let names = |index| format!(".gpol-{}-{index}", std::process::id());
+        let mut folders = Vec::new();
+        let done = self.replace(names, &mut folders);
+        if done.is_err() {
+            replace::remove_folders(&folders);
         }
-        for (path, new) in ready {
-            let done = new.persist(&path).map_err(|e| e.error).and_then(|_| sync_folder(&path));
-            done.map_err(|source| CommitError::Io { path, source })?;
+        done
+    }
+
+    /// As [`Plan::commit`], with these names for the temporary files; notes the folders that it makes.
+    pub(crate) fn replace(
+        &self,
+        temporary: impl Fn(usize) -> String,
+        folders: &mut Vec<PathBuf>,
+    ) -> Result<(), CommitError> {
+        let mut ready = Vec::new();
+        for (index, file) in self.files.iter().enumerate() {
+            ready.push(Prepared::new(file, &temporary(index), folders)?);
+        }
+        for new in &ready {
+            new.check()?;
+        }
+        let mut replaced: Vec<(&FileChange, PathBuf)> = Vec::new();
+        for (new, file) in ready.into_iter().zip(&self.files) {
+            let path = new.path().to_path_buf();
+            if let Err(source) = new.put() {
+                return Err(put_back(&replaced, &temporary, path, source));
+            }
+            replaced.push((file, path));
         }
         Ok(())
     }
+}
+
+/// Undoes what was replaced before `path` could not be.
+fn put_back(
+    replaced: &[(&FileChange, PathBuf)],
+    temporary: impl Fn(usize) -> String,
+    path: PathBuf,
+    source: io::Error,
+) -> CommitError {
+    for (index, (file, at)) in replaced.iter().enumerate().rev() {
+        let old = FileChange { path: at.clone(), before: file.after.clone(), after: file.before.clone() };
+        let back = Prepared::new(&old, &temporary(index), &mut Vec::new())
+            .map_err(|error| io::Error::other(error.to_string()))
+            .and_then(Prepared::put);
+        if let Err(second) = back {
+            return CommitError::Torn { path, source, torn: at.clone(), second };
+        }
+    }
+    CommitError::Io { path, source }
 }
 
 /// The bytes of a file, `None` if there is none.
@@ -107,55 +178,8 @@ pub fn read_if_there(path: &Path) -> io::Result<Option<Vec<u8>>> {
     }
 }
 
-/// The file that a symbolic link leads to, so that the link stays one.
-fn through_links(path: &Path) -> PathBuf {
-    match fs::symlink_metadata(path) {
-        Ok(metadata) if metadata.is_symlink() => fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf()),
-        _ => path.to_path_buf(),
-    }
-}
-
-/// A synced temporary file in the folder of `path`, with that file's mode and owner.
-fn prepare(path: &Path, content: &[u8]) -> io::Result<NamedTempFile> {
-    let folder = folder_of(path);
-    fs::create_dir_all(folder)?;
-    let old = fs::metadata(path).ok();
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".gpol-");
-    #[cfg(unix)]
-    {
-        // What the umask leaves, as for any new file; a temporary one would be for its owner alone.
-        use std::os::unix::fs::PermissionsExt as _;
-        builder.permissions(fs::Permissions::from_mode(0o666));
-    }
-    let mut new = builder.tempfile_in(folder)?;
-    new.write_all(content)?;
-    if let Some(old) = old {
-        #[cfg(unix)]
-        keep_owner(&new, &old)?;
-        new.as_file().set_permissions(old.permissions())?;
-    }
-    new.as_file().sync_all()?;
-    Ok(new)
-}
-
-#[cfg(unix)]
-fn keep_owner(new: &NamedTempFile, old: &fs::Metadata) -> io::Result<()> {
-    use std::os::unix::fs::{MetadataExt as _, chown};
-    let made = new.as_file().metadata()?;
-    if (made.uid(), made.gid()) != (old.uid(), old.gid()) {
-        chown(new.path(), Some(old.uid()), Some(old.gid()))?;
-    }
-    Ok(())
-}
-
-fn folder_of(path: &Path) -> &Path {
-    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
-}
-
-/// Makes the rename itself last. Windows cannot open a folder for that and needs no such call.
-fn sync_folder(path: &Path) -> io::Result<()> {
-    if cfg!(unix) { File::open(folder_of(path))?.sync_all() } else { Ok(()) }
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]
@@ -179,17 +203,56 @@ mod tests {
     }
 
     #[test]
+    fn a_file_that_is_not_wanted_any_more_is_taken_away() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a");
+        fs::write(&path, "old").unwrap();
+        let mut plan = Plan::default();
+        plan.push(FileChange { path: path.clone(), before: Some(b"old".to_vec()), after: None });
+        plan.commit().unwrap();
+        assert!(!path.exists());
+    }
+
+    #[test]
     fn a_file_that_changed_meanwhile_stays_and_so_do_all_others() {
         let dir = tempfile::tempdir().unwrap();
-        let (a, b) = (dir.path().join("a"), dir.path().join("b"));
+        let (a, b, c) = (dir.path().join("a"), dir.path().join("b"), dir.path().join("new/c"));
         fs::write(&a, "old").unwrap();
         fs::write(&b, "theirs").unwrap();
         let mut plan = Plan::default();
         plan.add(&a, Some(b"old".to_vec()), b"new".to_vec());
+        plan.add(&c, None, b"new".to_vec());
         plan.add(&b, Some(b"read".to_vec()), b"new".to_vec());
-        assert!(matches!(plan.commit(), Err(CommitError::Changed(path)) if path == b));
+        assert!(matches!(plan.commit(), Err(CommitError::Changed(path)) if path.ends_with("b")));
         assert_eq!((fs::read(&a).unwrap(), fs::read(&b).unwrap()), (b"old".to_vec(), b"theirs".to_vec()));
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 2);
+    }
+
+    #[test]
+    fn what_was_replaced_is_put_back_when_the_next_file_cannot_be() {
+        let dir = tempfile::tempdir().unwrap();
+        let (a, b) = (dir.path().join("a"), dir.path().join("b"));
+        fs::write(&a, "old").unwrap();
+        let mut plan = Plan::default();
+        plan.add(&a, Some(b"old".to_vec()), b"new".to_vec());
+        plan.add(&b, None, b"new".to_vec());
+        // A folder appears where the second file shall be: it is no file to compare, and cannot be replaced by one.
+        fs::create_dir(&b).unwrap();
+        assert!(plan.commit().is_err());
+        assert_eq!(fs::read(&a).unwrap(), b"old");
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 2);
+    }
+
+    #[test]
+    fn the_hash_tells_plans_apart() {
+        let plan = |path: &str, after: &str| {
+            let mut plan = Plan::default();
+            plan.add(path, None, after.into());
+            plan.hash()
+        };
+        assert_eq!(plan("a", "x"), plan("a", "x"));
+        assert_ne!(plan("a", "x"), plan("a", "y"));
+        assert_ne!(plan("a", "x"), plan("b", "x"));
     }
 
     #[cfg(unix)]

@@ -1,0 +1,354 @@
+//! Changes of a target that last or leave no trace: locked, recorded before they are made, and undone on request.
+//!
+//! A change goes through these steps; a crash between any two of them leaves every file old or new, and the next
+//! change of the same GPO, or [`Transaction::begin`] alone, finishes or reverts what it finds:
+//!
+//! 1. the GPO is locked, before anything of it is read;
+//! 2. the [`History`] gets a folder with the old and the new contents, outside the target;
+//! 3. the new contents are written and synced beside their files;
+//! 4. they take the files' places, in the order of the plan: `Registry.pol` first, `gpt.ini` last, so that a version
+//!    never rises before what it announces is there;
+//! 5. the change is marked as done.
+
+mod history;
+mod lock;
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+pub use history::{Change, ChangedFile, Content, History, Outcome};
+pub use lock::LockError;
+
+use crate::plan::{CommitError, FileChange, Plan, read_if_there};
+use crate::replace::{self, through_links};
+use crate::target::{Kind, Target};
+use lock::Lock;
+
+/// A target that nobody else changes with gpol until this is dropped.
+#[derive(Debug)]
+pub struct Transaction {
+    root: PathBuf,
+    history: Option<History>,
+    recovered: Vec<Recovered>,
+    _lock: Lock,
+}
+
+/// What is noted with a change.
+#[derive(Clone, Debug, Default)]
+pub struct Note {
+    /// The command line.
+    pub command: Vec<String>,
+    /// Why, in the words of whoever made it.
+    pub reason: Option<String>,
+    /// The change that this one undoes.
+    pub undoes: Option<String>,
+}
+
+/// What was found of an earlier change that did not come to its end, and what became of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recovered {
+    /// The change.
+    pub id: String,
+    /// What was done.
+    pub how: Recovery,
+}
+
+/// See [`Recovered`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Recovery {
+    /// Every file had its new content already, or has now.
+    Finished,
+    /// No file had been replaced.
+    Reverted,
+    /// This file is neither old nor new: somebody wrote it since. Nothing was done.
+    Left(PathBuf),
+}
+
+/// Why a change was not made.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TransactionError {
+    /// Somebody else is changing the GPO.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// The files could not be replaced.
+    #[error(transparent)]
+    Commit(#[from] CommitError),
+    /// The record of the change could not be written or read.
+    #[error("{}: {source}", path.display())]
+    History {
+        /// File or folder.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The record of a change cannot be understood.
+    #[error("{}: {why}", path.display())]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        why: String,
+    },
+    /// The record would lie in the target, and be replicated or shipped with it.
+    #[error("{} lies inside {}", history.display(), target.display())]
+    HistoryInside {
+        /// Where changes are recorded.
+        history: PathBuf,
+        /// The target.
+        target: PathBuf,
+    },
+    /// A symbolic link in the target leads out of it.
+    #[error("{} leads out of {}, to {}", path.display(), target.display(), to.display())]
+    LeadsOut {
+        /// The file.
+        path: PathBuf,
+        /// The target.
+        target: PathBuf,
+        /// Where it leads.
+        to: PathBuf,
+    },
+    /// No such change.
+    #[error("no change {id} of {} is recorded", target.display())]
+    NoChange {
+        /// What was asked for.
+        id: String,
+        /// The target.
+        target: PathBuf,
+    },
+    /// A file is not as the change left it.
+    #[error("{} has changed since change {id}", path.display())]
+    ChangedSince {
+        /// The file.
+        path: PathBuf,
+        /// The change.
+        id: String,
+    },
+    /// The change did not come to its end, or was not made.
+    #[error("change {0} was not made: there is nothing to undo")]
+    NotMade(String),
+}
+
+impl Transaction {
+    /// Locks a target, waiting for others that long, and mends what an earlier change left unfinished.
+    ///
+    /// Without a `history`, changes are not recorded: each file is still replaced at once, but a crash may leave the
+    /// first new and the second old, and nothing can be undone.
+    ///
+    /// # Errors
+    ///
+    /// If others hold the lock, or the history cannot be read or lies inside the target.
+    pub fn begin(target: &Target, history: Option<History>, wait: Duration) -> Result<Self, TransactionError> {
+        let root = root(target);
+        if let Some(history) = &history
+            && history.lies_in(&root)
+        {
+            return Err(TransactionError::HistoryInside { history: history.folder().to_path_buf(), target: root });
+        }
+        let lock = Lock::take(&lock_folder(target), wait)?;
+        let mut recovered = Vec::new();
+        if let Some(history) = &history {
+            for change in history.changes_in(&root)?.iter().filter(|change| change.outcome == Outcome::Unfinished) {
+                recovered.push(Recovered { id: change.id.clone(), how: mend(history, change)? });
+            }
+        }
+        Ok(Self { root, history, recovered, _lock: lock })
+    }
+
+    /// What became of earlier changes that had not come to their end.
+    pub fn recovered(&self) -> &[Recovered] {
+        &self.recovered
+    }
+
+    /// Carries a plan out. Gives the change's id, if it is recorded. An empty plan touches nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`TransactionError`]; unless it says otherwise, every file is as it was.
+    pub fn commit(&self, plan: &Plan, note: &Note) -> Result<Option<String>, TransactionError> {
+        if plan.is_empty() {
+            return Ok(None);
+        }
+        self.stay_inside(plan)?;
+        let Some(history) = &self.history else {
+            plan.commit()?;
+            return Ok(None);
+        };
+        let change = history.record(plan, note)?;
+        let mut folders = Vec::new();
+        match plan.replace(|index| change.temporary(index), &mut folders) {
+            Ok(()) => {
+                // The files are replaced for good: if the mark cannot be set, the next change finds that out and sets it.
+                let _ = history.mark(&change, Outcome::Done);
+                Ok(Some(change.id))
+            }
+            Err(error) => {
+                replace::remove_folders(&folders);
+                if !matches!(error, CommitError::Torn { .. }) {
+                    history.forget(&change);
+                }
+                Err(error.into())
+            }
+        }
+    }
+
+    /// Symbolic links are followed, but not out of the target.
+    fn stay_inside(&self, plan: &Plan) -> Result<(), TransactionError> {
+        for file in plan.files() {
+            let to = canonical(&file.path);
+            let outside = !to.starts_with(&self.root);
+            if outside && lexically_inside(&file.path, &self.root) {
+                return Err(TransactionError::LeadsOut { path: file.path.clone(), target: self.root.clone(), to });
+            }
+        }
+        Ok(())
+    }
+
+    /// The plan that puts the files of a change back as they were before it.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such change of this target, or a file is not as the change left it.
+    pub fn undoing(&self, id: Option<&str>) -> Result<(Change, Plan), TransactionError> {
+        let none = || TransactionError::NoChange { id: id.unwrap_or("at all").to_owned(), target: self.root.clone() };
+        let history = self.history.as_ref().ok_or_else(none)?;
+        undoing(history, &self.root, id)
+    }
+}
+
+/// The plan that puts the files of a change of this target back as they were before it: of the last change, if none is named.
+///
+/// # Errors
+///
+/// If there is no such change, or a file is not as the change left it.
+pub fn undo_plan(target: &Target, history: &History, id: Option<&str>) -> Result<(Change, Plan), TransactionError> {
+    undoing(history, &root(target), id)
+}
+
+fn undoing(history: &History, root: &Path, id: Option<&str>) -> Result<(Change, Plan), TransactionError> {
+    let changes = history.changes_in(root)?;
+    let made = |change: &&Change| change.outcome == Outcome::Done;
+    let found = match id {
+        Some(id) => changes.iter().find(|change| change.id == id),
+        None => changes.iter().rfind(made),
+    };
+    let change = found.ok_or_else(|| TransactionError::NoChange {
+        id: id.unwrap_or("at all").to_owned(),
+        target: root.to_path_buf(),
+    })?;
+    if change.outcome != Outcome::Done {
+        return Err(TransactionError::NotMade(change.id.clone()));
+    }
+    let mut plan = Plan::default();
+    for (index, file) in change.files.iter().enumerate() {
+        let now = read_if_there(&file.path)
+            .map_err(|source| TransactionError::History { path: file.path.clone(), source })?;
+        if now.as_deref().map(Content::of) != file.after {
+            return Err(TransactionError::ChangedSince { path: file.path.clone(), id: change.id.clone() });
+        }
+        let before = history.content(change, index, &file.before, "before")?;
+        plan.push(FileChange { path: file.path.clone(), before: now, after: before });
+    }
+    Ok((change.clone(), plan))
+}
+
+/// All changes of a target that are recorded, the oldest first.
+///
+/// # Errors
+///
+/// If the history cannot be read.
+pub fn changes(target: &Target, history: &History) -> Result<Vec<Change>, TransactionError> {
+    history.changes_in(&root(target))
+}
+
+/// Finishes a change that a crash interrupted, or cleans up behind it.
+fn mend(history: &History, change: &Change) -> Result<Recovery, TransactionError> {
+    let mut old = 0;
+    let mut new = 0;
+    for file in &change.files {
+        let now = read_if_there(&file.path)
+            .map_err(|source| TransactionError::History { path: file.path.clone(), source })?;
+        match now.as_deref().map(Content::of) {
+            now if now == file.after => new += 1,
+            now if now == file.before => old += 1,
+            // Where files are written in place, a crash leaves one that is neither; what it should hold is known.
+            _ if cfg!(windows) => new += 1,
+            _ => return Ok(Recovery::Left(file.path.clone())),
+        }
+    }
+    for (index, file) in change.files.iter().enumerate() {
+        let beside = through_links(&file.path).with_file_name(change.temporary(index));
+        match fs::remove_file(&beside) {
+            Err(source)
+                if source.kind() != io::ErrorKind::NotFound && source.kind() != io::ErrorKind::NotADirectory =>
+            {
+                return Err(TransactionError::History { path: beside, source });
+            }
+            _ => {}
+        }
+    }
+    if new == 0 && old > 0 {
+        replace::remove_folders(&change.folders);
+        history.mark(change, Outcome::Reverted)?;
+        return Ok(Recovery::Reverted);
+    }
+    let mut rest = Plan::default();
+    for (index, file) in change.files.iter().enumerate() {
+        let now = read_if_there(&file.path)
+            .map_err(|source| TransactionError::History { path: file.path.clone(), source })?;
+        let after = history.content(change, index, &file.after, "after")?;
+        rest.push(FileChange { path: file.path.clone(), before: now, after });
+    }
+    rest.replace(|index| change.temporary(index), &mut Vec::new())?;
+    history.mark(change, Outcome::Done)?;
+    Ok(Recovery::Finished)
+}
+
+/// Where a path leads, be its last components there or not.
+fn canonical(path: &Path) -> PathBuf {
+    for above in path.ancestors() {
+        let there = if above.as_os_str().is_empty() { Path::new(".") } else { above };
+        if let Ok(real) = fs::canonicalize(there) {
+            return match path.strip_prefix(above) {
+                Ok(rest) if !rest.as_os_str().is_empty() => real.join(rest),
+                _ => real,
+            };
+        }
+    }
+    path.to_path_buf()
+}
+
+/// Whether a path is below the target as it is written, wherever links in it lead.
+fn lexically_inside(path: &Path, root: &Path) -> bool {
+    path.ancestors()
+        .any(|above| !above.as_os_str().is_empty() && fs::canonicalize(above).is_ok_and(|real| real == root))
+}
+
+/// The target's own folder or file.
+fn root(target: &Target) -> PathBuf {
+    canonical(&target.path)
+}
+
+/// The folder whose lock stands for the GPO: one that is there before the GPO is, and that is the same by whatever path
+/// the GPO is reached.
+fn lock_folder(target: &Target) -> PathBuf {
+    let path = canonical(&target.path);
+    let named = |path: &Path, name: &str| path.file_name().is_some_and(|n| n.eq_ignore_ascii_case(name));
+    let above = |path: &Path| path.parent().map_or_else(|| path.to_path_buf(), Path::to_path_buf);
+    let gpo = match target.kind {
+        Kind::Windows => return target.windows_folder().ok().flatten().map_or(path, |windows| canonical(&windows)),
+        // A policy file alone: `GPO/Machine/Registry.pol`.
+        Kind::Pol => match above(&path) {
+            side if named(&side, "Machine") || named(&side, "User") => above(&side),
+            folder => return folder,
+        },
+        _ => path,
+    };
+    let system32 = gpo.ancestors().find(|above| named(above, "System32"));
+    match system32.and_then(Path::parent) {
+        Some(windows) => windows.to_path_buf(),
+        None => gpo,
+    }
+}
