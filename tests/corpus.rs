@@ -13,7 +13,7 @@ use crate::bench::{Run, TestDir, parse};
 
 /// The folder in `GPOL_CORPUS`, else the one beside the repository.
 #[expect(clippy::print_stdout)] // only tests call it
-fn corpus() -> Option<PathBuf> {
+pub fn corpus() -> Option<PathBuf> {
     let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/corpus");
     let folder = std::env::var_os("GPOL_CORPUS").map_or(beside, PathBuf::from);
     let found = folder.join("lgpo/verdicts.tsv").is_file();
@@ -21,6 +21,20 @@ fn corpus() -> Option<PathBuf> {
         println!("skipped: no corpus at {}", folder.display());
     }
     found.then_some(folder)
+}
+
+/// Every file below a folder, sorted.
+pub fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        match path.is_dir() {
+            true => found.extend(files(&path)),
+            false => found.push(path),
+        }
+    }
+    found.sort();
+    found
 }
 
 /// The rows of a table of tab-separated columns, but for its heading.

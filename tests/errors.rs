@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use fixtures::PolBuilder;
+use fixtures::hive::{KeySpec, build, logs};
 
 use crate::assert_file_snapshot;
 use crate::bench::{COMPUTER_POL, GPT_INI, NLA, Run, TestDir};
@@ -57,6 +58,12 @@ fn provoked(dir: &TestDir) -> Vec<(&'static str, Run)> {
     let cached = "GroupPolicy/DataStore/0/sysvol/corp.example/Policies/{31B2F340-016D-11D2-945F-00C04FB984F9}";
     dir.write(&format!("{cached}/gpt.ini"), "[General]\r\nVersion=1\r\n");
     dir.write("backup/DomainSysvol/GPO/Machine/registry.pol", PolBuilder::new().build());
+    let hive = KeySpec::new("R")
+        .key(KeySpec::new("A").binary("x", &[7; 40]))
+        .key(KeySpec::new("Link").flags(0x10).value("SymbolicLinkValue", 6, [b'\\', 0, b'R', 0]));
+    let hive = build(5, &hive);
+    dir.write("hive", hive.with(hive.at("vk:A:x") + 8, &33_u32.to_le_bytes()));
+    dir.write("hive.LOG1", [logs::new_log(&hive.bytes, 20, &[]), vec![0; 8192]].concat());
     let run = |words: &[&str]| dir.run(words.iter().copied());
     let set = |target: &str, rest: &[&str]| dir.run(["policy", "set", target].iter().chain(rest).copied());
     let store = &["--admx", "store"];
@@ -90,6 +97,11 @@ fn provoked(dir: &TestDir) -> Vec<(&'static str, Run)> {
         ("E0221", set("bad", &[NLA, "disabled"])),
         ("E0221", set("list", &[NLA, "disabled"])),
         ("E0222", set("notes", &[NLA, "disabled", "--comment", "x"])),
+        ("E0231", run(&["hive", "list", "side.pol"])),
+        ("E0231", run(&["hive", "list", "x.txt"])),
+        ("E0231", run(&["hive", "get", "hive.LOG1", "A"])),
+        ("E0231", run(&["hive", "list", "empty/x"])),
+        ("E0232", run(&["hive", "get", "hive", "A!x"])),
         ("E0301", set("side.pol", &["Require NLA for remote connections", "disabled"])),
         ("E0302", set("side.pol", &[&["One name for two", "enabled"][..], store].concat())),
         ("E0303", set("User/Registry.pol", &[NLA, "disabled"])),
@@ -109,6 +121,9 @@ fn provoked(dir: &TestDir) -> Vec<(&'static str, Run)> {
         ("E0404", run(&["show", "side.pol", "--admx", "nowhere"])),
         ("E0405", run(&["explain", "Policies", NLA])),
         ("E0406", run(&["admx", "show", "store", "nothing"])),
+        ("E0411", run(&["hive", "get", "hive", "A!y"])),
+        ("E0411", run(&["hive", "list", "hive", "B"])),
+        ("E0412", run(&["hive", "list", "hive", r"Link\Below"])),
         ("E0501", set(sysvol, &[NLA, "disabled"])),
         ("E0501", set("backup", &[NLA, "disabled"])),
         ("E0503", run(&["convert", "side.pol", "-o", "side.pol"])),
@@ -145,15 +160,13 @@ fn a_refused_change_writes_nothing() {
     let dir = TestDir::new();
     // The inputs are written anew before each run: paths and bytes are compared, not times.
     let left = || dir.state().into_iter().map(|entry| (entry.path, entry.bytes)).collect::<Vec<_>>();
-    let inputs =
-        ["x.txt", "side.pol", "store", "empty", "bad", "list", "notes", "Policies", "backup", "User", "GroupPolicy"];
+    let inputs = "x.txt side.pol store empty bad list notes Policies backup User GroupPolicy hive hive.LOG1 gold.qcow2 install.wim";
     provoked(&dir);
     let first = left();
     for (path, bytes) in &first {
         let below = path.strip_prefix(dir.path("")).expect("in the test's folder");
         let top = below.iter().next().expect("a name").to_string_lossy().into_owned();
-        let made_by_test = inputs.contains(&&*top)
-            || ["gold.qcow2", "install.wim"].contains(&&*top)
+        let made_by_test = inputs.split(' ').any(|input| input == top)
             || fixtures::pol_files().iter().any(|(name, content, _)| *name == top && bytes.as_ref() == Some(content));
         assert!(made_by_test, "{} was left behind", below.display());
     }

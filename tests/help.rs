@@ -14,6 +14,8 @@ const PROMISED: &[&str] = &[
     "pol cat",
     "pol verify",
     "pol stat",
+    "hive get",
+    "hive list",
     "recover",
     "convert",
     "completions",

@@ -14,6 +14,7 @@ mod doctor;
 mod errors;
 mod explain;
 mod help;
+mod hive;
 mod manners;
 mod policy_change;
 mod policy_describe;

@@ -24,6 +24,9 @@ const READING: &[&[&str]] = &[
     &["convert", COMPUTER_POL, "-f", "lgpo"],
     &["convert", COMPUTER_POL, "-f", "json"],
     &["convert", COMPUTER_POL, "-f", "pol"],
+    &["hive", "get", "image", r"HKLM\SYSTEM\CurrentControlSet\Services\gpsvc!Start"],
+    &["hive", "list", "image", r"HKLM\SOFTWARE", "--recursive"],
+    &["hive", "list", "image/Windows/System32/config/SYSTEM", "-r", "-f", "json"],
 ];
 
 #[test]

@@ -9,7 +9,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use gpo::scope::Scope;
 use gpo::templates::Templates;
 
-use crate::commands::{admx, convert, doctor, pol, policy, recover, shell, show};
+use crate::commands::{admx, convert, doctor, hive, pol, policy, recover, shell, show};
 use crate::paste::quoted;
 
 /// Read, explain, check and edit Windows Group Policy in files, offline
@@ -63,6 +63,9 @@ pub enum Command {
     /// Look at the records of a policy file
     #[command(subcommand)]
     Pol(pol::PolCommand),
+    /// Look into a registry hive, or into those of a mounted Windows volume
+    #[command(subcommand)]
+    Hive(hive::HiveCommand),
     Recover(recover::RecoverArgs),
     Convert(convert::ConvertArgs),
     Completions(shell::CompletionsArgs),

@@ -27,7 +27,8 @@ pub fn read_input(path: &Path) -> Result<Vec<u8>, CommandError> {
     read.map_err(|error| cannot_read(path, &error))
 }
 
-fn cannot_read(path: &Path, error: &io::Error) -> CommandError {
+/// The error of a file or folder that cannot be read.
+pub fn cannot_read(path: &Path, error: &io::Error) -> CommandError {
     match error.kind() {
         io::ErrorKind::NotFound => CommandError::new(Code::NO_TARGET, format!("{} does not exist", path.display())),
         _ if path.is_dir() => {

@@ -42,6 +42,8 @@ codes! {
     JSON = "E0213", Malformed, "the JSON is not that of a policy file";
     GPT_INI = "E0221", Malformed, "gpt.ini cannot be understood";
     COMMENTS = "E0222", Malformed, "comment.cmtx cannot be understood, or the comment cannot stand in it";
+    NOT_A_HIVE = "E0231", Malformed, "the file is not a registry hive, or nothing of it can be read";
+    HIVE_DAMAGED = "E0232", Malformed, "the hive is damaged where the answer lies";
     NO_POLICY = "E0301", NotFound, "no policy matches";
     AMBIGUOUS_POLICY = "E0302", NotFound, "several policies match";
     NOT_ON_THIS_SIDE = "E0303", NotFound, "the policy does not exist on this side";
@@ -57,6 +59,8 @@ codes! {
     TEMPLATES = "E0404", NotFound, "the templates cannot be loaded";
     SEVERAL_GPOS = "E0405", NotFound, "the target holds several GPOs, where one is asked for";
     NO_TEMPLATE = "E0406", NotFound, "the store has no such template";
+    NO_KEY = "E0411", NotFound, "the hive has no such key or value";
+    LINKED_KEY = "E0412", NotFound, "the path leads through a symbolic link of the registry";
     HALF_ELSEWHERE = "E0501", Refused, "half of this GPO is kept where gpol does not change it";
     CASE_TWINS = "E0502", Refused, "two entries differ only by case";
     OVERWRITES_INPUT = "E0503", Refused, "the output would overwrite the input";

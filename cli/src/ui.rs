@@ -4,7 +4,7 @@
 //! sequences and bidirectional overrides as `\u{…}`: names and values come from files that anyone
 //! may have written.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, BufWriter, IsTerminal, Write};
 
 use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style as Ansi};
@@ -257,6 +257,27 @@ fn escape_json(document: &str) -> String {
     out
 }
 
+/// Escapes a JSON document on its way.
+struct JsonOutput<W>(W);
+
+impl<W: Write> Write for JsonOutput<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let whole = bytes.utf8_chunks().next().map_or("", |chunk| chunk.valid());
+        if whole.is_empty() && !bytes.is_empty() {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "JSON that is not UTF-8"));
+        }
+        match whole.bytes().all(|byte| byte == b'\n' || byte == b' ' || byte.is_ascii_graphic()) {
+            true => self.0.write_all(whole.as_bytes())?,
+            false => self.0.write_all(escape_json(whole).as_bytes())?,
+        }
+        Ok(whole.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
 /// Characters that change how others are shown, or that show nothing: bidirectional controls, line
 /// and paragraph separators, zero-width blanks and marks, tags, lone noncharacters.
 fn is_invisible(c: char) -> bool {
@@ -281,11 +302,12 @@ impl Ui {
         send(&mut AutoStream::new(stdout, self.color), page, width)
     }
 
-    /// Prints a document as JSON.
+    /// Prints a document as JSON, as it comes: it may be larger than memory.
     pub fn json(&self, document: &impl serde::Serialize) -> io::Result<()> {
-        let mut text = escape_json(&serde_json::to_string_pretty(document)?);
-        text.push('\n');
-        self.raw(text.as_bytes())
+        let mut out = JsonOutput(BufWriter::new(io::stdout().lock()));
+        serde_json::to_writer_pretty(&mut out, document)?;
+        out.write_all(b"\n")?;
+        out.flush()
     }
 
     /// Prints the bytes of a file format, which are for other programs.
@@ -344,7 +366,9 @@ mod tests {
     #[test]
     fn json_says_the_same_characters_in_its_own_way() {
         let text = "a\u{9b}\u{202e}\u{e0041}\x7fü\n";
-        let document = escape_json(&serde_json::to_string_pretty(&[text]).unwrap());
+        let mut document = JsonOutput(Vec::new());
+        serde_json::to_writer_pretty(&mut document, &[text]).unwrap();
+        let document = String::from_utf8(document.0).unwrap();
         assert_eq!(document, "[\n  \"a\\u009b\\u202e\\udb40\\udc41\\u007fü\\n\"\n]");
         assert_eq!(serde_json::from_str::<[String; 1]>(&document).unwrap(), [text]);
     }

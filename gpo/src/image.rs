@@ -191,6 +191,19 @@ impl Image {
         key.subkeys().map(|key| Ok(key.map_err(|e| file.unreadable(&e))?.name().to_text_lossy())).collect()
     }
 
+    /// The file of the hive that a place such as `SYSTEM\CurrentControlSet\…` is in, and the path inside it.
+    ///
+    /// # Errors
+    ///
+    /// If the place is in no hive, or the hive is not there, or `Select` does not tell.
+    pub fn locate(&self, key: &str, when: When) -> Result<(&Path, String), ImageError> {
+        let (file, inside) = self.place(key, when)?;
+        match file.hive {
+            Some(_) => Ok((&file.path, inside)),
+            None => Err(ImageError::NoHive(file.name)),
+        }
+    }
+
     /// Hive and path inside it.
     fn place(&self, key: &str, when: When) -> Result<(&HiveFile, String), ImageError> {
         let (first, rest) = key.split_once('\\').unwrap_or((key, ""));

@@ -17,6 +17,7 @@ pub mod exchange;
 pub mod explain;
 pub mod extensions;
 pub mod gpt_ini;
+pub mod hive_file;
 pub mod image;
 pub mod model;
 pub mod place;

@@ -1,7 +1,10 @@
 //! The shapes of gpol's JSON contract that several commands share. Plain fields, stable names.
 
+mod hive;
 mod policy;
 mod record;
 
+pub(crate) use hive::key_path;
+pub use hive::{DamageModel, HiveLogModel, HiveModel, HiveStateModel, HiveValueModel, KeyModel};
 pub use policy::{ElementModel, ElementValueModel, ListEntryModel, PolicyModel};
 pub use record::{ModelError, RecordModel, Text, TypeModel, ValueModel, hex};

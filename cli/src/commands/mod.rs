@@ -4,6 +4,7 @@ pub mod admx;
 pub mod convert;
 pub mod doctor;
 pub mod explain;
+pub mod hive;
 pub mod pol;
 pub mod policy;
 pub mod recover;
@@ -27,6 +28,7 @@ pub fn run(cli: &Cli, ui: &Ui) -> Result<Exit, Stop> {
         Some(Command::Policy(command)) => policy::run(command, ui),
         Some(Command::Admx(command)) => admx::run(command, ui),
         Some(Command::Pol(command)) => pol::run(command, ui),
+        Some(Command::Hive(command)) => hive::run(command, ui),
         Some(Command::Recover(args)) => recover::run(args, ui),
         Some(Command::Convert(args)) => convert::run(args, ui),
         Some(Command::Completions(args)) => shell::completions(args, ui),

@@ -23,7 +23,12 @@ pub fn name(record: &RecordModel) -> String {
 
 /// The type: its name, or its number.
 pub fn value_type(record: &RecordModel) -> String {
-    match &record.value_type {
+    type_name(&record.value_type)
+}
+
+/// The type: its name, or its number.
+pub fn type_name(value_type: &TypeModel) -> String {
+    match value_type {
         TypeModel::Name(name) => name.clone(),
         TypeModel::Number(n) => format!("type {n:#x}"),
     }
@@ -31,16 +36,20 @@ pub fn value_type(record: &RecordModel) -> String {
 
 /// The value as its type reads it; the bytes, where it does not.
 pub fn value(record: &RecordModel) -> String {
-    let raw = record.raw.as_deref().unwrap_or_default();
-    let is = |name: &str| matches!(&record.value_type, TypeModel::Name(n) if n == name);
-    match &record.value {
+    reading(&record.value_type, record.value.as_ref(), record.raw.as_deref().unwrap_or_default())
+}
+
+/// Data as their type reads them; the bytes, where it does not.
+pub fn reading(value_type: &TypeModel, value: Option<&ValueModel>, raw: &str) -> String {
+    let is = |name: &str| matches!(value_type, TypeModel::Name(n) if n == name);
+    match value {
         Some(ValueModel::Number(n)) if *n > 9 => format!("{n} ({n:#x})"),
         Some(ValueModel::Number(n)) => n.to_string(),
         Some(ValueModel::Text(_)) if is("REG_BINARY") => bytes(raw),
         Some(ValueModel::Text(text)) => quoted(text),
         Some(ValueModel::List(texts)) if texts.is_empty() => "(empty list)".to_owned(),
         Some(ValueModel::List(texts)) => texts.iter().map(quoted).collect::<Vec<_>>().join(", "),
-        None if reads(&record.value_type) => format!("{}  (does not fit the type)", bytes(raw)),
+        None if reads(value_type) => format!("{}  (does not fit the type)", bytes(raw)),
         None => bytes(raw),
     }
 }
@@ -55,7 +64,8 @@ fn quoted(text: &Text) -> String {
     format!("\"{}\"", text.lossy())
 }
 
-fn bytes(hex: &str) -> String {
+/// Bytes as pairs of hexadecimal digits.
+pub fn bytes(hex: &str) -> String {
     match hex.len() / 2 {
         0 => "(no data)".to_owned(),
         _ => hex.as_bytes().chunks(2).map(|pair| String::from_utf8_lossy(pair)).collect::<Vec<_>>().join(" "),

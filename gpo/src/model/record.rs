@@ -66,6 +66,15 @@ pub enum TypeModel {
     Number(u32),
 }
 
+impl From<ValueType> for TypeModel {
+    fn from(value_type: ValueType) -> Self {
+        match value_type.name() {
+            Some(name) => Self::Name(name.to_owned()),
+            None => Self::Number(value_type.0),
+        }
+    }
+}
+
 /// One record of a policy file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RecordModel {
@@ -116,22 +125,15 @@ impl RecordModel {
     /// The model of a record at a place.
     pub fn new(index: usize, record: &RecordRef<'_>) -> Self {
         let value = record.value().ok().and_then(|value| ValueModel::of(&value));
-        let hex_number = match value {
-            Some(ValueModel::Number(n)) if n > 1 << 53 => Some(format!("{n:#x}")),
-            _ => None,
-        };
         Self {
             index,
             offset: record.offset,
             key: record.key.into(),
             value_name: record.value_name.into(),
             action: record.action().name().to_owned(),
-            value_type: match record.value_type.name() {
-                Some(name) => TypeModel::Name(name.to_owned()),
-                None => TypeModel::Number(record.value_type.0),
-            },
+            value_type: record.value_type.into(),
+            hex: large_number(value.as_ref()),
             value,
-            hex: hex_number,
             raw: Some(hex(record.data)),
         }
     }
@@ -158,7 +160,7 @@ impl RecordModel {
 }
 
 impl ValueModel {
-    fn of(value: &Value) -> Option<Self> {
+    pub(super) fn of(value: &Value) -> Option<Self> {
         Some(match value {
             Value::Sz(text) | Value::ExpandSz(text) => Self::Text(text.as_wide().into()),
             Value::Binary(bytes) => Self::Text(Text::Valid(hex(bytes))),
@@ -183,6 +185,14 @@ impl ValueModel {
             _ => return None,
         };
         Some(value.encode().1)
+    }
+}
+
+/// A number beyond 2^53 in hexadecimal.
+pub(super) fn large_number(value: Option<&ValueModel>) -> Option<String> {
+    match value {
+        Some(ValueModel::Number(n)) if *n > 1 << 53 => Some(format!("{n:#x}")),
+        _ => None,
     }
 }
 
