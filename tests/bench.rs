@@ -21,12 +21,13 @@ pub const USER_POL: &str = "image/Windows/System32/GroupPolicy/User/Registry.pol
 /// The golden image's `gpt.ini`.
 pub const GPT_INI: &str = "image/Windows/System32/GroupPolicy/gpt.ini";
 
-/// A folder that is gone after the test.
-pub struct TestDir(TempDir);
+/// A folder that is gone after the test, and another where the program records its changes.
+pub struct TestDir(TempDir, TempDir);
 
 impl TestDir {
     pub fn new() -> Self {
-        Self(tempfile::tempdir().expect("a temporary folder"))
+        let folder = || tempfile::tempdir().expect("a temporary folder");
+        Self(folder(), folder())
     }
 
     /// With a copy of the golden image as `image`.
@@ -45,6 +46,11 @@ impl TestDir {
 
     pub fn path(&self, name: &str) -> PathBuf {
         self.0.path().join(name)
+    }
+
+    /// Where the program records its changes.
+    pub fn history(&self) -> &Path {
+        self.1.path()
     }
 
     pub fn write(&self, name: &str, bytes: impl AsRef<[u8]>) {
@@ -75,6 +81,7 @@ impl TestDir {
                 command.env_remove(&name);
             }
         }
+        command.env("GPOL_BACKUP_DIR", self.1.path());
         command
     }
 
@@ -202,12 +209,12 @@ pub fn keys(object: &Value) -> Vec<&str> {
     object.as_object().expect("an object").keys().map(String::as_str).collect()
 }
 
-/// Both streams and the status, as snapshots hold them; `/` in paths on every system.
+/// Both streams and the status, as snapshots hold them; `/` in paths on every system, and no change's id.
 impl fmt::Display for Run {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&slashes(&String::from_utf8_lossy(&self.out)))?;
+        f.write_str(&without_ids(&slashes(&String::from_utf8_lossy(&self.out))))?;
         if !self.err.is_empty() {
-            write!(f, "------- stderr -------\n{}", slashes(&String::from_utf8_lossy(&self.err)))?;
+            write!(f, "------- stderr -------\n{}", without_ids(&slashes(&String::from_utf8_lossy(&self.err))))?;
         }
         match self.status {
             Some(0) => Ok(()),
@@ -215,6 +222,24 @@ impl fmt::Display for Run {
             None => write!(f, "[ended by a signal]"),
         }
     }
+}
+
+/// The ids of recorded changes, such as `20260114T093210Z-5f3a`, as `CHANGE`.
+fn without_ids(text: &str) -> String {
+    const SHAPE: &str = "99999999T999999Z-ffff";
+    let fits = |c: char, shape: char| match shape {
+        '9' => c.is_ascii_digit(),
+        'f' => c.is_ascii_hexdigit(),
+        other => c == other,
+    };
+    let mut shown = String::new();
+    let mut rest = text;
+    while let Some(c) = rest.chars().next() {
+        let is_id = rest.len() >= SHAPE.len() && rest.chars().zip(SHAPE.chars()).all(|(c, shape)| fits(c, shape));
+        shown.push_str(if is_id { "CHANGE" } else { &rest[..c.len_utf8()] });
+        rest = &rest[if is_id { SHAPE.len() } else { c.len_utf8() }..];
+    }
+    shown
 }
 
 /// Windows' separators in the paths below the folders that tests make, as `/`; registry keys keep theirs.

@@ -25,6 +25,10 @@ fn documented() -> BTreeMap<String, i32> {
 const APART: &[&str] = &[
     "E0502", // two names that differ by case: not on Windows
     "E0520", // another program writes at the same time
+    "E0521", // another gpol holds the lock
+    "E0523", // an attribute that the system refuses to set
+    "E0524", // a symbolic link: not on Windows
+    "E0903", // the system refuses to replace a file, and to put another one back
 ];
 
 fn pol(dir: &TestDir, name: &'static str) -> Run {
@@ -37,6 +41,16 @@ fn text(dir: &TestDir, text: &str) -> Run {
     dir.write("x.txt", text);
     let run = dir.run(["convert", "x.txt", "-o", "out.pol"]);
     assert!(!dir.has("out.pol"));
+    run
+}
+
+/// An undo of a change behind which somebody else has changed a file.
+fn changed_since() -> Run {
+    let dir = TestDir::with("side.pol", PolBuilder::new().build());
+    dir.run(["policy", "set", "side.pol", NLA, "disabled"]).ok();
+    dir.write("side.pol", PolBuilder::new().dword(KEY, "Theirs", 1).build());
+    let run = dir.run(["undo", "side.pol"]);
+    assert_eq!(dir.read("side.pol"), PolBuilder::new().dword(KEY, "Theirs", 1).build());
     run
 }
 
@@ -124,11 +138,16 @@ fn provoked(dir: &TestDir) -> Vec<(&'static str, Run)> {
         ("E0411", run(&["hive", "get", "hive", "A!y"])),
         ("E0411", run(&["hive", "list", "hive", "B"])),
         ("E0412", run(&["hive", "list", "hive", r"Link\Below"])),
+        ("E0413", run(&["undo", "side.pol"])),
+        ("E0413", run(&["undo", "side.pol", "20260114T093210Z-5f3a"])),
         ("E0501", set(sysvol, &[NLA, "disabled"])),
         ("E0501", set("backup", &[NLA, "disabled"])),
         ("E0503", run(&["convert", "side.pol", "-o", "side.pol"])),
         ("E0503", run(&["recover", "side.pol", "-o", "side.pol"])),
         ("E0513", set(cached, &[NLA, "disabled"])),
+        ("E0522", set("notes", &[NLA, "disabled", "--backup-dir", "notes/record"])),
+        ("E0522", set("notes", &[NLA, "disabled", "--backup-dir", "side.pol"])),
+        ("E0525", changed_since()),
         ("E0601", text(dir, "Computer\r\nK\r\nA\r\nDWORD:1\r\n\r\nUser\r\nK\r\nA\r\nDWORD:1\r\n")),
         ("E0901", run(&["pol", "cat", "empty"])),
         ("E0902", run(&["convert", "side.pol", "-o", "empty", "-f", "pol"])),

@@ -15,6 +15,8 @@ mod errors;
 mod explain;
 mod help;
 mod hive;
+#[cfg(target_os = "linux")]
+mod kill;
 mod manners;
 mod policy_change;
 mod policy_describe;
@@ -24,3 +26,4 @@ mod recover;
 mod scopes;
 mod show;
 mod templates;
+mod transactions;

@@ -117,6 +117,7 @@ fn a_dry_run_writes_nothing_and_says_what_the_run_then_does() {
         assert_eq!((said["dry_run"].take(), done["dry_run"].take()), (json!(true), json!(false)));
         // Only what was written can be asked about.
         assert!(said["doctor"].take().is_null() && done["doctor"].take().is_object());
+        assert!(said["change"].take().is_null() && done["change"].take().is_string());
         assert_eq!(said, done);
         let files = done["files"].as_array().unwrap();
         let named: Vec<String> = files.iter().map(|file| slashes(file["path"].as_str().unwrap())).collect();
@@ -138,7 +139,7 @@ fn a_dry_run_for_people_is_the_runs_text_in_another_mood() {
     let dry = dir.run(["policy", "set", "image", NLA, "disabled", "-n"]).ok();
     let done = dir.run(["policy", "set", "image", NLA, "disabled"]).ok();
     assert!(dry.starts_with("Would change 2 files in image\n"), "{dry}");
-    let (change, doctor) = done.split_once("\nDoctor ").expect("every write ends with it");
+    let (change, doctor) = done.split_once("\nBackup ").expect("every write is recorded");
     assert_eq!(dry.replacen("Would change", "Changed", 1), change);
     assert!(doctor.contains("Windows will apply this at the next boot:"), "{doctor}");
 }

@@ -9,7 +9,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use gpo::scope::Scope;
 use gpo::templates::Templates;
 
-use crate::commands::{admx, convert, doctor, hive, pol, policy, recover, shell, show};
+use crate::commands::{admx, convert, doctor, history, hive, pol, policy, recover, shell, show};
 use crate::paste::quoted;
 
 /// Read, explain, check and edit Windows Group Policy in files, offline
@@ -54,6 +54,8 @@ pub enum Command {
     /// the output says what was not looked at.
     Explain(PolicyOnTarget),
     Doctor(doctor::DoctorArgs),
+    Undo(history::UndoArgs),
+    History(history::HistoryCommand),
     /// Read, describe and change single policies
     #[command(subcommand)]
     Policy(policy::PolicyCommand),
@@ -177,4 +179,31 @@ pub struct PolicyOnTarget {
     pub policy: String,
     #[command(flatten)]
     pub options: PolicyOptions,
+}
+
+/// Where changes are recorded.
+#[derive(Args, Debug)]
+pub struct HistoryArgs {
+    /// Where changes are recorded, with what undoes them; by default in the user's own folder for such things
+    #[arg(long, value_name = "DIR", env = "GPOL_BACKUP_DIR", hide_env_values = true)]
+    pub backup_dir: Option<PathBuf>,
+}
+
+/// What every command that changes a target takes.
+#[derive(Args, Debug)]
+pub struct ChangeArgs {
+    /// Show what would change and write nothing
+    #[arg(short = 'n', long)]
+    pub dry_run: bool,
+    /// Note with the change why it was made
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+    #[command(flatten)]
+    pub history: HistoryArgs,
+    /// Record nothing: no undo, and no mending after a crash
+    #[arg(long)]
+    pub no_backup: bool,
+    /// Wait that many seconds if another gpol changes the same GPO
+    #[arg(long, value_name = "SECS", default_value = "0", hide_default_value = true)]
+    pub wait: u64,
 }

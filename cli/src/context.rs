@@ -9,6 +9,7 @@ use gpo::plan::{CommitError, Plan, read_if_there};
 use gpo::scope::Scope;
 use gpo::target::{Finding, Kind, Target, TargetError};
 use gpo::templates::{self, Templates};
+use gpo::transaction::{LockError, TransactionError};
 use polfile::PolicyFile;
 
 use crate::commands::pol::count;
@@ -273,8 +274,43 @@ pub fn failed(error: Error) -> CommandError {
                 .detail("Your change was not written; theirs is untouched.")
                 .help("run the same command again; it will be computed on the new content")
         }
-        Error::Commit(CommitError::Io { path, source }) => cannot_write(path, source),
+        Error::Commit(CommitError::Io { path, source }) => cannot_write(path, source).detail("Every file is as it was."),
+        Error::Commit(CommitError::Metadata { .. }) => CommandError::new(Code::ATTRIBUTES, error.to_string())
+            .detail("A file with other attributes might not be readable for those who must read it. Nothing was written.")
+            .help("run gpol as the owner of the file, or as root, on a file system that keeps such attributes"),
+        Error::Commit(CommitError::Torn { .. }) => CommandError::new(Code::TORN, error.to_string())
+            .detail("The other files are as they were. The next change of this GPO finishes this one.")
+            .help("gpol history TARGET shows the change, and where the old contents are kept"),
+        Error::Transaction(error) => transaction_error(error),
         _ => CommandError::new(Code::READ, error.to_string()),
+    }
+}
+
+fn transaction_error(error: &TransactionError) -> CommandError {
+    let nothing = "Nothing was written.";
+    match error {
+        TransactionError::Lock(LockError::Held(_)) => {
+            CommandError::new(Code::LOCKED, error.to_string()).detail(nothing).help("wait for it:  --wait 30")
+        }
+        TransactionError::HistoryInside { .. } => CommandError::new(Code::HISTORY, error.to_string())
+            .detail("What is recorded there would be shipped or replicated with the target. Nothing was written.")
+            .help("name a folder outside the target:  --backup-dir DIR"),
+        TransactionError::History { path, source } => {
+            CommandError::new(Code::HISTORY, format!("changes cannot be recorded in {}: {source}", path.display()))
+                .detail(nothing)
+                .help("name another folder:  --backup-dir DIR")
+                .help("or go without undo:  --no-backup")
+        }
+        TransactionError::LeadsOut { .. } => CommandError::new(Code::LEADS_OUT, error.to_string())
+            .detail("What is written there would change another place than the target. Nothing was written.")
+            .help("point gpol at the place that is meant"),
+        TransactionError::NoChange { .. } | TransactionError::NotMade(_) => {
+            CommandError::new(Code::NO_CHANGE, error.to_string()).help("what is recorded:  gpol history TARGET")
+        }
+        TransactionError::ChangedSince { .. } => CommandError::new(Code::CHANGED_SINCE, error.to_string())
+            .detail("To put the old content back would lose what was written since. Nothing was written.")
+            .help("undo the later changes first; what is recorded:  gpol history TARGET"),
+        other => CommandError::new(Code::HISTORY, other.to_string()).detail(nothing),
     }
 }
 

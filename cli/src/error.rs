@@ -61,14 +61,21 @@ codes! {
     NO_TEMPLATE = "E0406", NotFound, "the store has no such template";
     NO_KEY = "E0411", NotFound, "the hive has no such key or value";
     LINKED_KEY = "E0412", NotFound, "the path leads through a symbolic link of the registry";
+    NO_CHANGE = "E0413", NotFound, "no such change of the target is recorded";
     HALF_ELSEWHERE = "E0501", Refused, "half of this GPO is kept where gpol does not change it";
     CASE_TWINS = "E0502", Refused, "two entries differ only by case";
     OVERWRITES_INPUT = "E0503", Refused, "the output would overwrite the input";
     CACHED = "E0513", Refused, "the GPO is a client's cache, which Windows alone writes";
     CHANGED = "E0520", Refused, "a file changed while gpol was working";
+    LOCKED = "E0521", Refused, "another gpol is changing the same GPO";
+    HISTORY = "E0522", Refused, "the change cannot be recorded, or what is recorded cannot be read";
+    ATTRIBUTES = "E0523", Refused, "an attribute of a file cannot be kept";
+    LEADS_OUT = "E0524", Refused, "a symbolic link in the target leads out of it";
+    CHANGED_SINCE = "E0525", Refused, "a file is not as the change to undo left it";
     MIXED_SIDES = "E0601", Refused, "the text has settings of both sides, a policy file has one";
     READ = "E0901", Io, "a file cannot be read";
     WRITE = "E0902", Io, "a file cannot be written";
+    TORN = "E0903", Io, "a change stopped halfway and could not be taken back";
 }
 
 /// Why a command failed.

@@ -1,6 +1,7 @@
 //! The program `gpol`: Windows Group Policy in files, read, explained, checked and edited offline.
 
 mod args;
+mod change;
 mod commands;
 mod context;
 mod error;

@@ -12,6 +12,7 @@ use crate::gpt_ini::GptIniError;
 use crate::plan::CommitError;
 use crate::scope::Scope;
 use crate::target::{Kind, TargetError};
+use crate::transaction::TransactionError;
 
 /// Why an operation on a GPO failed. Whatever it is, no file was changed unless [`CommitError`] says so.
 #[derive(Debug, thiserror::Error)]
@@ -115,4 +116,16 @@ pub enum Error {
     /// The files could not be replaced.
     #[error(transparent)]
     Commit(#[from] CommitError),
+    /// The change could not be made, or not be undone.
+    #[error(transparent)]
+    Transaction(TransactionError),
+}
+
+impl From<TransactionError> for Error {
+    fn from(error: TransactionError) -> Self {
+        match error {
+            TransactionError::Commit(error) => Self::Commit(error),
+            other => Self::Transaction(other),
+        }
+    }
 }

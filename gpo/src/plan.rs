@@ -137,10 +137,12 @@ impl Plan {
         let mut replaced: Vec<(&FileChange, PathBuf)> = Vec::new();
         for (new, file) in ready.into_iter().zip(&self.files) {
             let path = new.path().to_path_buf();
-            if let Err(source) = new.put() {
-                return Err(put_back(&replaced, &temporary, path, source));
+            let done = new.put();
+            // Replaced it may be even if it failed: what could not be done was to make it last.
+            if done.is_ok() || read_if_there(&path).is_ok_and(|now| now != file.before) {
+                replaced.push((file, path.clone()));
             }
-            replaced.push((file, path));
+            done.map_err(|source| put_back(&replaced, &temporary, path, source))?;
         }
         Ok(())
     }

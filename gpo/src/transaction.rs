@@ -29,6 +29,7 @@ use lock::Lock;
 /// A target that nobody else changes with gpol until this is dropped.
 #[derive(Debug)]
 pub struct Transaction {
+    target: PathBuf,
     root: PathBuf,
     history: Option<History>,
     recovered: Vec<Recovered>,
@@ -111,10 +112,10 @@ pub enum TransactionError {
         to: PathBuf,
     },
     /// No such change.
-    #[error("no change {id} of {} is recorded", target.display())]
+    #[error("no change{} of {} is recorded", id.as_ref().map(|id| format!(" {id}")).unwrap_or_default(), target.display())]
     NoChange {
-        /// What was asked for.
-        id: String,
+        /// Which was asked for; `None` for any.
+        id: Option<String>,
         /// The target.
         target: PathBuf,
     },
@@ -145,16 +146,18 @@ impl Transaction {
         if let Some(history) = &history
             && history.lies_in(&root)
         {
-            return Err(TransactionError::HistoryInside { history: history.folder().to_path_buf(), target: root });
+            let (history, target) = (history.folder().to_path_buf(), target.path.clone());
+            return Err(TransactionError::HistoryInside { history, target });
         }
         let lock = Lock::take(&lock_folder(target), wait)?;
         let mut recovered = Vec::new();
         if let Some(history) = &history {
-            for change in history.changes_in(&root)?.iter().filter(|change| change.outcome == Outcome::Unfinished) {
-                recovered.push(Recovered { id: change.id.clone(), how: mend(history, change)? });
+            for change in history.unfinished_in(&root)? {
+                let how = mend(history, &change)?;
+                recovered.push(Recovered { id: change.id, how });
             }
         }
-        Ok(Self { root, history, recovered, _lock: lock })
+        Ok(Self { target: target.path.clone(), root, history, recovered, _lock: lock })
     }
 
     /// What became of earlier changes that had not come to their end.
@@ -181,7 +184,7 @@ impl Transaction {
         match plan.replace(|index| change.temporary(index), &mut folders) {
             Ok(()) => {
                 // The files are replaced for good: if the mark cannot be set, the next change finds that out and sets it.
-                let _ = history.mark(&change, Outcome::Done);
+                let _ = history.finish(&change);
                 Ok(Some(change.id))
             }
             Err(error) => {
@@ -200,21 +203,10 @@ impl Transaction {
             let to = canonical(&file.path);
             let outside = !to.starts_with(&self.root);
             if outside && lexically_inside(&file.path, &self.root) {
-                return Err(TransactionError::LeadsOut { path: file.path.clone(), target: self.root.clone(), to });
+                return Err(TransactionError::LeadsOut { path: file.path.clone(), target: self.target.clone(), to });
             }
         }
         Ok(())
-    }
-
-    /// The plan that puts the files of a change back as they were before it.
-    ///
-    /// # Errors
-    ///
-    /// If there is no such change of this target, or a file is not as the change left it.
-    pub fn undoing(&self, id: Option<&str>) -> Result<(Change, Plan), TransactionError> {
-        let none = || TransactionError::NoChange { id: id.unwrap_or("at all").to_owned(), target: self.root.clone() };
-        let history = self.history.as_ref().ok_or_else(none)?;
-        undoing(history, &self.root, id)
     }
 }
 
@@ -224,34 +216,37 @@ impl Transaction {
 ///
 /// If there is no such change, or a file is not as the change left it.
 pub fn undo_plan(target: &Target, history: &History, id: Option<&str>) -> Result<(Change, Plan), TransactionError> {
-    undoing(history, &root(target), id)
-}
-
-fn undoing(history: &History, root: &Path, id: Option<&str>) -> Result<(Change, Plan), TransactionError> {
-    let changes = history.changes_in(root)?;
-    let made = |change: &&Change| change.outcome == Outcome::Done;
+    let root = root(target);
+    let changes = history.changes_in(&root)?;
     let found = match id {
         Some(id) => changes.iter().find(|change| change.id == id),
-        None => changes.iter().rfind(made),
+        None => changes.iter().rfind(|change| change.outcome == Outcome::Done),
     };
-    let change = found.ok_or_else(|| TransactionError::NoChange {
-        id: id.unwrap_or("at all").to_owned(),
-        target: root.to_path_buf(),
-    })?;
+    let none = || TransactionError::NoChange { id: id.map(str::to_owned), target: target.path.clone() };
+    let change = found.ok_or_else(none)?;
     if change.outcome != Outcome::Done {
         return Err(TransactionError::NotMade(change.id.clone()));
     }
     let mut plan = Plan::default();
     for (index, file) in change.files.iter().enumerate() {
-        let now = read_if_there(&file.path)
-            .map_err(|source| TransactionError::History { path: file.path.clone(), source })?;
-        if now.as_deref().map(Content::of) != file.after {
-            return Err(TransactionError::ChangedSince { path: file.path.clone(), id: change.id.clone() });
+        let path = as_given(target, &root, &file.path);
+        let found = now(&path)?;
+        if found.as_deref().map(Content::of) != file.after {
+            return Err(TransactionError::ChangedSince { path, id: change.id.clone() });
         }
         let before = history.content(change, index, &file.before, "before")?;
-        plan.push(FileChange { path: file.path.clone(), before: now, after: before });
+        plan.push(FileChange { path, before: found, after: before });
     }
     Ok((change.clone(), plan))
+}
+
+/// A file of the target by the path that the target was given by.
+fn as_given(target: &Target, root: &Path, path: &Path) -> PathBuf {
+    match path.strip_prefix(root) {
+        Ok(rest) if rest.as_os_str().is_empty() => target.path.clone(),
+        Ok(rest) => target.path.join(rest),
+        Err(_) => path.to_path_buf(),
+    }
 }
 
 /// All changes of a target that are recorded, the oldest first.
@@ -268,9 +263,7 @@ fn mend(history: &History, change: &Change) -> Result<Recovery, TransactionError
     let mut old = 0;
     let mut new = 0;
     for file in &change.files {
-        let now = read_if_there(&file.path)
-            .map_err(|source| TransactionError::History { path: file.path.clone(), source })?;
-        match now.as_deref().map(Content::of) {
+        match now(&file.path)?.as_deref().map(Content::of) {
             now if now == file.after => new += 1,
             now if now == file.before => old += 1,
             // Where files are written in place, a crash leaves one that is neither; what it should hold is known.
@@ -284,26 +277,29 @@ fn mend(history: &History, change: &Change) -> Result<Recovery, TransactionError
             Err(source)
                 if source.kind() != io::ErrorKind::NotFound && source.kind() != io::ErrorKind::NotADirectory =>
             {
-                return Err(TransactionError::History { path: beside, source });
+                return Err(CommitError::Io { path: beside, source }.into());
             }
             _ => {}
         }
     }
     if new == 0 && old > 0 {
         replace::remove_folders(&change.folders);
-        history.mark(change, Outcome::Reverted)?;
+        history.forget(change);
         return Ok(Recovery::Reverted);
     }
     let mut rest = Plan::default();
     for (index, file) in change.files.iter().enumerate() {
-        let now = read_if_there(&file.path)
-            .map_err(|source| TransactionError::History { path: file.path.clone(), source })?;
+        let before = now(&file.path)?;
         let after = history.content(change, index, &file.after, "after")?;
-        rest.push(FileChange { path: file.path.clone(), before: now, after });
+        rest.push(FileChange { path: file.path.clone(), before, after });
     }
     rest.replace(|index| change.temporary(index), &mut Vec::new())?;
-    history.mark(change, Outcome::Done)?;
+    history.finish(change)?;
     Ok(Recovery::Finished)
+}
+
+fn now(path: &Path) -> Result<Option<Vec<u8>>, CommitError> {
+    read_if_there(path).map_err(|source| CommitError::Io { path: path.to_path_buf(), source })
 }
 
 /// Where a path leads, be its last components there or not.

@@ -4,6 +4,7 @@ pub mod admx;
 pub mod convert;
 pub mod doctor;
 pub mod explain;
+pub mod history;
 pub mod hive;
 pub mod pol;
 pub mod policy;
@@ -25,6 +26,8 @@ pub fn run(cli: &Cli, ui: &Ui) -> Result<Exit, Stop> {
         Some(Command::Show(args)) => show::run(args, ui),
         Some(Command::Explain(args)) => explain::run(args, ui),
         Some(Command::Doctor(args)) => doctor::run(args, ui),
+        Some(Command::Undo(args)) => history::undo(args, ui),
+        Some(Command::History(args)) => history::list(args, ui),
         Some(Command::Policy(command)) => policy::run(command, ui),
         Some(Command::Admx(command)) => admx::run(command, ui),
         Some(Command::Pol(command)) => pol::run(command, ui),

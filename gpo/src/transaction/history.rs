@@ -1,7 +1,8 @@
 //! The record of changes, outside their targets: what each file held before and after.
 //!
-//! One folder a change, named by its time: `change.json`, the contents `0.before`, `0.after`, `1.before`, … and, once it is
-//! decided, an empty file `done` or `reverted`. A folder appears under its name only when all of it is on the disk.
+//! One folder a change, named by its id: `change.json` and the contents `0.before`, `0.after`, `1.before`, … While the
+//! change is carried out the name ends in `.open`; to take that away is what makes the change done. A folder appears
+//! under either name only when all of it is on the disk, and before that its name begins with a point.
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};
@@ -17,6 +18,8 @@ use crate::replace::{sync_folder, through_links};
 
 /// Name of the shape of `change.json`.
 const SCHEMA: &str = "gpol.change/1";
+/// How the folder's name of a change ends that did not come to its end.
+const OPEN: &str = ".open";
 
 /// Where changes are recorded.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,8 +64,6 @@ pub enum Outcome {
     Unfinished,
     /// It was made.
     Done,
-    /// It was interrupted before anything was replaced.
-    Reverted,
 }
 
 /// A file of a change.
@@ -97,6 +98,15 @@ impl Change {
     pub(super) fn temporary(&self, index: usize) -> String {
         format!(".gpol-{}-{index}", self.id)
     }
+}
+
+/// Makes a folder for its owner alone: policy files may hold secrets.
+fn make_private(folder: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
 }
 
 impl History {
@@ -135,7 +145,7 @@ impl History {
 
     /// Writes a plan down, with the contents that it needs, before it is carried out.
     pub(super) fn record(&self, plan: &Plan, note: &Note) -> Result<Change, TransactionError> {
-        fs::create_dir_all(&self.folder).map_err(Self::error(&self.folder))?;
+        make_private(&self.folder).map_err(Self::error(&self.folder))?;
         let time = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
         let stamp: String = time.chars().filter(|c| !matches!(c, '-' | ':')).collect();
         let files = plan.files().iter().map(|file| ChangedFile {
@@ -172,27 +182,36 @@ impl History {
         Ok(change)
     }
 
-    /// A folder that is not yet under its name, and the name it shall have.
+    /// A folder that is not yet under its name, and the id it is for: a later one of the same second comes behind.
     fn fresh(&self, stamp: &str) -> Result<(String, PathBuf), TransactionError> {
-        let mut seed = Sha256::new();
-        seed.update(std::process::id().to_le_bytes());
-        seed.update(format!("{:?}", SystemTime::now()));
-        let seed = seed.finalize();
-        let mut taken = None;
-        for pair in seed.windows(2) {
-            let id = format!("{stamp}-{}", hex(pair));
-            let folder = self.folder.join(format!(".{id}"));
-            if self.folder.join(&id).exists() {
+        for number in 0..=u16::MAX {
+            let id = format!("{stamp}-{number:04x}");
+            let taken = || self.done(&id).exists() || self.open(&id).exists();
+            let folder = self.hidden(&id);
+            if taken() {
                 continue;
             }
             match fs::create_dir(&folder) {
+                // Somebody else's may have come under this name meanwhile.
+                Ok(()) if taken() => drop(fs::remove_dir(&folder)),
                 Ok(()) => return Ok((id, folder)),
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => taken = Some(error),
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 Err(source) => return Err(TransactionError::History { path: folder, source }),
             }
         }
-        let source = taken.unwrap_or_else(|| io::ErrorKind::AlreadyExists.into());
-        Err(TransactionError::History { path: self.folder.clone(), source })
+        Err(TransactionError::History { path: self.folder.clone(), source: io::ErrorKind::AlreadyExists.into() })
+    }
+
+    fn done(&self, id: &str) -> PathBuf {
+        self.folder.join(id)
+    }
+
+    fn open(&self, id: &str) -> PathBuf {
+        self.folder.join(format!("{id}{OPEN}"))
+    }
+
+    fn hidden(&self, id: &str) -> PathBuf {
+        self.folder.join(format!(".{id}"))
     }
 
     fn write(&self, change: &Change, plan: &Plan, folder: &Path) -> io::Result<()> {
@@ -212,47 +231,54 @@ impl History {
         text.push(b'\n');
         write("change.json", &text)?;
         sync_folder(&folder.join("change.json"))?;
-        let named = self.folder.join(&change.id);
+        let named = self.open(&change.id);
         fs::rename(folder, &named)?;
         sync_folder(&named)
     }
 
-    /// Notes what became of a change.
-    pub(super) fn mark(&self, change: &Change, outcome: Outcome) -> Result<(), TransactionError> {
-        let name = if outcome == Outcome::Done { "done" } else { "reverted" };
-        let path = self.folder.join(&change.id).join(name);
-        let marked = File::create(&path).and_then(|file| file.sync_all()).and_then(|()| sync_folder(&path));
-        marked.map_err(Self::error(&path))
+    /// Notes that a change was made.
+    pub(super) fn finish(&self, change: &Change) -> Result<(), TransactionError> {
+        let path = self.done(&change.id);
+        fs::rename(self.open(&change.id), &path).and_then(|()| sync_folder(&path)).map_err(Self::error(&path))
     }
 
     /// Takes back the record of a change that was not made. If that fails, the next change finds it unfinished.
     pub(super) fn forget(&self, change: &Change) {
-        let folder = self.folder.join(&change.id);
         // First out of sight, so that no half of it is ever read.
-        let hidden = self.folder.join(format!(".{}", change.id));
-        if fs::rename(&folder, &hidden).is_ok() {
+        let hidden = self.hidden(&change.id);
+        if fs::rename(self.open(&change.id), &hidden).is_ok() {
             drop(fs::remove_dir_all(hidden));
         }
     }
 
     /// All changes of files at or below a path, the oldest first.
     pub(super) fn changes_in(&self, root: &Path) -> Result<Vec<Change>, TransactionError> {
+        self.changes(root, |_| true)
+    }
+
+    /// Those that did not come to their end.
+    pub(super) fn unfinished_in(&self, root: &Path) -> Result<Vec<Change>, TransactionError> {
+        self.changes(root, |name| name.ends_with(OPEN))
+    }
+
+    fn changes(&self, root: &Path, wanted: impl Fn(&str) -> bool) -> Result<Vec<Change>, TransactionError> {
         let entries = match fs::read_dir(&self.folder) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             entries => entries.map_err(Self::error(&self.folder))?,
         };
         let mut changes = Vec::new();
         for entry in entries {
-            let path = entry.map_err(Self::error(&self.folder))?.path();
-            let hidden = path.file_name().is_none_or(|name| name.to_string_lossy().starts_with('.'));
-            if hidden || !path.is_dir() {
+            let name = entry.map_err(Self::error(&self.folder))?.file_name().to_string_lossy().into_owned();
+            if !wanted(&name) || name.starts_with('.') {
                 continue;
             }
-            let change = self.read(&path)?;
-            if change.files.iter().any(|file| file.path.starts_with(root)) {
-                changes.push(change);
+            match self.read(&self.folder.join(&name)) {
+                // It is not there any more: another program has just finished its change of another target.
+                Err(TransactionError::History { source, .. }) if source.kind() == io::ErrorKind::NotFound => {}
+                change => changes.push(change?),
             }
         }
+        changes.retain(|change| change.files.iter().any(|file| file.path.starts_with(root)));
         changes.sort_by(|a, b| a.id.cmp(&b.id));
         Ok(changes)
     }
@@ -265,11 +291,8 @@ impl History {
         if change.schema != SCHEMA {
             return Err(malformed(format!("schema {:?}; gpol reads {SCHEMA:?}", change.schema)));
         }
-        change.outcome = match () {
-            () if folder.join("done").exists() => Outcome::Done,
-            () if folder.join("reverted").exists() => Outcome::Reverted,
-            () => Outcome::Unfinished,
-        };
+        let open = folder.as_os_str().to_string_lossy().ends_with(OPEN);
+        change.outcome = if open { Outcome::Unfinished } else { Outcome::Done };
         Ok(change)
     }
 
@@ -282,7 +305,8 @@ impl History {
         which: &str,
     ) -> Result<Option<Vec<u8>>, TransactionError> {
         let Some(expected) = expected else { return Ok(None) };
-        let path = self.folder.join(&change.id).join(format!("{index}.{which}"));
+        let folder = if change.outcome == Outcome::Done { self.done(&change.id) } else { self.open(&change.id) };
+        let path = folder.join(format!("{index}.{which}"));
         let bytes = fs::read(&path).map_err(Self::error(&path))?;
         if Content::of(&bytes) == *expected {
             return Ok(Some(bytes));

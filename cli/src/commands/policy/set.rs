@@ -11,7 +11,8 @@ use gpo::doctor::doctor;
 use gpo::edit::plan_policy;
 use gpo::error::Error;
 
-use crate::args::{Format, PolicyOptions};
+use crate::args::{ChangeArgs, Format, PolicyOptions};
+use crate::change::{begin, note, refused as not_committed};
 use crate::context::{failed, find_policy, load_templates, open_target};
 use crate::error::{Code, CommandError, Stop};
 use crate::exit::Exit;
@@ -69,9 +70,8 @@ pub struct UnsetArgs {
 
 #[derive(Args, Debug)]
 struct WriteArgs {
-    /// Show what would change and write nothing
-    #[arg(short = 'n', long)]
-    dry_run: bool,
+    #[command(flatten)]
+    change: ChangeArgs,
     #[command(flatten)]
     options: PolicyOptions,
 }
@@ -116,13 +116,15 @@ fn change(
         }
         Some((NewState::Enabled, elements)) => Wanted::Enabled(inputs(elements)?.map_err(refused)?),
     };
+    // Locked before the files are read: what is computed from them is what they hold when they are replaced.
+    let transaction = begin(&target, &args.change, ui)?;
     let change = plan_policy(&target, catalog, policy, &scope, &wanted, comment).map_err(|error| match error {
         Error::Input(error) => refused(error),
         other => failed(other),
     })?;
-    let mut report = Report::new(&target, catalog, &change, &wanted, args.dry_run);
-    if !args.dry_run && !change.plan.is_empty() {
-        change.plan.commit().map_err(|error| failed(error.into()))?;
+    let mut report = Report::new(&target, catalog, &change, &wanted, args.change.dry_run);
+    if let Some(transaction) = transaction.filter(|_| !change.plan.is_empty()) {
+        report.change = transaction.commit(&change.plan, &note(&args.change)).map_err(not_committed)?;
         match doctor(&target, Some(&scope)) {
             Ok(found) => report.doctor = Some(found),
             // The change is made; what it leads to is another question.

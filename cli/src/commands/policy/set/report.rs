@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use crate::commands::doctor::verdict;
 use crate::commands::explain::below;
+use crate::commands::history::recorded;
 use crate::commands::values;
 use crate::malformed::thousands;
 use crate::ui::{Line, Page, Style};
@@ -38,6 +39,10 @@ pub struct Report {
     note: Option<String>,
     /// The administrator's comment, where it changes.
     comment: Option<CommentModel>,
+    /// What the plan hashes to: equal for a dry run and the run that does it.
+    plan: String,
+    /// Under which id the change is recorded.
+    pub change: Option<String>,
     /// Whether Windows will apply what was written.
     pub doctor: Option<Doctor>,
 }
@@ -137,6 +142,8 @@ impl Report {
                 .comment
                 .as_ref()
                 .map(|comment| CommentModel { before: comment.before.clone(), after: comment.after.clone() }),
+            plan: change.plan.hash(),
+            change: None,
             doctor: None,
             extensions_added: change.gpt_ini.as_ref().map(|ini| ini.added.clone()).unwrap_or_default(),
         }
@@ -195,6 +202,9 @@ impl Report {
         if let Some(note) = &self.note {
             page.blank();
             page.line(Line::new().span(Style::Warn, "note").text(": ").hang().text(note));
+        }
+        if let Some(id) = &self.change {
+            recorded(&mut page, id, &self.target.path);
         }
         if let Some(doctor) = self.doctor.as_ref().filter(|_| target.kind != Kind::Pol) {
             page.blank().append(verdict(doctor));
@@ -301,14 +311,15 @@ fn kind_of(file: &FileChange, target: &Target, change: &PolicyChange<'_>) -> Fil
 
 impl FileReport {
     fn new(file: &FileChange, what: FileKind) -> Self {
-        let differing = file.before.as_ref().filter(|before| before.len() == file.after.len()).map(|before| {
-            before.iter().zip(&file.after).enumerate().filter(|(_, (a, b))| a != b).map(|(at, _)| at).collect()
+        let after = file.after.as_deref().unwrap_or_default();
+        let differing = file.before.as_ref().filter(|before| before.len() == after.len()).map(|before| {
+            before.iter().zip(after).enumerate().filter(|(_, (a, b))| a != b).map(|(at, _)| at).collect()
         });
         Self {
             what,
             path: file.path.display().to_string(),
             before: file.before.as_ref().map(Vec::len),
-            after: file.after.len(),
+            after: after.len(),
             differing,
         }
     }

@@ -1,0 +1,68 @@
+//! What all commands that change a target share: the transaction, its flags, and what is said of it.
+
+use std::time::Duration;
+
+use gpo::error::Error;
+use gpo::target::Target;
+use gpo::transaction::{History, Note, Recovery, Transaction, TransactionError};
+
+use crate::args::{ChangeArgs, HistoryArgs};
+use crate::context::failed;
+use crate::error::{Code, CommandError};
+use crate::ui::Ui;
+
+/// Locks a target for a change; `None` for a dry run, which only reads.
+pub fn begin(target: &Target, args: &ChangeArgs, ui: &Ui) -> Result<Option<Transaction>, CommandError> {
+    if args.dry_run {
+        return Ok(None);
+    }
+    let history = match args.no_backup {
+        true => {
+            ui.warning(
+                "the change is not recorded: gpol undo cannot take it back, and a crash in the middle is not mended",
+            );
+            None
+        }
+        false => Some(history(&args.history)?),
+    };
+    let transaction = Transaction::begin(target, history, Duration::from_secs(args.wait)).map_err(refused)?;
+    for found in transaction.recovered() {
+        let id = &found.id;
+        ui.warning(match &found.how {
+            Recovery::Finished => format!("change {id} had been interrupted; gpol has finished it"),
+            Recovery::Reverted => {
+                format!("change {id} had been interrupted before it replaced anything; gpol has cleaned up")
+            }
+            Recovery::Left(path) => format!(
+                "change {id} had been interrupted, and {} has been written since; gpol leaves it as it is",
+                path.display()
+            ),
+        });
+    }
+    Ok(Some(transaction))
+}
+
+/// Where changes are recorded.
+pub fn history(args: &HistoryArgs) -> Result<History, CommandError> {
+    let named = args.backup_dir.as_ref().map(History::new);
+    named.or_else(History::of_this_user).ok_or_else(|| {
+        CommandError::new(
+            Code::HISTORY,
+            "nothing says where changes are recorded: the environment names no home folder",
+        )
+        .detail("Nothing was written.")
+        .help("name a folder outside the target:  --backup-dir DIR")
+        .help("or go without undo:  --no-backup")
+    })
+}
+
+/// What is noted with the change.
+pub fn note(args: &ChangeArgs) -> Note {
+    let command = std::env::args_os().map(|arg| arg.to_string_lossy().into_owned()).collect();
+    Note { command, reason: args.reason.clone(), undoes: None }
+}
+
+/// What an error of a transaction means to people.
+pub fn refused(error: TransactionError) -> CommandError {
+    failed(Error::from(error))
+}
