@@ -7,7 +7,7 @@ mod supported;
 mod tree;
 
 use std::path::PathBuf;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use crate::builtin;
 use crate::claims::Claims;
@@ -92,7 +92,7 @@ impl Catalog {
         self.noticed = Vec::new();
         for policy in &mut self.policies {
             policy.explain_text = None;
-            policy.controls = Vec::new();
+            policy.controls = Arc::default();
             policy.elements = Vec::new();
         }
         self

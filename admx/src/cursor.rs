@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use crate::finding::{Code, Draft, Severity};
-use crate::xml::{Reader, Stop};
+use crate::xml::{Reader, Stop, Text};
 
 /// An attribute's value and where it stands.
 #[derive(Clone, Debug)]
@@ -40,6 +40,11 @@ impl<'t> Cursor<'t> {
     }
 
     pub(crate) fn text(&mut self) -> Result<Cow<'t, str>, Stop> {
+        Ok(self.reader.text()?.into_cow())
+    }
+
+    /// As [`Cursor::text`], for many texts of which few are asked for.
+    pub(crate) fn lazy_text(&mut self) -> Result<Text<'t>, Stop> {
         self.reader.text()
     }
 

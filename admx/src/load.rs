@@ -6,7 +6,7 @@
 mod languages;
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -259,11 +259,27 @@ fn note_other_language(file: &Path, culture: &str, language: &str, findings: &mu
 }
 
 fn read<'b>(path: &Path, buffer: &'b mut Vec<u8>) -> Result<Decoded<'b>, Finding> {
-    buffer.clear();
     let unreadable = |message: String| Finding::new(Code::UNREADABLE, path, message);
-    let size = File::open(path).and_then(|mut file| file.read_to_end(buffer));
-    size.map_err(|e| unreadable(format!("the file can't be read: {e}")))?;
-    decode(buffer).map_err(|e| unreadable(e.to_string()))
+    let length = fill(buffer, path).map_err(|e| unreadable(format!("the file can't be read: {e}")))?;
+    decode(&buffer[..length]).map_err(|e| unreadable(e.to_string()))
+}
+
+/// Reads a whole file into a buffer that has held others, and gives its length. Does not ask for the length first, as
+/// [`Read::read_to_end`] does: that is two calls of the system more for each of some 500 files.
+fn fill(buffer: &mut Vec<u8>, path: &Path) -> std::io::Result<usize> {
+    let mut file = File::open(path)?;
+    let mut length = 0;
+    loop {
+        if length == buffer.len() {
+            buffer.resize(length.max(1 << 17) * 2, 0);
+        }
+        match file.read(&mut buffer[length..]) {
+            Ok(0) => return Ok(length),
+            Ok(count) => length += count,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
 }
 
 /// The template as such.

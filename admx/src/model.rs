@@ -149,7 +149,7 @@ pub struct Policy {
     /// In the order of their controls, which is the order of their records; those without control last.
     pub elements: Vec<Element>,
     /// What the editor shows, static texts included; empty without ADML.
-    pub controls: Vec<Control>,
+    pub controls: Arc<[Control]>,
     /// GUID of a client-side extension that is to be registered, too; as in the template.
     pub client_extension: Option<String>,
     /// The template it stands in.
@@ -193,24 +193,38 @@ impl Policy {
 }
 
 /// A reference to a category or a supported-on definition, before and after it is resolved.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Link {
     /// There is no reference.
     None,
-    /// Not looked up yet.
-    Wanted(Reference),
+    /// Not looked up yet: index among the references of its file.
+    Wanted(usize),
     /// Index in the catalog.
     Found(usize),
     /// What it names isn't loaded.
     Broken,
 }
 
-/// `prefix:name` or `name`, and where it stands.
+/// What a reference leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum ReferenceKind {
+    Category,
+    /// A definition; in practice also a product.
+    Definition,
+    /// A product, a version or another definition.
+    Product,
+}
+
+/// `prefix:name` or `name`. A file says the same thing over and over, so each is kept once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Reference {
+    pub kind: ReferenceKind,
     pub prefix: Option<String>,
     pub name: String,
+    /// Where it stands first.
     pub offset: u32,
+    /// How many times it is there.
+    pub uses: usize,
 }
 
 impl fmt::Display for Reference {

@@ -6,22 +6,28 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::path::Path;
+use std::sync::Arc;
+
+use foldhash::fast::RandomState;
 
 use crate::cursor::{Attr, Cursor, boolean, number, owned};
 use crate::finding::{Code, Draft, Severity};
 use crate::model::{Control, ControlKind};
-use crate::xml::Stop;
+use crate::xml::{Stop, Text};
 
 /// The contents of an ADML file.
 #[derive(Debug, Default)]
 pub(crate) struct Resources<'t> {
-    strings: HashMap<Cow<'t, str>, Cow<'t, str>>,
-    presentations: HashMap<Cow<'t, str>, Vec<Control>>,
+    strings: Table<'t, Text<'t>>,
+    presentations: Table<'t, Arc<[Control]>>,
     /// `revision` of the file.
     pub revision: Option<String>,
     /// Where it comes from, as `en-US/Name.adml`; `None` if there is no such file.
     pub name: Option<String>,
 }
+
+/// Entries by their ids.
+type Table<'t, T> = HashMap<Cow<'t, str>, T, RandomState>;
 
 /// What looking up a reference gave.
 pub(crate) enum Lookup<'r, T: ?Sized> {
@@ -70,7 +76,7 @@ impl<'t> Resources<'t> {
         while cursor.child("stringTable", &["string"])?.is_some() {
             let [id] = cursor.attributes(["id"]);
             let offset = cursor.offset();
-            let text = cursor.text()?;
+            let text = cursor.lazy_text()?;
             if let Some(id) = id {
                 keep(&mut self.strings, id, text, "string", offset, &mut cursor.drafts);
             }
@@ -82,7 +88,7 @@ impl<'t> Resources<'t> {
         while cursor.child("presentationTable", &["presentation"])?.is_some() {
             let [id] = cursor.attributes(["id"]);
             let offset = cursor.offset();
-            let controls = controls(cursor)?;
+            let controls = controls(cursor)?.into();
             if let Some(id) = id {
                 keep(&mut self.presentations, id, controls, "presentation", offset, &mut cursor.drafts);
             }
@@ -90,11 +96,11 @@ impl<'t> Resources<'t> {
         Ok(())
     }
 
-    pub(crate) fn string(&self, id: &str) -> Lookup<'_, Cow<'t, str>> {
+    pub(crate) fn string(&self, id: &str) -> Lookup<'_, Text<'t>> {
         look_up(&self.strings, id)
     }
 
-    pub(crate) fn presentation(&self, id: &str) -> Lookup<'_, Vec<Control>> {
+    pub(crate) fn presentation(&self, id: &str) -> Lookup<'_, Arc<[Control]>> {
         look_up(&self.presentations, id)
     }
 
@@ -113,14 +119,7 @@ impl<'t> Resources<'t> {
 }
 
 /// The first of several with one id counts.
-fn keep<'t, T>(
-    table: &mut HashMap<Cow<'t, str>, T>,
-    id: Attr<'t>,
-    value: T,
-    kind: &str,
-    offset: u32,
-    drafts: &mut Vec<Draft>,
-) {
+fn keep<'t, T>(table: &mut Table<'t, T>, id: Attr<'t>, value: T, kind: &str, offset: u32, drafts: &mut Vec<Draft>) {
     match table.entry(id.text) {
         std::collections::hash_map::Entry::Vacant(slot) => {
             slot.insert(value);
@@ -132,7 +131,7 @@ fn keep<'t, T>(
     }
 }
 
-fn look_up<'r, T>(table: &'r HashMap<Cow<'_, str>, T>, id: &str) -> Lookup<'r, T> {
+fn look_up<'r, T>(table: &'r Table<'_, T>, id: &str) -> Lookup<'r, T> {
     if let Some(found) = table.get(id) {
         return Lookup::Found(found);
     }
@@ -242,7 +241,7 @@ mod tests {
     fn strings_are_literal_and_the_first_of_two_counts() {
         let (r, drafts) =
             parse("<stringTable><string id='a'> x\r\ny&amp; </string><string id='a'>2</string></stringTable>");
-        assert!(matches!(r.string("a"), Lookup::Found(s) if s == " x\ny& "));
+        assert!(matches!(r.string("a"), Lookup::Found(s) if s.clone().into_string() == " x\ny& "));
         assert!(matches!(r.string("A"), Lookup::OtherCase(_, "a")));
         assert!(matches!(r.string("b"), Lookup::Missing));
         assert_eq!(drafts.len(), 1);
@@ -252,7 +251,7 @@ mod tests {
     #[test]
     fn ids_that_differ_in_case_are_two_strings() {
         let (r, drafts) = parse("<stringTable><string id='a'>1</string><string id='A'>2</string></stringTable>");
-        assert!(matches!(r.string("A"), Lookup::Found(s) if s == "2"));
+        assert!(matches!(r.string("A"), Lookup::Found(s) if s.clone().into_string() == "2"));
         assert!(drafts.is_empty());
     }
 

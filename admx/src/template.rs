@@ -7,14 +7,17 @@ mod elements;
 mod policy;
 mod supported;
 
-use std::collections::HashSet;
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+use foldhash::fast::RandomState;
 
 use crate::catalog::{Category, Supported};
 use crate::cursor::{Attr, Cursor, owned};
 use crate::finding::{Code, Draft, Severity};
-use crate::model::{Link, Policy, Reference};
+use crate::model::{Link, Policy, Reference, ReferenceKind};
 use crate::resources::{Lookup, Resources};
 use crate::xml::Stop;
 
@@ -32,6 +35,8 @@ pub(crate) struct Template {
     /// Definitions, products and versions: all that `supportedOn` may name.
     pub supported: Vec<Supported>,
     pub policies: Vec<Policy>,
+    /// What [`Link::Wanted`] counts in.
+    pub references: Vec<Reference>,
 }
 
 /// An ADML file.
@@ -71,7 +76,8 @@ pub(crate) fn parse(
     let mut parser = Parser {
         cursor: Cursor::new(text, body)?,
         resources,
-        names: HashSet::new(),
+        names: HashSet::default(),
+        references: HashMap::default(),
         template: Template {
             file: file.clone(),
             target: Namespace { prefix: String::new(), uri: Arc::from(""), offset: 0 },
@@ -83,6 +89,7 @@ pub(crate) fn parse(
             supported: Vec::new(),
             // A policy takes more than that; so memory for them is a part of the file's size.
             policies: Vec::with_capacity(text.len() / 1024),
+            references: Vec::new(),
         },
     };
     let root = parser.cursor.root()?;
@@ -116,11 +123,13 @@ struct Parser<'t, 'r> {
     cursor: Cursor<'t>,
     resources: &'r Resources<'r>,
     /// Of the policies so far.
-    names: HashSet<String>,
+    names: HashSet<Cow<'t, str>, RandomState>,
+    /// Index of each reference by its kind and text.
+    references: HashMap<(ReferenceKind, Cow<'t, str>), usize, RandomState>,
     template: Template,
 }
 
-impl Parser<'_, '_> {
+impl<'t> Parser<'t, '_> {
     fn error(&mut self, code: Code, offset: u32, message: String) {
         self.cursor.drafts.push(Draft::new(code, offset, message));
     }
@@ -186,7 +195,7 @@ impl Parser<'_, '_> {
         const PARTS: &[&str] = &["parentCategory", "annotation", "seeAlso", "keywords"];
         while let Some(part) = self.cursor.child("category", PARTS)? {
             if part == "parentCategory" {
-                parent = self.reference()?;
+                parent = self.reference(ReferenceKind::Category)?;
             } else {
                 self.cursor.skip()?;
             }
@@ -213,24 +222,26 @@ impl Parser<'_, '_> {
     }
 
     /// `ref` of the element just opened, which is passed over.
-    fn reference(&mut self) -> Result<Link, Stop> {
+    fn reference(&mut self, kind: ReferenceKind) -> Result<Link, Stop> {
         let [target] = self.cursor.attributes(["ref"]);
-        self.link(target)
+        self.cursor.skip()?;
+        Ok(target.map_or(Link::None, |target| self.link(target, kind)))
     }
 
-    /// As [`Parser::reference`], with the attribute read already.
-    fn link(&mut self, target: Option<Attr<'_>>) -> Result<Link, Stop> {
-        self.cursor.skip()?;
-        Ok(match target {
-            None => Link::None,
-            Some(attr) => {
-                let (prefix, name) = match attr.text.trim().split_once(':') {
-                    Some((prefix, name)) => (Some(prefix.to_owned()), name),
-                    None => (None, attr.text.trim()),
-                };
-                Link::Wanted(Reference { prefix, name: name.to_owned(), offset: attr.offset })
-            }
-        })
+    fn link(&mut self, target: Attr<'t>, kind: ReferenceKind) -> Link {
+        let references = &mut self.template.references;
+        let index = *self.references.entry((kind, target.text)).or_insert_with_key(|(_, text)| {
+            let (prefix, name) = match text.trim().split_once(':') {
+                Some((prefix, name)) => (Some(prefix.to_owned()), name),
+                None => (None, text.trim()),
+            };
+            references.push(Reference { kind, prefix, name: name.to_owned(), offset: target.offset, uses: 0 });
+            references.len() - 1
+        });
+        if let Some(reference) = references.get_mut(index) {
+            reference.uses += 1;
+        }
+        Link::Wanted(index)
     }
 
     /// The text that an attribute refers to; the id where there is none; the attribute itself where it isn't a reference.
@@ -241,11 +252,11 @@ impl Parser<'_, '_> {
         };
         let resources = self.resources;
         match resources.string(id) {
-            Lookup::Found(text) => return Some(text.to_string()),
+            Lookup::Found(text) => return Some(text.clone().into_string()),
             Lookup::OtherCase(text, spelled) => {
                 let message = format!("string \"{id}\" is spelled \"{spelled}\" in {}", self.adml());
                 self.warning(Code::STRING, attr.offset, message);
-                return Some(text.to_string());
+                return Some(text.clone().into_string());
             }
             Lookup::Missing => {}
         }

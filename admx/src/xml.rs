@@ -88,6 +88,45 @@ impl<'t> Attribute<'t> {
     }
 }
 
+/// Text of an element. Nearly all are one piece, and half of those nobody asks for: so line ends are left for later.
+#[derive(Clone, Debug)]
+pub(crate) enum Text<'t> {
+    /// As it stands in the file, in one piece.
+    Raw(&'t str),
+    /// With line ends of `\n`.
+    Made(String),
+}
+
+impl<'t> Text<'t> {
+    /// With line ends of `\n`.
+    pub(crate) fn into_string(self) -> String {
+        self.into_cow().into_owned()
+    }
+
+    /// With line ends of `\n`.
+    pub(crate) fn into_cow(self) -> Cow<'t, str> {
+        match self {
+            Text::Raw(piece) if memchr(b'\r', piece.as_bytes()).is_none() => Cow::Borrowed(piece),
+            Text::Raw(piece) => {
+                let mut text = String::new();
+                push_lines(&mut text, piece);
+                Cow::Owned(text)
+            }
+            Text::Made(text) => Cow::Owned(text),
+        }
+    }
+
+    fn to_mut(&mut self) -> &mut String {
+        if let Text::Raw(piece) = self {
+            *self = Text::Made(Text::Raw(piece).into_string());
+        }
+        match self {
+            Text::Made(text) => text,
+            Text::Raw(_) => unreachable!("made above"),
+        }
+    }
+}
+
 /// The start tag read last.
 #[derive(Debug, Default)]
 pub(crate) struct Tag<'t> {
@@ -191,19 +230,16 @@ impl<'t> Reader<'t> {
         Ok(())
     }
 
-    /// The text of the element that is open, up to its end. Line ends become `\n`. Child elements are passed over.
-    pub(crate) fn text(&mut self) -> Result<Cow<'t, str>, Stop> {
-        let mut text = Cow::Borrowed("");
+    /// The text of the element that is open, up to its end. Child elements are passed over.
+    pub(crate) fn text(&mut self) -> Result<Text<'t>, Stop> {
+        let mut text = Text::Raw("");
         loop {
             match self.next()? {
                 Node::Open => self.skip()?,
                 Node::Close | Node::End => return Ok(text),
-                Node::Char(c) => text.to_mut().push(c),
-                // Nearly all texts are one piece; those need no copy.
-                Node::Text(piece) if text.is_empty() && memchr(b'\r', piece.as_bytes()).is_none() => {
-                    text = Cow::Borrowed(piece);
-                }
+                Node::Text(piece) if matches!(text, Text::Raw("")) => text = Text::Raw(piece),
                 Node::Text(piece) => push_lines(text.to_mut(), piece),
+                Node::Char(c) => text.to_mut().push(c),
             }
         }
     }

@@ -7,11 +7,13 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::Arc;
 
+use foldhash::fast::RandomState;
+
 use super::supported::SupportedKind;
 use super::{Category, Supported, TemplateInfo};
 use crate::finding::{Code, Finding, Noticed, Severity};
 use crate::load::Parsed;
-use crate::model::{Link, Policy, Reference};
+use crate::model::{Link, Policy, Reference, ReferenceKind};
 use crate::template::{Namespace, Template};
 
 /// All of a catalog but its index.
@@ -28,19 +30,24 @@ pub(super) fn resolve(parsed: Vec<Parsed>) -> Resolved {
     let templates = provided(parsed, &mut noticed);
     let mut spaces = Spaces::default();
     let mut infos = Vec::with_capacity(templates.len());
-    let mut policies = Vec::with_capacity(templates.iter().map(|template| template.policies.len()).sum());
-    for template in templates {
+    let mut policies = Vec::with_capacity(templates.len());
+    for mut template in templates {
         infos.push(info(&template));
-        let own = spaces.add(template);
-        policies.push(own);
+        policies.push((std::mem::take(&mut template.policies), std::mem::take(&mut template.references)));
+        spaces.add(template);
     }
-    let mut resolved: Vec<Policy> = Vec::with_capacity(policies.iter().map(Vec::len).sum());
-    for (index, own) in policies.into_iter().enumerate() {
+    let mut resolved: Vec<Policy> = Vec::with_capacity(policies.iter().map(|(policies, _)| policies.len()).sum());
+    for (index, (own, references)) in policies.into_iter().enumerate() {
         spaces.usings(index);
-        spaces.tables(index);
+        let links: Vec<Link> = references.iter().map(|reference| spaces.link(index, reference)).collect();
+        let link = |link: Link| match link {
+            Link::Wanted(at) => links.get(at).copied().unwrap_or(Link::Broken),
+            found => found,
+        };
+        spaces.tables(index, link);
         resolved.extend(own.into_iter().map(|mut policy| {
-            policy.category = spaces.link(index, policy.category, Kind::Category);
-            policy.supported = spaces.link(index, policy.supported, Kind::Definition);
+            policy.category = link(policy.category);
+            policy.supported = link(policy.supported);
             policy
         }));
     }
@@ -100,16 +107,6 @@ fn info(template: &Template) -> TemplateInfo {
     }
 }
 
-/// What a reference leads to.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Kind {
-    Category,
-    /// A definition; in practice also a product.
-    Definition,
-    /// A product, a version or another definition.
-    Product,
-}
-
 /// What is left of a template besides its entries.
 struct Header {
     file: Arc<Path>,
@@ -123,7 +120,7 @@ struct Header {
 }
 
 /// Names with their indexes in the catalog.
-type Names = HashMap<String, usize>;
+type Names = HashMap<String, usize, RandomState>;
 
 /// All namespaces with the names in them.
 #[derive(Default)]
@@ -145,8 +142,8 @@ struct Trouble {
 }
 
 impl Spaces {
-    /// Takes over a template's tables and gives back its policies.
-    fn add(&mut self, mut template: Template) -> Vec<Policy> {
+    /// Takes over a template's tables.
+    fn add(&mut self, mut template: Template) {
         let index = self.headers.len();
         self.by_uri.insert(template.target.uri.clone(), index);
         let categories = self.categories.len()..self.categories.len() + template.categories.len();
@@ -154,7 +151,7 @@ impl Spaces {
         let named = self.categories.iter().enumerate().skip(categories.start);
         let category_names = named.map(|(at, category)| (category.name.clone(), at)).collect();
         let supported = self.supported.len()..self.supported.len() + template.supported.len();
-        let (mut definition_names, mut product_names) = (Names::new(), Names::new());
+        let (mut definition_names, mut product_names) = (Names::default(), Names::default());
         for (at, mut entry) in (supported.start..).zip(template.supported) {
             entry.parent = entry.parent.map(|parent| parent + supported.start);
             let names = match entry.kind {
@@ -174,22 +171,16 @@ impl Spaces {
             definition_names,
             product_names,
         });
-        template.policies
     }
 
-    /// Resolves what a file's own tables refer to.
-    fn tables(&mut self, index: usize) {
-        for at in self.headers[index].categories.clone() {
-            let wanted = std::mem::replace(&mut self.categories[at].parent, Link::None);
-            self.categories[at].parent = self.link(index, wanted, Kind::Category);
+    /// Gives a file's own tables their links.
+    fn tables(&mut self, index: usize, link: impl Fn(Link) -> Link) {
+        let (categories, supported) = (self.headers[index].categories.clone(), self.headers[index].supported.clone());
+        for category in &mut self.categories[categories] {
+            category.parent = link(category.parent);
         }
-        for at in self.headers[index].supported.clone() {
-            let mut parts = std::mem::take(&mut self.supported[at].rule.parts);
-            for part in &mut parts {
-                let wanted = std::mem::replace(&mut part.link, Link::None);
-                part.link = self.link(index, wanted, Kind::Product);
-            }
-            self.supported[at].rule.parts = parts;
+        for part in self.supported[supported].iter_mut().flat_map(|entry| &mut entry.rule.parts) {
+            part.link = link(part.link);
         }
     }
 
@@ -199,23 +190,23 @@ impl Spaces {
             match self.namespace(&using.uri) {
                 None => {
                     let message = format!("uses the namespace {}, which no loaded file has", using.uri);
-                    self.tell(index, using.offset, message, Code::NAMESPACE, Severity::Error);
+                    self.tell(index, (using.offset, 1), message, Code::NAMESPACE, Severity::Error);
                 }
                 Some(found) if self.headers[found].target.uri != using.uri => {
                     let spelled = &self.headers[found].target.uri;
                     let message = format!("uses the namespace {}, which is spelled {spelled}", using.uri);
-                    self.tell(index, using.offset, message, Code::NAMESPACE, Severity::Warning);
+                    self.tell(index, (using.offset, 1), message, Code::NAMESPACE, Severity::Warning);
                 }
                 Some(_) => {}
             }
         }
     }
 
-    /// Keeps a message with its first offset and its number.
-    fn tell(&mut self, index: usize, offset: u32, message: String, code: Code, severity: Severity) {
+    /// Keeps a message with its first offset and how many times it is true.
+    fn tell(&mut self, index: usize, (offset, times): (u32, usize), message: String, code: Code, severity: Severity) {
         let offset = *self.told.entry((index, message.clone())).or_insert(offset);
         let trouble = Trouble { code, severity };
-        self.broken.entry((index, offset, message)).or_insert((trouble, 0)).1 += 1;
+        self.broken.entry((index, offset, message)).or_insert((trouble, 0)).1 += times;
     }
 
     /// The file that has a namespace, exactly or, failing that, in any case.
@@ -236,14 +227,13 @@ impl Spaces {
         (own(|a, b| a == b).or_else(|| own(str::eq_ignore_ascii_case)), false)
     }
 
-    fn link(&mut self, index: usize, wanted: Link, kind: Kind) -> Link {
-        let Link::Wanted(reference) = wanted else { return wanted };
-        let Some(space) = self.space(index, &reference) else { return self.broken(index, &reference, kind) };
+    fn link(&mut self, index: usize, reference: &Reference) -> Link {
+        let Some(space) = self.space(index, reference) else { return self.broken(index, reference) };
         let header = &self.headers[space];
-        let tables = match kind {
-            Kind::Category => [Some(&header.category_names), None],
-            Kind::Definition => [Some(&header.definition_names), Some(&header.product_names)],
-            Kind::Product => [Some(&header.product_names), Some(&header.definition_names)],
+        let tables = match reference.kind {
+            ReferenceKind::Category => [Some(&header.category_names), None],
+            ReferenceKind::Definition => [Some(&header.definition_names), Some(&header.product_names)],
+            ReferenceKind::Product => [Some(&header.product_names), Some(&header.definition_names)],
         };
         let tables = || tables.iter().copied().flatten();
         if let Some(found) = tables().find_map(|names| names.get(&reference.name)) {
@@ -254,10 +244,10 @@ impl Spaces {
             let same = names.iter().filter(|(name, _)| name.eq_ignore_ascii_case(&reference.name));
             same.min().map(|(name, at)| (name.clone(), *at))
         });
-        let Some((name, at)) = similar else { return self.broken(index, &reference, kind) };
-        let (what, code) = described(kind);
+        let Some((name, at)) = similar else { return self.broken(index, reference) };
+        let (what, code) = described(reference.kind);
         let message = format!("{what} \"{reference}\" is spelled \"{name}\" where it is defined");
-        self.tell(index, reference.offset, message, code, Severity::Warning);
+        self.tell(index, (reference.offset, reference.uses), message, code, Severity::Warning);
         Link::Found(at)
     }
 
@@ -268,15 +258,15 @@ impl Spaces {
         if let (Some(space), false) = (space, is_declared) {
             let uri = &self.headers[space].target.uri;
             let message = format!("prefix \"{prefix}\" is not declared here; read as {uri}, whose own it is");
-            self.tell(index, reference.offset, message, Code::NAMESPACE, Severity::Warning);
+            self.tell(index, (reference.offset, reference.uses), message, Code::NAMESPACE, Severity::Warning);
         }
         space
     }
 
-    fn broken(&mut self, index: usize, reference: &Reference, kind: Kind) -> Link {
-        let (what, code) = described(kind);
+    fn broken(&mut self, index: usize, reference: &Reference) -> Link {
+        let (what, code) = described(reference.kind);
         let message = format!("{what} \"{reference}\" is not defined");
-        self.tell(index, reference.offset, message, code, code.severity());
+        self.tell(index, (reference.offset, reference.uses), message, code, code.severity());
         Link::Broken
     }
 
@@ -291,7 +281,7 @@ impl Spaces {
             let (file, offset) = (category.file.clone(), category.offset);
             let message = format!("category \"{}\" contains itself", category.name);
             let index = self.headers.iter().position(|header| header.file == file).unwrap_or_default();
-            self.tell(index, offset, message, Code::CATEGORY, Severity::Error);
+            self.tell(index, (offset, 1), message, Code::CATEGORY, Severity::Error);
             self.categories[to].parent = Link::Broken;
         }
     }
@@ -309,7 +299,7 @@ impl Spaces {
             let of = |header: &Header| header.supported.contains(&to);
             let index = self.headers.iter().position(of).unwrap_or_default();
             let offset = self.supported[to].offset;
-            self.tell(index, offset, message, Code::SUPPORTED_ON, Severity::Warning);
+            self.tell(index, (offset, 1), message, Code::SUPPORTED_ON, Severity::Warning);
             self.supported[from].rule.parts[edge].link = Link::Broken;
         }
     }
@@ -325,11 +315,11 @@ impl Spaces {
     }
 }
 
-fn described(kind: Kind) -> (&'static str, Code) {
+fn described(kind: ReferenceKind) -> (&'static str, Code) {
     match kind {
-        Kind::Category => ("category", Code::CATEGORY),
-        Kind::Definition => ("supportedOn definition", Code::SUPPORTED_ON),
-        Kind::Product => ("supportedOn product", Code::SUPPORTED_ON),
+        ReferenceKind::Category => ("category", Code::CATEGORY),
+        ReferenceKind::Definition => ("supportedOn definition", Code::SUPPORTED_ON),
+        ReferenceKind::Product => ("supportedOn product", Code::SUPPORTED_ON),
     }
 }
 

@@ -7,12 +7,12 @@ use polfile::{KeyProblem, WideString};
 use super::{Parser, reference_id};
 use crate::cursor::{Attr, owned};
 use crate::finding::{Code, Draft};
-use crate::model::{Assignment, Class, Control, ControlKind, Detail, Element, Link, Literal, Policy};
+use crate::model::{Assignment, Class, Control, ControlKind, Detail, Element, Link, Literal, Policy, ReferenceKind};
 use crate::resources::Lookup;
 use crate::value::ElementValue;
 use crate::xml::Stop;
 
-impl Parser<'_, '_> {
+impl<'t> Parser<'t, '_> {
     pub(super) fn policy(&mut self) -> Result<(), Stop> {
         const ATTRIBUTES: [&str; 8] =
             ["name", "class", "displayName", "explainText", "presentation", "key", "valueName", "clientExtension"];
@@ -28,6 +28,7 @@ impl Parser<'_, '_> {
         let explain_text = self.string(explain);
         let controls = self.controls(presentation);
         let key = self.key(&key, &Arc::from(""));
+        let is_new = self.names.insert(name.text.clone());
         let mut policy = Policy {
             name: name.text.into_owned(),
             // The file's namespace may come later.
@@ -64,8 +65,8 @@ impl Parser<'_, '_> {
         ];
         while let Some(part) = self.cursor.child("policy", PARTS)? {
             match part {
-                "parentCategory" => policy.category = self.reference()?,
-                "supportedOn" => policy.supported = self.reference()?,
+                "parentCategory" => policy.category = self.reference(ReferenceKind::Category)?,
+                "supportedOn" => policy.supported = self.reference(ReferenceKind::Definition)?,
                 "enabledValue" => policy.enabled_value = self.literal(part)?,
                 "disabledValue" => policy.disabled_value = self.literal(part)?,
                 "enabledList" => policy.enabled_list = self.assignments(part, &policy.key)?,
@@ -75,7 +76,7 @@ impl Parser<'_, '_> {
             }
         }
         attach(&mut policy.elements, &policy.controls);
-        if !self.names.insert(policy.name.clone()) {
+        if !is_new {
             let message = format!("policy \"{}\" is there twice; the first one counts", policy.name);
             self.error(Code::TWICE, offset, message);
             return Ok(());
@@ -98,8 +99,8 @@ impl Parser<'_, '_> {
     }
 
     /// `None` if there is a presentation to look up, and it isn't there.
-    fn controls(&mut self, presentation: Option<Attr<'_>>) -> Option<Vec<Control>> {
-        let Some(attr) = presentation else { return Some(Vec::new()) };
+    fn controls(&mut self, presentation: Option<Attr<'_>>) -> Option<Arc<[Control]>> {
+        let Some(attr) = presentation else { return Some(Arc::default()) };
         let resources = self.resources;
         let id = reference_id(&attr.text, "presentation").unwrap_or(attr.text.trim());
         match resources.presentation(id) {

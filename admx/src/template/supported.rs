@@ -6,7 +6,7 @@ use super::Parser;
 use crate::catalog::{Part, Rule, Supported, SupportedKind};
 use crate::cursor::number;
 use crate::finding::Code;
-use crate::model::Link;
+use crate::model::ReferenceKind;
 use crate::xml::Stop;
 
 impl Parser<'_, '_> {
@@ -81,12 +81,14 @@ impl Parser<'_, '_> {
                 let is_range = part == "range" || min.is_some() || max.is_some();
                 let bounds = is_range.then(|| (number(&min), number(&max)));
                 let offset = self.cursor.offset();
-                let link = self.link(target)?;
-                match &link {
-                    Link::Wanted(reference) => {
-                        rule.parts.push(Part { reference: reference.to_string(), link, bounds });
+                self.cursor.skip()?;
+                match target {
+                    Some(target) => {
+                        let reference = target.text.trim().to_owned();
+                        let link = self.link(target, ReferenceKind::Product);
+                        rule.parts.push(Part { reference, link, bounds });
                     }
-                    _ => self.error(Code::MALFORMED, offset, format!("`{part}` has no attribute `ref`")),
+                    None => self.error(Code::MALFORMED, offset, format!("`{part}` has no attribute `ref`")),
                 }
             }
         }
