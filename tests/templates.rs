@@ -100,6 +100,24 @@ fn a_list_is_filtered_by_category_side_and_what_is_configured() {
 }
 
 #[test]
+fn a_policy_of_both_sides_is_listed_with_the_state_of_each() {
+    let dir = TestDir::with_image();
+    dir.write_store();
+    for (side, state) in [("computer", "enabled"), ("user", "disabled")] {
+        dir.run(["policy", "set", "image", "Both", state, "--scope", side, "--admx", "store"]).ok();
+    }
+    let list = dir.run(["policy", "list", "image", "--admx", "store", "--category", "agent"]).ok();
+    let lines: Vec<&str> =
+        list.lines().filter(|line| line.contains("  computer  ") || line.contains("  user  ")).collect();
+    let expected = [
+        "  Not configured  computer  Collect data  Collect",
+        "  Enabled         computer  On either side  Both",
+        "  Disabled        user      On either side  Both",
+    ];
+    assert_eq!(lines[..3], expected, "{list}");
+}
+
+#[test]
 fn reads_take_words_that_one_policy_has_and_writes_do_not() {
     let dir = TestDir::with_image();
     for words in ["network level", "~ntwrk lvl auth"] {

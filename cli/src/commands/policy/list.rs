@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use admx::{Catalog, FoundIn, Policy};
+use admx::{Catalog, FoundIn, Policy, Side};
 use clap::Args;
 use gpo::edit::{file_of, read};
 use gpo::scope::Scope;
@@ -11,7 +11,7 @@ use gpo::show::AdmxModel;
 use gpo::target::Target;
 use serde::Serialize;
 
-use crate::args::{Format, OutputArgs, ScopeArgs, TemplateArgs};
+use crate::args::{Format, OutputArgs, TemplateArgs};
 use crate::commands::show::{state, templates};
 use crate::context::{failed, load_templates, open_target};
 use crate::error::Stop;
@@ -64,17 +64,23 @@ struct FilterArgs {
     /// Only policies whose "supported on" contains this
     #[arg(long, value_name = "TEXT")]
     supported: Option<String>,
-    #[command(flatten)]
-    scope: ScopeArgs,
+    /// Only policies of this side: computer or user; of a target also user:administrators,
+    /// user:non-administrators or user:SID
+    #[arg(short, long, value_name = "SCOPE")]
+    scope: Option<Scope>,
 }
 
 impl FilterArgs {
+    fn side(&self) -> Option<Side> {
+        self.scope.as_ref().map(Scope::side)
+    }
+
     fn takes(&self, catalog: &Catalog, policy: &Policy) -> bool {
         let contains = |text: &str, part: &Option<String>| match part {
             Some(part) => text.to_lowercase().contains(&part.to_lowercase()),
             None => true,
         };
-        self.scope.side().is_none_or(|side| policy.class.has(side))
+        self.side().is_none_or(|side| policy.class.has(side))
             && contains(&catalog.category_path(policy).join(" > "), &self.category)
             && contains(catalog.supported_on(policy).unwrap_or_default(), &self.supported)
     }
@@ -129,7 +135,7 @@ pub fn list(args: &ListArgs, ui: &Ui) -> Result<Exit, Stop> {
     let target = args.target.as_deref().map(|path| open_target(path, ui)).transpose()?;
     let catalog = load_templates(&args.templates.templates(), target.as_ref())?;
     let states = match &target {
-        Some(target) => states(catalog, target, args.filter.scope.scope.as_ref())?,
+        Some(target) => states(catalog, target, args.filter.scope.as_ref())?,
         None => BTreeMap::new(),
     };
     let mut policies: Vec<Listed> = catalog
@@ -209,6 +215,13 @@ impl Listed {
         self.category.iter().map(|name| name.trim()).collect::<Vec<_>>().join(" > ")
     }
 
+    /// The side, the name that people see and the one that never changes.
+    fn line(&self, start: Line, side: &str) -> Line {
+        let column = start.width() + 10;
+        let line = start.text(side).column(column).hang().text(self.display_name.trim());
+        line.span(Style::Faint, format!("  {}", self.name))
+    }
+
     fn sides(&self) -> &'static str {
         match self.class {
             "Machine" => "computer",
@@ -235,13 +248,14 @@ impl List {
                 page.blank().line(Line::new().span(Style::Strong, policy.path()));
                 category = Some(&policy.category);
             }
-            let mut line = Line::indented(2);
-            if with_states {
-                let shown = policy.states.values().next().copied().unwrap_or("not-configured");
-                line = state(line, shown).column(18);
+            if !with_states {
+                page.line(policy.line(Line::indented(2), policy.sides()));
+            } else if policy.states.is_empty() {
+                page.line(policy.line(state(Line::indented(2), "not-configured").column(18), policy.sides()));
             }
-            let line = line.hang().text(policy.display_name.trim());
-            page.line(line.span(Style::Faint, format!("  {}  {}", policy.name, policy.sides())));
+            for (scope, shown) in &policy.states {
+                page.line(policy.line(state(Line::indented(2), shown).column(18), &scope.to_string()));
+            }
         }
         page
     }
