@@ -3,14 +3,15 @@
 #
 #     cargo build --release -p gpol && bash admx/benches/xmllint.sh [GPOL [STORE [LANGUAGE]]]
 #
-# Uses hyperfine where it is installed, else the shell's clock and the medians of 30 runs.
+# The two take turns, so that both see the same machine. On a busy one elapsed times say little; then the processor
+# time says what it would be: half of it is the least that two cores can take.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 gpol=${1:-$here/target/release/gpol}
 store=${2:-${GPOL_CORPUS:-$here/../shared/corpus}/admx/mxk+windows-secure-group-policy/PolicyDefinitions}
 language=${3:-en-US}
-runs=30
+runs=40
 
 for needed in xmllint "$gpol"; do
     command -v "$needed" >/dev/null || { echo "skipped: no $needed"; exit 0; }
@@ -23,38 +24,36 @@ describe=("$gpol" policy describe TS_USER_AUTHENTICATION_POLICY --admx "$store" 
 lint=(xmllint --noout "${files[@]}")
 echo "${#files[@]} files, $(cat "${files[@]}" | wc -c) bytes, $(nproc) cores, load $(cut -d' ' -f1-3 /proc/loadavg)"
 
-# median NAME COMMAND…: milliseconds. xmllint complains of files whose declaration lies about their encoding; it has
-# read them as far as that, so its exit status does not count.
-median() {
-    local name=$1
-    shift
-    if command -v hyperfine >/dev/null; then
-        local times
-        times=$(mktemp)
-        hyperfine --shell=none --ignore-failure --warmup 3 --runs $runs --export-json "$times" \
-            "$(printf '%q ' "$@")" >/dev/null 2>&1
-        sed -n 's/.*"median": \([0-9.e-]*\),.*/\1/p' "$times" | awk '{ printf "%.1f\n", $1 * 1000 }'
-        rm -f "$times"
-    else
-        for _ in $(seq $runs); do
-            local start=$EPOCHREALTIME
-            "$@" >/dev/null 2>&1 || true
-            awk -v a="$start" -v b="$EPOCHREALTIME" 'BEGIN { print (b - a) * 1000 }'
-        done | sort -n | awk '{ all[NR] = $1 } END { printf "%.1f\n", all[int((NR + 1) / 2)] }'
-    fi
+times=$(mktemp -d)
+trap 'rm -rf "$times"' EXIT
+TIMEFORMAT='%R %U %S'
+# xmllint complains of files whose declaration lies about their encoding; it has read them as far as that, so its exit
+# status does not count.
+for _ in $(seq $runs); do
+    { time "${describe[@]}" >/dev/null 2>&1; } 2>>"$times/gpol"
+    { time "${lint[@]}" >/dev/null 2>&1 || true; } 2>>"$times/xmllint"
+done
+
+# column NAME EXPRESSION: its least value and its median, in milliseconds.
+column() {
+    awk "{ print ($2) * 1000 }" "$times/$1" | sort -n | awk '{ all[NR] = $1 } END { print all[1], all[int((NR + 1) / 2)] }'
 }
 
-ours=$(median gpol "${describe[@]}")
-theirs=$(median xmllint "${lint[@]}")
-echo "gpol policy describe  $ours ms"
-echo "xmllint --noout       $theirs ms"
-awk -v a="$ours" -v b="$theirs" 'BEGIN { printf "ratio                 %.2f (aim: at most 0.50)\n", a / b }'
+for name in gpol xmllint; do
+    read -r least median <<<"$(column $name '$1')"
+    read -r busy_least busy_median <<<"$(column $name '$2 + $3')"
+    printf '%-8s elapsed %3.0f ms at least, %3.0f in the median; processor %3.0f and %3.0f ms\n' \
+        $name "$least" "$median" "$busy_least" "$busy_median"
+done
+awk -v a="$(column gpol '$1')" -v b="$(column xmllint '$1')" -v c="$(column gpol '$2 + $3')" 'BEGIN {
+    split(a, ours); split(b, theirs); split(c, busy)
+    printf "elapsed  %.2f of xmllint at least, %.2f in the median; aim: at most 0.50 on two free cores\n", ours[1] / theirs[1], ours[2] / theirs[2]
+    printf "bound    %.2f: half of the least processor time\n", busy[1] / 2 / theirs[1]
+}'
 if [ -x /usr/bin/time ]; then
-    figures=$(mktemp)
-    for command in describe lint; do
-        declare -n line=$command
-        /usr/bin/time -o "$figures" -f '%M KiB at most, %U s user and %S s system in one run' "${line[@]}" >/dev/null 2>&1 || true
-        echo "$(basename "${line[0]}"): $(tail -n 1 "$figures")"
+    for name in describe lint; do
+        declare -n command=$name
+        memory=$(/usr/bin/time -f '%M' "${command[@]}" 2>&1 >/dev/null | tail -n 1 || true)
+        echo "$(basename "${command[0]}"): $memory KiB at most"
     done
-    rm -f "$figures"
 fi
