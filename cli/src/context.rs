@@ -13,6 +13,7 @@ use gpo::transaction::{LockError, TransactionError};
 use polfile::PolicyFile;
 
 use crate::commands::pol::count;
+use crate::directory::directory_error;
 use crate::error::{Code, CommandError};
 use crate::malformed;
 use crate::paste::{quoted, this_command};
@@ -267,7 +268,10 @@ pub fn failed(error: Error) -> CommandError {
         Error::Cached(_) => CommandError::new(Code::CACHED, error.to_string())
             .detail("Windows fills it from a domain controller and overwrites it; a change here would be lost. Nothing was written.")
             .help("change the GPO itself, in the domain, or a GPMC backup of it"),
-        Error::HalfElsewhere { path, kind } => half_elsewhere(path, *kind),
+        Error::Directory(error) => directory_error(error),
+        Error::BackupXml { .. } => CommandError::new(Code::BACKUP_XML, error.to_string())
+            .detail("It repeats version, extension list and files of the backup, which a change must keep in step. Nothing was written.")
+            .help("back the GPO up once more, or edit its policy file alone:  gpol policy set …/Machine/registry.pol POLICY STATE"),
         Error::Input(input) => input_error(input),
         Error::Commit(CommitError::Changed(path)) => {
             CommandError::new(Code::CHANGED, format!("{} changed while gpol was working", path.display()))
@@ -351,20 +355,6 @@ fn target_error(error: &TargetError) -> CommandError {
         TargetError::Io { path, source } => cannot_read(path, source),
         other => CommandError::new(Code::READ, other.to_string()),
     }
-}
-
-fn half_elsewhere(path: &Path, kind: Kind) -> CommandError {
-    let failed = CommandError::new(
-        Code::HALF_ELSEWHERE,
-        format!("{} is a {}; gpol does not change it yet", path.display(), kind.name()),
-    );
-    let failed = match kind {
-        Kind::GpoSysvol => failed.detail("Its version and its extension list are in Active Directory; an edit of the files alone would not reach clients."),
-        _ => failed.detail("Its Backup.xml repeats version and extension list; an edit of the policy file alone would not be imported whole."),
-    };
-    failed
-        .detail("Nothing was written.")
-        .help("edit a copy of the policy file alone:  gpol policy set …/Machine/Registry.pol POLICY STATE")
 }
 
 fn input_error(error: &admx::InputError) -> CommandError {

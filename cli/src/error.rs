@@ -31,6 +31,8 @@ codes! {
     SIDE_NEEDED = "E0101", Usage, "nothing says which side is meant, computer or user";
     FORMAT_NEEDED = "E0102", Usage, "nothing says which format to write";
     NO_COMMAND = "E0103", Usage, "gpol has no such command";
+    AD_NEEDED = "E0104", Usage, "--ldif needs what Active Directory has now, from --ad";
+    NOT_OF_A_DOMAIN = "E0105", Usage, "the option is for domain GPOs, and the target is none";
     NOT_A_POLICY_FILE = "E0201", Malformed, "the file is not a policy file";
     VERSION = "E0202", Malformed, "the policy file has an unknown version";
     CUT_OFF = "E0203", Malformed, "a record is cut off";
@@ -42,6 +44,8 @@ codes! {
     JSON = "E0213", Malformed, "the JSON is not that of a policy file";
     GPT_INI = "E0221", Malformed, "gpt.ini cannot be understood";
     COMMENTS = "E0222", Malformed, "comment.cmtx cannot be understood, or the comment cannot stand in it";
+    BACKUP_XML = "E0223", Malformed, "Backup.xml cannot be understood, or not changed without guessing";
+    SNAPSHOT = "E0224", Malformed, "the export of Active Directory cannot be understood";
     NOT_A_HIVE = "E0231", Malformed, "the file is not a registry hive, or nothing of it can be read";
     HIVE_DAMAGED = "E0232", Malformed, "the hive is damaged where the answer lies";
     NO_POLICY = "E0301", NotFound, "no policy matches";
@@ -59,12 +63,14 @@ codes! {
     TEMPLATES = "E0404", NotFound, "the templates cannot be loaded";
     SEVERAL_GPOS = "E0405", NotFound, "the target holds several GPOs, where one is asked for";
     NO_TEMPLATE = "E0406", NotFound, "the store has no such template";
+    NOT_IN_SNAPSHOT = "E0407", NotFound, "the export of Active Directory does not hold the GPO, or not all of it";
     NO_KEY = "E0411", NotFound, "the hive has no such key or value";
     LINKED_KEY = "E0412", NotFound, "the path leads through a symbolic link of the registry";
     NO_CHANGE = "E0413", NotFound, "no such change of the target is recorded";
-    HALF_ELSEWHERE = "E0501", Refused, "half of this GPO is kept where gpol does not change it";
+    HALF_ELSEWHERE = "E0501", Refused, "half of a domain GPO is in Active Directory, and nothing says how to change it";
     CASE_TWINS = "E0502", Refused, "two entries differ only by case";
     OVERWRITES_INPUT = "E0503", Refused, "the output would overwrite the input";
+    FILE_EXISTS = "E0504", Refused, "the file to write is there already";
     CACHED = "E0513", Refused, "the GPO is a client's cache, which Windows alone writes";
     CHANGED = "E0520", Refused, "a file changed while gpol was working";
     LOCKED = "E0521", Refused, "another gpol is changing the same GPO";

@@ -4,6 +4,7 @@ mod args;
 mod change;
 mod commands;
 mod context;
+mod directory;
 mod error;
 mod exit;
 mod malformed;

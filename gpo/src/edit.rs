@@ -2,16 +2,15 @@
 
 use std::path::PathBuf;
 
-use admx::{Catalog, DefaultUsed, Policy, PolicyReading, Side, State, Wanted, WriteSet, write_set};
+use admx::{Catalog, DefaultUsed, Policy, PolicyReading, Side, State, Wanted, write_set};
 use polfile::{Difference, PolicyFile, RecordRef, diff};
 
+use crate::bookkeeping::{self, BackupChange, Directory, DirectoryChange, GptIniChange, Needs};
 use crate::comments::Comments;
 use crate::error::Error;
-use crate::extensions::{ExtensionList, REGISTRY, registry_tool};
-use crate::gpt_ini::{GptIni, Version};
 use crate::plan::{Plan, read_if_there};
 use crate::scope::Scope;
-use crate::target::{Kind, SideFile, Target};
+use crate::target::{SideFile, Target};
 
 /// Reads a policy file. One that is not there is an empty policy.
 ///
@@ -90,6 +89,10 @@ pub struct PolicyChange<'c> {
     pub comment: Option<CommentChange>,
     /// `gpt.ini`, where the target has one and the policy file changes.
     pub gpt_ini: Option<GptIniChange>,
+    /// What has to happen in Active Directory, for a domain GPO.
+    pub directory: Option<DirectoryChange>,
+    /// `Backup.xml`, for a GPO backup.
+    pub backup: Option<BackupChange>,
     /// The files to replace.
     pub plan: Plan,
 }
@@ -103,17 +106,6 @@ pub struct CommentChange {
     pub before: Option<String>,
     /// The comment after.
     pub after: Option<String>,
-}
-
-/// What happens to `gpt.ini`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct GptIniChange {
-    /// `None` if there was no file, or no `Version` in it.
-    pub before: Option<Version>,
-    /// The version after the change.
-    pub after: Version,
-    /// Extensions that the change adds to the side's list.
-    pub added: Vec<String>,
 }
 
 impl<'c> PolicyChange<'c> {
@@ -144,13 +136,14 @@ impl<'c> PolicyChange<'c> {
 /// Plans a new state of a policy. Nothing is written; see [`Plan::commit`].
 ///
 /// A `comment` is written beside the policy; an empty one is taken out. It changes nothing for Windows, so it
-/// raises no version. The plan is empty if no file would change. A local GPO's version rises with its
-/// policy file, and its extension list names what Windows must run.
+/// raises no version. The plan is empty if no file would change. A GPO's version rises with its policy file,
+/// and its extension list names what Windows must run, wherever the target keeps both; `directory` says how
+/// the half of a domain GPO that is in Active Directory is to be changed.
 ///
 /// # Errors
 ///
-/// [`Error`] if a file is malformed or not the only one of its name, if the state cannot be
-/// written, or if the target's other half is elsewhere (domain GPOs, backups).
+/// [`Error`] if a file is malformed or not the only one of its name, if the state cannot be written, or if
+/// the target's other half cannot be changed along.
 pub fn plan_policy<'c>(
     target: &Target,
     catalog: &'c Catalog,
@@ -158,12 +151,10 @@ pub fn plan_policy<'c>(
     scope: &Scope,
     wanted: &Wanted,
     comment: Option<&str>,
+    directory: &Directory<'_>,
 ) -> Result<PolicyChange<'c>, Error> {
     if target.is_cached() {
         return Err(Error::Cached(target.path.clone()));
-    }
-    if matches!(target.kind, Kind::GpoSysvol | Kind::GpoBackup) {
-        return Err(Error::HalfElsewhere { path: target.path.clone(), kind: target.kind });
     }
     let (side, file) = (scope.side(), &file_of(target, scope)?);
     let places = [Some(&file.file), file.gpt_ini.as_ref(), file.comments.as_ref().filter(|_| comment.is_some())];
@@ -188,6 +179,8 @@ pub fn plan_policy<'c>(
         reads_as: set.reads_as,
         comment: None,
         gpt_ini: None,
+        directory: None,
+        backup: None,
         plan: Plan::default(),
     };
     if change.before != change.after {
@@ -196,9 +189,8 @@ pub fn plan_policy<'c>(
     if let Some(comment) = comment {
         plan_comment(file, &mut change, comment)?;
     }
-    if change.before != change.after {
-        plan_gpt_ini(file, &mut change, &set)?;
-    }
+    let needs = Needs { catalog, configured: !set.records.is_empty() };
+    bookkeeping::plan(target, file, &mut change, &needs, directory)?;
     Ok(change)
 }
 
@@ -222,38 +214,5 @@ fn plan_comment(side: &SideFile, change: &mut PolicyChange<'_>, text: &str) -> R
         let after = comments.get(&policy.namespace, &policy.name);
         change.comment = Some(CommentChange { file: path.clone(), before, after });
     }
-    Ok(())
-}
-
-fn plan_gpt_ini(file: &SideFile, change: &mut PolicyChange<'_>, set: &WriteSet) -> Result<(), Error> {
-    let Some(place) = &file.gpt_ini else { return Ok(()) };
-    let path = &place.path;
-    let bytes = read_if_there(path).map_err(|source| Error::Io { path: path.clone(), source })?;
-    let mut ini = match &bytes {
-        Some(bytes) => GptIni::parse(bytes.clone()).map_err(|error| Error::GptIni { path: path.clone(), error })?,
-        None => GptIni::new(),
-    };
-    let side = change.side;
-    let before = ini.version();
-    let after = before.unwrap_or_default().bumped(side);
-    let mut added = Vec::new();
-    if !set.records.is_empty() {
-        let text = ini.extensions(side).unwrap_or_default();
-        let mut list =
-            ExtensionList::parse(&text).map_err(|error| Error::Extensions { path: path.clone(), side, error })?;
-        for extension in std::iter::once(REGISTRY).chain(set.client_extensions.iter().map(String::as_str)) {
-            // Templates write a GUID with braces or without.
-            let extension = format!("{{{}}}", extension.trim_matches(['{', '}']));
-            if list.add(&extension, registry_tool(side), &crate::extensions::registry_tools(side)) {
-                added.push(extension);
-            }
-        }
-        if !added.is_empty() {
-            ini.set_extensions(side, &list.to_string());
-        }
-    }
-    ini.set_version(after);
-    change.plan.add(path, bytes, ini.as_bytes().to_vec());
-    change.gpt_ini = Some(GptIniChange { before, after, added });
     Ok(())
 }

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use admx::{InputError, LoadError, Side};
 use polfile::ParseError;
 
+use crate::backup_xml::BackupXmlError;
+use crate::bookkeeping::DirectoryError;
 use crate::comments::CommentsError;
 use crate::extensions::ExtensionListError;
 use crate::gpt_ini::GptIniError;
@@ -50,7 +52,7 @@ pub enum Error {
         /// What is wrong.
         error: GptIniError,
     },
-    /// An extension list in `gpt.ini` cannot be understood.
+    /// An extension list in `gpt.ini` or `Backup.xml` cannot be understood.
     #[error("{}: extension list of the {side} side: {error}", path.display())]
     Extensions {
         /// The file.
@@ -102,13 +104,16 @@ pub enum Error {
     /// A client's cache of a domain GPO, which Windows alone writes.
     #[error("{} is a client's cache of a domain GPO", .0.display())]
     Cached(PathBuf),
-    /// Half of this GPO is kept where gpol cannot change it.
-    #[error("{} is a {}; an edit of its files alone would not be whole", path.display(), kind.name())]
-    HalfElsewhere {
-        /// The target.
+    /// The half of a domain GPO that is in Active Directory cannot be changed along.
+    #[error(transparent)]
+    Directory(#[from] DirectoryError),
+    /// `Backup.xml` cannot be understood, or not changed without guessing.
+    #[error("{}: {error}", path.display())]
+    BackupXml {
+        /// The file.
         path: PathBuf,
-        /// A GPO of a domain, or a backup.
-        kind: Kind,
+        /// What is wrong.
+        error: BackupXmlError,
     },
     /// The wanted state cannot be written.
     #[error(transparent)]

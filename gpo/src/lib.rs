@@ -8,6 +8,8 @@
 
 pub mod ad;
 pub mod backup;
+pub mod backup_xml;
+pub mod bookkeeping;
 pub mod comments;
 pub mod compare;
 pub mod doctor;

@@ -6,6 +6,7 @@ use admx::{Catalog, Side};
 use polfile::PolicyFile;
 use serde::Serialize;
 
+use crate::bookkeeping::{Directory, DirectoryError};
 use crate::edit::{comments_of, file_of, read};
 use crate::error::Error;
 use crate::gpt_ini::{GptIni, Version};
@@ -29,6 +30,58 @@ pub struct Show {
     pub version: Option<VersionModel>,
     /// What is wrong with the target's folders.
     pub findings: Vec<Finding>,
+    /// What an export of Active Directory says of a domain GPO, where one was read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub directory: Option<DirectoryModel>,
+}
+
+/// A domain GPO's half in Active Directory, in the JSON contract.
+#[derive(Clone, Debug, Serialize)]
+pub struct DirectoryModel {
+    /// Distinguished name.
+    pub dn: String,
+    /// Display name; SYSVOL does not hold it.
+    pub name: Option<String>,
+    /// `versionNumber`; `null` if the export does not have it.
+    pub version: Option<VersionModel>,
+    /// Whether `gpt.ini` has the same version; `null` if either is not known.
+    pub in_step: Option<bool>,
+    /// The extension lists as they stand; `null` where the export has none.
+    pub extensions: BySide,
+}
+
+/// A text for each side.
+#[derive(Clone, Debug, Serialize)]
+pub struct BySide {
+    /// The computer side's.
+    pub computer: Option<String>,
+    /// The user side's.
+    pub user: Option<String>,
+}
+
+impl Show {
+    /// Adds what a directory says of the target, if that is a domain GPO; its name becomes the GPO's.
+    ///
+    /// # Errors
+    ///
+    /// If the directory does not hold the GPO, or its version is no number.
+    pub fn add_directory(&mut self, target: &Target, directory: &Directory<'_>) -> Result<(), DirectoryError> {
+        if target.kind != Kind::GpoSysvol {
+            return Ok(());
+        }
+        let Some(gpo) = directory.gpo(target)? else { return Ok(()) };
+        let version = gpo.version().map_err(|error| DirectoryError::Version { dn: gpo.dn().to_owned(), error })?;
+        let version = version.map(VersionModel::from);
+        self.target.name = gpo.name().or(self.target.name.take());
+        self.directory = Some(DirectoryModel {
+            dn: gpo.dn().to_owned(),
+            name: gpo.name(),
+            version,
+            in_step: version.zip(self.version).map(|(a, b)| (a.user, a.computer) == (b.user, b.computer)),
+            extensions: BySide { computer: gpo.extensions(Side::Computer), user: gpo.extensions(Side::User) },
+        });
+        Ok(())
+    }
 }
 
 /// What several GPOs configure: `gpol.show-set/1`.
@@ -56,7 +109,7 @@ pub struct TargetModel {
     pub path: String,
     /// GUID of a domain GPO.
     pub guid: Option<String>,
-    /// Display name of the GPO, where the target holds it.
+    /// Display name of the GPO, where the target or an export of Active Directory holds it.
     pub name: Option<String>,
 }
 
@@ -217,6 +270,7 @@ pub fn show(target: &Target, catalog: Option<&Catalog>, view: &View) -> Result<S
         sides,
         version: target.sides.first().map(version_of).transpose()?.flatten().map(VersionModel::from),
         findings: target.findings.clone(),
+        directory: None,
     })
 }
 

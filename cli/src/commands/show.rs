@@ -3,9 +3,11 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use gpo::bookkeeping::Directory;
+use gpo::error::Error;
 use gpo::model::{PolicyModel, RecordModel};
 use gpo::scope::Scope;
-use gpo::show::{AdmxModel, RecordsModel, Show, ShowSet, SideModel, View, show};
+use gpo::show::{AdmxModel, RecordsModel, Show, ShowSet, SideModel, VersionModel, View, show};
 use gpo::target::{self, Opened, Target};
 
 use crate::args::{Format, PolicyOptions};
@@ -13,6 +15,7 @@ use crate::commands::explain::below;
 use crate::commands::pol::{count, list};
 use crate::commands::values;
 use crate::context::{failed, load_templates, warn};
+use crate::directory::AdArgs;
 use crate::error::Stop;
 use crate::exit::Exit;
 use crate::ui::{Line, Page, Style, Ui};
@@ -35,6 +38,8 @@ pub struct ShowArgs {
     #[arg(long, conflicts_with_all = ["admx", "lang"])]
     no_admx: bool,
     #[command(flatten)]
+    ad: AdArgs,
+    #[command(flatten)]
     options: PolicyOptions,
 }
 
@@ -54,9 +59,13 @@ pub fn run(args: &ShowArgs, ui: &Ui) -> Result<Exit, Stop> {
         all_states: args.all_states,
         registry: args.registry,
     };
-    let shown = |target: &Target| {
+    let snapshot = args.ad.snapshot()?;
+    let directory = Directory { snapshot: snapshot.as_ref(), ..Directory::default() };
+    let shown = |target: &Target| -> Result<Show, Error> {
         warn(target, ui);
-        show(target, catalog, &view)
+        let mut shown = show(target, catalog, &view)?;
+        shown.add_directory(target, &directory)?;
+        Ok(shown)
     };
     let set = match &opened {
         Opened::One(target) => {
@@ -103,8 +112,8 @@ fn page(show: &Show) -> Page {
         page.field("GPO", Line::new().span(Style::Strong, name));
     }
     page.field("Target", Line::new().text(&show.target.path).text(format!("  ({kind})")));
-    if let Some(version) = show.version {
-        page.field("Version", format!("user {}, computer {}", version.user, version.computer).as_str());
+    if let Some(version) = versions(show) {
+        page.field("Version", version);
     }
     page.field("ADMX", templates(show.admx.as_ref()).as_str());
     if show.sides.is_empty() {
@@ -115,6 +124,20 @@ fn page(show: &Show) -> Page {
         side_of(&mut page, side, &show.target.path, show.admx.is_some());
     }
     page
+}
+
+/// The version, in both places that a domain GPO has for it if both are known.
+fn versions(show: &Show) -> Option<Line> {
+    let both = |v: VersionModel| format!("user {}, computer {}", v.user, v.computer);
+    let Some(there) = show.directory.as_ref().and_then(|directory| directory.version) else {
+        return show.version.map(|version| Line::new().text(both(version)));
+    };
+    let here = show.version.map_or_else(|| "none".to_owned(), both);
+    let line = Line::new().text(format!("gpt.ini {here}   Active Directory {}   ", both(there)));
+    Some(match show.directory.as_ref().and_then(|directory| directory.in_step) {
+        Some(true) => line.span(Style::Good, "in step"),
+        _ => line.span(Style::Warn, "out of step"),
+    })
 }
 
 /// Which templates gave the names.

@@ -1,5 +1,6 @@
 //! `gpol policy set` and `unset`: a new state, written or only shown.
 
+mod halves;
 mod input;
 mod report;
 
@@ -17,14 +18,16 @@ use crate::context::{failed, find_policy, load_templates, open_target};
 use crate::error::{Code, CommandError, Stop};
 use crate::exit::Exit;
 use crate::ui::Ui;
+use halves::DomainArgs;
 use input::{input_error, inputs};
 use report::Report;
 
 /// Enable or disable a policy, as the Group Policy editor would
 ///
-/// Replaces the policy's records in place and touches no other byte of the policy file. A local GPO's
-/// gpt.ini counts up and names the extension that Windows must run. A state that is already there
-/// changes nothing, not even a timestamp.
+/// Replaces the policy's records in place and touches no other byte of the policy file. The GPO's version
+/// counts up, and its extension list names what Windows must run: in gpt.ini, or in a backup's Backup.xml.
+/// A domain GPO keeps both in Active Directory too, so say how that is changed: --ldif or --sysvol-only.
+/// A state that is already there changes nothing, not even a timestamp.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Elements:
@@ -37,7 +40,7 @@ What is left out takes the template's default, and gpol says so.
 Example:
   gpol policy set /mnt/gold TS_USER_AUTHENTICATION_POLICY disabled --dry-run")]
 pub struct SetArgs {
-    /// Policy file, local GPO folder, or root of a mounted Windows volume
+    /// Policy file, GPO folder, GPO backup, or root of a mounted Windows volume
     target: PathBuf,
     /// Policy: its id, its display name, its path as a KB prints it, or HKLM\key!value
     policy: String,
@@ -60,7 +63,7 @@ pub struct SetArgs {
 /// policy did not set is another thing, which only some policies do when disabled.
 #[derive(Args, Debug)]
 pub struct UnsetArgs {
-    /// Policy file, local GPO folder, or root of a mounted Windows volume
+    /// Policy file, GPO folder, GPO backup, or root of a mounted Windows volume
     target: PathBuf,
     /// Policy: its id, its display name, its path as a KB prints it, or HKLM\key!value
     policy: String,
@@ -72,6 +75,8 @@ pub struct UnsetArgs {
 struct WriteArgs {
     #[command(flatten)]
     change: ChangeArgs,
+    #[command(flatten)]
+    domain: DomainArgs,
     #[command(flatten)]
     options: PolicyOptions,
 }
@@ -118,10 +123,16 @@ fn change(
     };
     // Locked before the files are read: what is computed from them is what they hold when they are replaced.
     let transaction = begin(&target, &args.change, ui)?;
-    let change = plan_policy(&target, catalog, policy, &scope, &wanted, comment).map_err(|error| match error {
-        Error::Input(error) => refused(error),
-        other => failed(other),
-    })?;
+    let snapshot = args.domain.ad.snapshot()?;
+    let directory = args.domain.directory(snapshot.as_ref());
+    let change =
+        plan_policy(&target, catalog, policy, &scope, &wanted, comment, &directory).map_err(|error| match error {
+            Error::Input(error) => refused(error),
+            other => failed(other),
+        })?;
+    if let (Some(file), None) = (args.domain.ldif(), &change.directory) {
+        ui.warning(format!("{} is not written: nothing changes in Active Directory", file.display()));
+    }
     let mut report = Report::new(&target, catalog, &change, &wanted, args.change.dry_run);
     if let Some(transaction) = transaction.filter(|_| !change.plan.is_empty()) {
         report.change = transaction.commit(&change.plan, &note(&args.change)).map_err(not_committed)?;

@@ -10,6 +10,7 @@ use gpo::show::{TargetModel, VersionModel};
 use gpo::target::{Kind, Target};
 use serde::Serialize;
 
+use super::halves::{BackupModel, DirectoryModel, list_of, notes};
 use crate::commands::doctor::verdict;
 use crate::commands::explain::below;
 use crate::commands::history::recorded;
@@ -33,6 +34,15 @@ pub struct Report {
     files: Vec<FileReport>,
     version: Option<VersionChange>,
     extensions_added: Vec<String>,
+    extensions_removed: Vec<String>,
+    /// What has to happen in Active Directory, for a domain GPO.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    directory: Option<DirectoryModel>,
+    /// What became of a backup's `Backup.xml`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    backup: Option<BackupModel>,
+    /// What one should know beside the change itself.
+    notes: Vec<String>,
     /// Elements that got no input and took their default.
     defaults: Vec<DefaultModel>,
     /// What the records read back as, where that is another state than the one that was wanted.
@@ -83,6 +93,8 @@ enum FileKind {
     PolicyFile,
     Comments,
     GptIni,
+    BackupXml,
+    Ldif,
 }
 
 #[derive(Serialize)]
@@ -108,7 +120,7 @@ impl Report {
         let gone = records.iter().filter(|record| record.before.is_some()).count();
         Self {
             schema: "gpol.policy-set/1",
-            target: TargetModel::new(target),
+            target: TargetModel { name: name_of(target, change), ..TargetModel::new(target) },
             side: change.side.as_str(),
             scope: change.scope.clone(),
             dry_run,
@@ -145,7 +157,11 @@ impl Report {
             plan: change.plan.hash(),
             change: None,
             doctor: None,
-            extensions_added: change.gpt_ini.as_ref().map(|ini| ini.added.clone()).unwrap_or_default(),
+            extensions_added: list_of(change).map(|list| list.added.clone()).unwrap_or_default(),
+            extensions_removed: list_of(change).map(|list| list.removed.clone()).unwrap_or_default(),
+            directory: change.directory.as_ref().map(DirectoryModel::new),
+            backup: change.backup.as_ref().map(BackupModel::new),
+            notes: notes(change),
         }
     }
 
@@ -165,7 +181,8 @@ impl Report {
             Kind::Pol => self.target.path.clone(),
             _ => format!("{files} in {}", self.target.path),
         };
-        page.line(Line::new().span(Style::Strong, verb).text(format!(" {what}")));
+        let gpo = self.target.name.as_ref().map(|name| format!("  ({name})")).unwrap_or_default();
+        page.line(Line::new().span(Style::Strong, verb).text(format!(" {what}")).text(gpo));
         page.blank();
         page.line(Line::new().span(Style::Strong, name));
         let (before, after) = (in_words(self.before.state), in_words(self.after.state));
@@ -191,15 +208,31 @@ impl Report {
             let inside = Line::new().text(below(&file.path, &self.target.path)).text("  ").hang_at(2);
             page.line(match file.what {
                 FileKind::PolicyFile => inside.text(file.sizes()).text(self.untouched_records()),
-                FileKind::Comments | FileKind::GptIni => inside,
+                FileKind::Comments | FileKind::GptIni | FileKind::BackupXml => inside,
+                FileKind::Ldif => inside.text(file.sizes()),
             });
             match file.what {
                 FileKind::PolicyFile => self.record_lines(&mut page),
                 FileKind::Comments => self.comment_lines(&mut page),
-                FileKind::GptIni => self.version_lines(&mut page),
+                FileKind::GptIni => {
+                    self.version_lines(&mut page);
+                    if self.directory.is_none() {
+                        self.extension_lines(&mut page);
+                    }
+                }
+                FileKind::BackupXml => {
+                    if let Some(backup) = &self.backup {
+                        backup.add_to(&mut page, self.side);
+                    }
+                    self.extension_lines(&mut page);
+                }
+                FileKind::Ldif => self.extension_lines(&mut page),
             }
         }
-        if let Some(note) = &self.note {
+        if let Some(directory) = &self.directory {
+            directory.add_to(&mut page, self.dry_run);
+        }
+        for note in self.note.iter().chain(&self.notes) {
             page.blank();
             page.line(Line::new().span(Style::Warn, "note").text(": ").hang().text(note));
         }
@@ -265,14 +298,22 @@ impl Report {
             page.line(Line::indented(2).span(Style::Bad, "- ").text(shown(before)));
         }
         page.line(Line::indented(2).span(Style::Good, "+ ").text(shown(version.after)));
-        for extension in &self.extensions_added {
-            page.line(
-                Line::indented(2)
-                    .span(Style::Good, "+ ")
-                    .text(format!("extension {extension} for the {} side", self.side)),
-            );
+    }
+
+    fn extension_lines(&self, page: &mut Page) {
+        let changes = [("- ", Style::Bad, &self.extensions_removed), ("+ ", Style::Good, &self.extensions_added)];
+        for (sign, style, extensions) in changes {
+            for extension in extensions {
+                let text = format!("extension {extension} for the {} side", self.side);
+                page.line(Line::indented(2).span(style, sign).text(text));
+            }
         }
     }
+}
+
+/// The GPO's display name, from the target or from an export of Active Directory.
+fn name_of(target: &Target, change: &PolicyChange<'_>) -> Option<String> {
+    target.name.clone().or_else(|| change.directory.as_ref()?.name.clone())
 }
 
 /// Some states leave the same records as others; then nobody can tell which was meant, Windows' own editor included.
@@ -304,6 +345,10 @@ fn kind_of(file: &FileChange, target: &Target, change: &PolicyChange<'_>) -> Fil
         FileKind::GptIni
     } else if change.comment.as_ref().is_some_and(|comment| comment.file == file.path) {
         FileKind::Comments
+    } else if change.backup.as_ref().is_some_and(|backup| backup.file == file.path) {
+        FileKind::BackupXml
+    } else if change.directory.as_ref().is_some_and(|done| done.ldif.as_ref() == Some(&file.path)) {
+        FileKind::Ldif
     } else {
         FileKind::PolicyFile
     }

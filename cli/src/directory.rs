@@ -1,0 +1,122 @@
+//! Active Directory on the command line: an export to read, and what to say where its half is missing.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use gpo::ad::{Snapshot, VERSION, version_value};
+use gpo::bookkeeping::{DirectoryChange, DirectoryError};
+use gpo::gpt_ini::Version;
+
+use crate::context::read_input;
+use crate::error::{Code, CommandError};
+use crate::paste::{quoted, this_command};
+
+/// Where to read what Active Directory says.
+#[derive(Args, Debug)]
+pub struct AdArgs {
+    /// Export of the domain's GPOs from Active Directory, as LDIF of ldifde, ldapsearch or ldbsearch
+    #[arg(long, value_name = "FILE")]
+    pub ad: Option<PathBuf>,
+}
+
+impl AdArgs {
+    /// The export, where one is named.
+    pub fn snapshot(&self) -> Result<Option<Snapshot>, CommandError> {
+        let Some(path) = &self.ad else { return Ok(None) };
+        let bytes = read_input(path)?;
+        let snapshot = Snapshot::parse(&bytes).map_err(|error| {
+            let what = match error.line {
+                0 => format!("{} is no export of Active Directory: {}", path.display(), error.what),
+                _ => format!("{} is no export of Active Directory: {error}", path.display()),
+            };
+            CommandError::new(Code::SNAPSHOT, what).help(EXPORT)
+        })?;
+        Ok(Some(snapshot))
+    }
+}
+
+/// How to make an export.
+const EXPORT: &str = "on a Windows machine of the domain:  ldifde -f ad.ldif -r \"(objectClass=groupPolicyContainer)\"";
+
+/// A version as people read it, with the number that attributes and `gpt.ini` hold.
+pub fn both_sides(version: Version) -> String {
+    format!("user {}, computer {}", version.user, version.computer)
+}
+
+/// What an error about the other half means to people.
+pub fn directory_error(error: &DirectoryError) -> CommandError {
+    let refused = |code, what: String| CommandError::new(code, what).detail("Nothing was written.");
+    match error {
+        DirectoryError::Undecided { path, now, change } => undecided(path, *now, change),
+        DirectoryError::NoSnapshot => refused(Code::AD_NEEDED, "--ldif needs --ad".to_owned())
+            .detail("An extension list is merged with the one that Active Directory has now; SYSVOL does not hold it.")
+            .help(EXPORT)
+            .help(format!("then:  {} --ad ad.ldif", this_command())),
+        DirectoryError::NotInSnapshot { .. } => refused(Code::NOT_IN_SNAPSHOT, error.to_string())
+            .help("is it an export of the same domain, with all its GPOs?")
+            .help(EXPORT),
+        DirectoryError::SeveralInSnapshot { dns, .. } => {
+            let several = CommandError::new(Code::NOT_IN_SNAPSHOT, error.to_string());
+            dns.iter().fold(several, |several, dn| several.detail(dn)).help(
+                "leave one of them in the file, or point at the GPO in its place: sysvol/<domain>/Policies/{GUID}",
+            )
+        }
+        DirectoryError::NoVersion { .. } => {
+            refused(Code::NOT_IN_SNAPSHOT, error.to_string()).help("export all attributes").help(EXPORT)
+        }
+        DirectoryError::Version { .. } | DirectoryError::Extensions { .. } => {
+            refused(Code::SNAPSHOT, error.to_string())
+                .help("mend the attribute in Active Directory, and export it again")
+        }
+        DirectoryError::LdifExists(path) => refused(Code::FILE_EXISTS, format!("{} exists", path.display()))
+            .help("name another file, or remove that one once it was imported"),
+        DirectoryError::NotOfADomain { .. } => {
+            refused(Code::NOT_OF_A_DOMAIN, error.to_string()).help("leave --ldif and --sysvol-only out")
+        }
+        other => refused(Code::HALF_ELSEWHERE, other.to_string()),
+    }
+}
+
+fn undecided(path: &Path, now: Version, change: &DirectoryChange) -> CommandError {
+    let now = match change.before {
+        Some(before) => {
+            format!("Active Directory has {VERSION} {} now ({}).", version_value(before), both_sides(before))
+        }
+        None => format!("GPT.INI has Version={} now ({}).", u32::from(now), both_sides(now)),
+    };
+    let mut refused =
+        CommandError::new(Code::HALF_ELSEWHERE, "this is a domain GPO; its other half is in Active Directory")
+            .detail(path.display().to_string())
+            .detail(format!("A change here must also be made on {}:", change.dn));
+    for line in attributes(change) {
+        refused = refused.detail(format!("    {line}"));
+    }
+    let export = if change.known { "" } else { " --ad ad.ldif" };
+    let again = this_command();
+    refused
+        .detail(now)
+        .detail("Else clients see two versions, or skip the setting. Nothing was written.")
+        .help("safest: change a GPMC backup of the GPO, which gpol keeps whole, and import that")
+        .help(format!("files and the matching change for ldifde or ldapmodify:  {again}{export} --ldif change.ldif"))
+        .help(format!("you will change Active Directory yourself:  {again} --sysvol-only"))
+}
+
+/// The attributes and what they must hold, one a line.
+pub fn attributes(change: &DirectoryChange) -> Vec<String> {
+    let mut lines = vec![format!("{VERSION}: {}   {}", version_value(change.after), both_sides(change.after))];
+    let list = &change.extensions;
+    lines.push(match (change.known, &*list.after) {
+        (true, "") => format!("{}: none", change.attribute),
+        (true, after) if list.changes() => format!("{}: {after}", change.attribute),
+        (true, _) => format!("{}: as it is", change.attribute),
+        (false, "") => format!("{}: without what lists the Registry extension for templates", change.attribute),
+        (false, after) => format!("{}: with {after}, each at its place in the order", change.attribute),
+    });
+    lines
+}
+
+/// How to import a change.
+pub fn import(ldif: &Path) -> String {
+    let file = quoted(&ldif.display().to_string());
+    format!("ldifde -i -f {file}   (or: ldapmodify -f {file})")
+}

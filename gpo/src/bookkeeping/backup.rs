@@ -1,0 +1,115 @@
+//! A GPO backup keeps versions, extension lists and the list of its files in `Backup.xml`.
+
+use std::path::{Path, PathBuf};
+
+use super::{ListChange, Needs, read};
+use crate::backup_xml::{BackupXml, BackupXmlError, ListedFile, SideVersion};
+use crate::edit::PolicyChange;
+use crate::error::Error;
+use crate::place::find;
+use crate::target::{SideFile, Target};
+
+/// What happens to `Backup.xml`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BackupChange {
+    /// The file.
+    pub file: PathBuf,
+    /// The counters of the side, before and after, where they change.
+    pub version: Option<(SideVersion, SideVersion)>,
+    /// The side's extension list, where the policy file changes.
+    pub extensions: Option<ListChange>,
+    /// Files of the backup that were not listed before.
+    pub listed: Vec<String>,
+    /// GPMC's report of the settings, which shows the old ones now.
+    pub stale_report: Option<PathBuf>,
+}
+
+pub(super) fn plan(
+    target: &Target,
+    file: &SideFile,
+    change: &mut PolicyChange<'_>,
+    needs: &Needs<'_>,
+) -> Result<(), Error> {
+    if change.plan.is_empty() {
+        return Ok(());
+    }
+    let path = target.path.join("Backup.xml");
+    let io = |source| Error::Io { path: path.clone(), source };
+    let broken = |path: &Path, error| Error::BackupXml { path: path.to_path_buf(), error };
+    let found = find(&target.path, &["Backup.xml"]).map_err(io)?;
+    let found = found.ok_or_else(|| broken(&path, BackupXmlError { at: None, what: "it is not there".to_owned() }))?;
+    if let Some(twin) = found.twins.into_iter().next() {
+        return Err(Error::Twins { path: found.path, twin });
+    }
+    let path = found.path;
+    let bytes = read(&path)?;
+    let mut xml = BackupXml::parse(bytes.as_deref().unwrap_or_default()).map_err(|error| broken(&path, error))?;
+    let mut done = BackupChange {
+        file: path.clone(),
+        version: None,
+        extensions: None,
+        listed: Vec::new(),
+        stale_report: find(&target.path, &["gpreport.xml"]).map_err(io)?.map(|report| report.path),
+    };
+    edit(&mut xml, &mut done, target, file, change, needs).map_err(|error| match error {
+        Failed::Xml(error) => broken(&path, error),
+        Failed::Other(error) => error,
+    })?;
+    change.plan.add(&path, bytes, xml.to_bytes());
+    change.backup = Some(done);
+    Ok(())
+}
+
+enum Failed {
+    Xml(BackupXmlError),
+    Other(Error),
+}
+
+impl From<BackupXmlError> for Failed {
+    fn from(error: BackupXmlError) -> Self {
+        Self::Xml(error)
+    }
+}
+
+fn edit(
+    xml: &mut BackupXml,
+    done: &mut BackupChange,
+    target: &Target,
+    file: &SideFile,
+    change: &PolicyChange<'_>,
+    needs: &Needs<'_>,
+) -> Result<(), Failed> {
+    let side = change.side;
+    if change.before != change.after {
+        let version = xml.version(side)?;
+        xml.set_version(side, version.bumped())?;
+        done.version = Some((version, version.bumped()));
+        let list = needs.of(&xml.extensions(side)?, change);
+        let error = |error| Failed::Other(Error::Extensions { path: done.file.clone(), side, error });
+        let list = list.map_err(error)?;
+        if list.changes() {
+            xml.set_extensions(side, &list.after)?;
+        }
+        done.extensions = Some(list);
+    }
+    let comments = file.comments.as_ref().filter(|_| change.comment.is_some());
+    let files = [
+        (ListedFile::Policy, Some(&file.file).filter(|_| change.before != change.after)),
+        (ListedFile::Comments, comments),
+    ];
+    for (kind, place) in files {
+        let Some(place) = place else { continue };
+        let location = location(&target.path, &place.path);
+        if xml.list(side, kind, &location)? {
+            done.listed.push(location);
+        }
+    }
+    Ok(())
+}
+
+/// The path of a file in the backup, as Windows spells it.
+fn location(backup: &Path, file: &Path) -> String {
+    let below = file.strip_prefix(backup).unwrap_or(file);
+    let parts: Vec<_> = below.components().map(|part| part.as_os_str().to_string_lossy()).collect();
+    parts.join("\\")
+}
