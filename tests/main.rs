@@ -11,6 +11,7 @@ mod comments;
 mod convert;
 mod corpus;
 mod doctor;
+mod domain;
 mod errors;
 mod explain;
 mod help;

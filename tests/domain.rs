@@ -1,0 +1,345 @@
+//! Domain GPOs and GPO backups: both halves change together, or nothing does.
+
+use fixtures::domain::{BACKUP, DEFAULT_DOMAIN, POLICIES, RPA_HOSTS};
+use fixtures::{REGISTRY_COMPUTER, TERMINAL_SERVICES};
+use serde_json::json;
+
+use crate::assert_file_snapshot;
+use crate::bench::{NLA, Run, TestDir};
+
+/// A policy file with NLA in this state and nothing else.
+fn only_nla(n: u32) -> Vec<u8> {
+    fixtures::PolBuilder::new().dword(&format!("SOFTWARE\\{TERMINAL_SERVICES}"), "UserAuthentication", n).build()
+}
+
+fn domain() -> TestDir {
+    let dir = TestDir::new();
+    for (path, bytes) in fixtures::domain::domain() {
+        dir.write(&path, bytes);
+    }
+    dir
+}
+
+fn gpo(guid: &str) -> String {
+    format!("{POLICIES}/{guid}")
+}
+
+fn policy(dir: &TestDir, what: &[&str], target: &str, rest: &[&str]) -> Run {
+    dir.run([&["policy", what[0], target, NLA], &what[1..], rest].concat())
+}
+
+/// Files whose bytes are others than those of the tree, by their paths; new ones too.
+fn changed(dir: &TestDir) -> Vec<String> {
+    let before = fixtures::domain::domain();
+    let mut changed = Vec::new();
+    for entry in dir.state() {
+        let path = entry.path.strip_prefix(dir.path("")).expect("below").to_string_lossy().replace('\\', "/");
+        let same = before.iter().any(|(name, bytes)| *name == path && Some(bytes) == entry.bytes.as_ref());
+        if entry.bytes.is_some() && !same {
+            changed.push(path);
+        }
+    }
+    changed
+}
+
+/// An LDIF file's lines, unfolded.
+fn unfolded(ldif: &str) -> Vec<String> {
+    ldif.replace("\n ", "").lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn without_a_decision_nothing_is_written_and_the_way_is_told() {
+    let dir = domain();
+    let rpa = gpo(RPA_HOSTS);
+    let run = policy(&dir, &["set", "disabled"], &rpa, &[]);
+    assert_eq!(run.refused(5), "E0501");
+    // 196623 is 0x0003000F: user 3, computer 15.
+    let dn = format!("CN={RPA_HOSTS},CN=Policies,CN=System,DC=corp,DC=test");
+    for part in [&*dn, "versionNumber: 196623   user 3, computer 15", "Version=196622", "--sysvol-only", "--ldif"] {
+        assert!(run.stderr().contains(part), "{part}:\n{run}");
+    }
+    assert_file_snapshot!("domain_undecided", run);
+    let known = policy(&dir, &["set", "disabled"], &rpa, &["--ad", "ad.ldif", "--dry-run"]);
+    assert_eq!(known.refused(5), "E0501");
+    assert!(known.stderr().contains("gPCMachineExtensionNames: as it is"), "{known}");
+    assert_eq!(changed(&dir), [""; 0]);
+    // What changes nothing needs no decision.
+    policy(&dir, &["set", "enabled"], &rpa, &[]).ok();
+    assert_eq!(changed(&dir), [""; 0]);
+}
+
+#[test]
+fn sysvol_only_writes_the_files_and_says_what_the_directory_needs() {
+    let dir = domain();
+    let rpa = gpo(RPA_HOSTS);
+    let run = policy(&dir, &["set", "disabled"], &rpa, &["--sysvol-only"]);
+    run.ok();
+    assert_eq!(changed(&dir), [format!("{rpa}/GPT.INI"), format!("{rpa}/Machine/Registry.pol")]);
+    assert_eq!(
+        dir.text(&format!("{rpa}/GPT.INI")),
+        "[General]\r\nVersion=196623\r\ndisplayName=New Group Policy Object\r\n"
+    );
+    assert_file_snapshot!("domain_sysvol_only", run);
+    let json = policy(&dir, &["set", "enabled"], &rpa, &["--sysvol-only", "-f", "json"]).json();
+    let directory = &json["directory"];
+    assert_eq!(
+        (&directory["known"], &directory["before"], &directory["ldif"]),
+        (&json!(false), &json!(null), &json!(null))
+    );
+    assert_eq!((&directory["version_number"], &directory["extensions"]), (&json!(196_624), &json!(REGISTRY_COMPUTER)));
+    assert_eq!(directory["attribute"], "gPCMachineExtensionNames");
+}
+
+#[test]
+fn the_ldif_names_the_version_it_goes_on_from_and_merges_the_list() {
+    let dir = domain();
+    let gpo = gpo(DEFAULT_DOMAIN);
+    let run = policy(&dir, &["set", "enabled"], &gpo, &["--ad", "ad.ldif", "--ldif", "change.ldif"]);
+    run.ok();
+    assert_eq!(
+        changed(&dir),
+        ["change.ldif".to_owned(), format!("{gpo}/GPT.INI"), format!("{gpo}/Machine/Registry.pol")]
+    );
+    let expected = "dn: CN={31B2F340-016D-11D2-945F-00C04FB984F9},CN=Policies,CN=System,DC=corp,DC=test\n\
+        changetype: modify\n\
+        delete: versionNumber\nversionNumber: 3\n-\nadd: versionNumber\nversionNumber: 4\n-\n\
+        replace: gPCMachineExtensionNames\n\
+        gPCMachineExtensionNames: [{35378EAC-683F-11D2-A89A-00C04FBBCFA2}{53D6AB1B-2488-11D1-A28C-00C04FB94F17}{D02B1F72-3407-48AE-BA88-E8213C6761F1}][{827D319E-6EAC-11D2-A4EA-00C04F79F83A}{803E14A0-B4FB-11D0-A0D0-00A0C90F574B}]\n\
+        -\n\n";
+    assert_eq!(unfolded(&dir.text("change.ldif")), unfolded(expected));
+    assert!(dir.text("change.ldif").ends_with("-\n\n"));
+    assert_file_snapshot!("domain_ldif", run);
+}
+
+#[test]
+fn a_list_that_needs_no_change_is_not_in_the_ldif() {
+    let dir = domain();
+    policy(&dir, &["set", "disabled"], &gpo(RPA_HOSTS), &["--ad", "ad.ldif", "--ldif", "change.ldif"]).ok();
+    let expected = format!(
+        "dn: CN={RPA_HOSTS},CN=Policies,CN=System,DC=corp,DC=test\nchangetype: modify\n\
+         delete: versionNumber\nversionNumber: 196622\n-\nadd: versionNumber\nversionNumber: 196623\n-\n\n"
+    );
+    assert_eq!(unfolded(&dir.text("change.ldif")), unfolded(&expected));
+}
+
+#[test]
+fn the_last_setting_takes_the_extension_out_of_the_directory_too() {
+    let dir = domain();
+    let gpo = gpo(DEFAULT_DOMAIN);
+    dir.write(&format!("{gpo}/Machine/Registry.pol"), only_nla(1));
+    let ad = dir.text("ad.ldif");
+    let alone = ad.replace("{53D6AB1B-2488-11D1-A28C-00C04FB94F17}", "{D02B1F72-3407-48AE-BA88-E8213C6761F1}");
+    dir.write(
+        "ad.ldif",
+        alone.replace("\r\n [{827D319E-6EAC-11D2-A4EA-00C04F79F83A}{803E14A0-B4FB-11D0-A0D0-00A0C90F574B}]", ""),
+    );
+    let ways = ["--ad", "ad.ldif", "--ldif", "change.ldif"];
+    policy(&dir, &["unset"], &gpo, &ways).ok();
+    let lines = unfolded(&dir.text("change.ldif"));
+    assert_eq!(lines[8..], ["delete: gPCMachineExtensionNames", "-", ""], "{lines:?}");
+    // The export is of before: its list is gone now, and GPT.INI is ahead of it.
+    dir.write("ad.ldif", ad.replace("gPCMachineExtensionNames: \r\n [{35378EAC-683F-11D2-A89A-00C04FBBCFA2}{53D6AB1B-2488-11D1-A28C-00C04FB94F17}]\r\n [{827D319E-6EAC-11D2-A4EA-00C04F79F83A}{803E14A0-B4FB-11D0-A0D0-00A0C90F574B}]\r\n", ""));
+    let run = policy(&dir, &["set", "enabled"], &gpo, &["--ad", "ad.ldif", "--ldif", "again.ldif"]);
+    let lines = unfolded(&dir.text("again.ldif"));
+    let list = format!("gPCMachineExtensionNames: {REGISTRY_COMPUTER}");
+    assert_eq!(
+        lines[2..],
+        [
+            "delete: versionNumber",
+            "versionNumber: 3",
+            "-",
+            "add: versionNumber",
+            "versionNumber: 5",
+            "-",
+            "add: gPCMachineExtensionNames",
+            &*list,
+            "-",
+            ""
+        ],
+        "{lines:?}"
+    );
+    assert!(
+        run.stdout()
+            .contains("GPT.INI (user 0, computer 4) and Active Directory (user 0, computer 3) were out of step"),
+        "{run}"
+    );
+}
+
+#[test]
+fn a_side_out_of_step_goes_on_from_the_larger_counter_and_the_other_stays() {
+    let dir = domain();
+    // -65516 is 0xFFFF0014: user 65535, computer 20.
+    let ad = dir.text("ad.ldif").replace("versionNumber: 196622", "versionNumber: -65516");
+    dir.write("ad.ldif", ad);
+    let rpa = gpo(RPA_HOSTS);
+    let run = policy(&dir, &["set", "disabled"], &rpa, &["--ad", "ad.ldif", "--ldif", "change.ldif"]);
+    assert!(dir.text("change.ldif").contains("versionNumber: -65516\n-\nadd: versionNumber\nversionNumber: -65515\n"));
+    assert!(dir.text(&format!("{rpa}/GPT.INI")).contains("Version=196629\r\n"), "user 3, computer 21");
+    assert!(run.stdout().contains("the user side stays out of step"), "{run}");
+}
+
+#[test]
+fn what_does_not_fit_the_target_or_the_export_is_refused() {
+    let dir = domain();
+    let rpa = gpo(RPA_HOSTS);
+    dir.write("taken.ldif", "mine");
+    dir.write("other.ldif", dir.text("ad.ldif").replace(RPA_HOSTS, "{00000000-0000-0000-0000-000000000000}"));
+    let twice = dir.text("ad.ldif");
+    dir.write("two.ldif", format!("{twice}{}", twice.replace("DC=corp", "DC=child,DC=corp")));
+    let part = twice.lines().filter(|line| !line.starts_with("versionNumber")).collect::<Vec<_>>().join("\n");
+    dir.write("part.ldif", part);
+    let set = |target: &str, rest: &[&str]| policy(&dir, &["set", "disabled"], target, rest);
+    for (run, status, code) in [
+        (set(&rpa, &["--ldif", "x.ldif"]), 2, "E0104"),
+        (set(BACKUP, &["--sysvol-only"]), 2, "E0105"),
+        (set(BACKUP, &["--ad", "ad.ldif", "--ldif", "x.ldif"]), 2, "E0105"),
+        (set(&rpa, &["--ad", "ad.ldif", "--ldif", "taken.ldif"]), 5, "E0504"),
+        (set(&rpa, &["--ad", "other.ldif", "--ldif", "x.ldif"]), 3, "E0407"),
+        (set(&rpa, &["--ad", "part.ldif", "--sysvol-only"]), 3, "E0407"),
+        (set(&rpa, &["--ad", "taken.ldif", "--sysvol-only"]), 4, "E0224"),
+        (set(&rpa, &["--ad", "nowhere.ldif", "--sysvol-only"]), 3, "E0403"),
+    ] {
+        assert_eq!(run.refused(status), code, "{run}");
+    }
+    assert_eq!(changed(&dir), ["other.ldif", "part.ldif", "taken.ldif", "two.ldif"]);
+    // Two domains in one export: the folder in SYSVOL tells which is meant.
+    set(&rpa, &["--ad", "two.ldif", "--ldif", "x.ldif"]).ok();
+    assert!(unfolded(&dir.text("x.ldif"))[0].ends_with(",CN=System,DC=corp,DC=test"));
+}
+
+#[test]
+fn a_comment_needs_no_decision_for_it_is_in_sysvol_alone() {
+    let dir = domain();
+    let rpa = gpo(RPA_HOSTS);
+    policy(&dir, &["set", "enabled"], &rpa, &["--comment", "CHG0041277"]).ok();
+    assert_eq!(changed(&dir), [format!("{rpa}/Machine/comment.cmtx")]);
+    let run = policy(&dir, &["set", "enabled"], &rpa, &["--ad", "ad.ldif", "--ldif", "x.ldif"]);
+    assert_eq!((run.status, dir.has("x.ldif")), (Some(0), false));
+    assert_eq!(run.stderr(), "warning: x.ldif is not written: nothing changes in Active Directory\n");
+}
+
+#[test]
+fn a_dry_run_shows_the_same_and_writes_nothing() {
+    let dir = domain();
+    let ways = ["--ad", "ad.ldif", "--ldif", "change.ldif", "--dry-run"];
+    let run = policy(&dir, &["set", "enabled"], &gpo(DEFAULT_DOMAIN), &ways);
+    assert!(run.ok().contains("change.ldif  new, "), "{run}");
+    policy(&dir, &["set", "disabled"], BACKUP, &["--dry-run"]).ok();
+    assert_eq!(changed(&dir), [""; 0]);
+}
+
+#[test]
+fn a_backup_is_kept_in_step() {
+    let dir = domain();
+    let run = policy(&dir, &["set", "disabled"], BACKUP, &[]);
+    run.ok();
+    let (xml, pol) = (format!("{BACKUP}/Backup.xml"), format!("{BACKUP}/DomainSysvol/GPO/Machine/registry.pol"));
+    assert_eq!(changed(&dir), [xml.clone(), pol]);
+    let tree = fixtures::domain::domain();
+    let before = String::from_utf8(tree.iter().find(|(name, _)| *name == xml).expect("it").1.clone()).expect("UTF-8");
+    // 14 in both halves becomes 15: 917518 is 0x000E000E, 983055 is 0x000F000F.
+    assert_eq!(dir.text(&xml), before.replace("917518", "983055"));
+    assert_file_snapshot!("backup_set", run);
+}
+
+#[test]
+fn a_backup_lists_its_new_files() {
+    let dir = domain();
+    let (xml, pol) = (format!("{BACKUP}/Backup.xml"), format!("{BACKUP}/DomainSysvol/GPO/Machine/registry.pol"));
+    let row = |name: &str| {
+        format!(
+            r#"<FSObjectFile bkp:Path="%GPO_MACH_FSPATH%\{name}" bkp:SourceExpandedPath="\\dc1.corp.test\sysvol\corp.test\Policies\{RPA_HOSTS}\Machine\{name}" bkp:Location="DomainSysvol\GPO\Machine\{name}"/>"#
+        )
+    };
+    let listed = dir.text(&xml);
+    let list = format!("<MachineExtensionGuids><![CDATA[{REGISTRY_COMPUTER}]]></MachineExtensionGuids>");
+    let without = listed
+        .replace(&format!("{}\r\n            ", row("registry.pol")), "")
+        .replace(&list, "<MachineExtensionGuids/>");
+    assert!(without.len() < listed.len() - list.len());
+    dir.write(&xml, &without);
+    std::fs::remove_file(dir.path(&pol)).expect("the policy file goes");
+    let run = policy(&dir, &["set", "enabled"], BACKUP, &["--comment", "why"]);
+    run.ok();
+    let head = "bkp:DescName=\"Unknown Extension\">";
+    let expected = listed.replace("917518", "983055").replace(head, &format!("{head}{}", row("comment.cmtx")));
+    // A new file is spelled as gpol spells new files; Windows does not tell.
+    assert_eq!(dir.text(&xml).replace(r"Machine\Registry.pol", r"Machine\registry.pol"), expected);
+    assert_file_snapshot!("backup_new_files", run);
+    // And back: only the counters and what is listed are others.
+    policy(&dir, &["unset"], BACKUP, &[]).ok();
+    assert!(dir.text(&xml).contains("<MachineExtensionGuids/>"));
+}
+
+#[test]
+fn a_backup_that_gpol_does_not_understand_is_left_alone() {
+    let dir = domain();
+    let xml = format!("{BACKUP}/Backup.xml");
+    let text = dir.text(&xml);
+    for broken in [
+        text.replace("917518", "many"),
+        text.replace("</GroupPolicyBackupScheme>", ""),
+        text.replace("<UserExtensionGuids/>", "<MachineExtensionGuids/>"),
+    ] {
+        dir.write(&xml, broken);
+        let before = dir.state();
+        assert_eq!(policy(&dir, &["set", "disabled"], BACKUP, &[]).refused(4), "E0223");
+        assert_eq!(dir.state(), before);
+    }
+    std::fs::remove_file(dir.path(&xml)).expect("it goes");
+    assert_eq!(policy(&dir, &["set", "disabled"], BACKUP, &[]).refused(4), "E0223");
+}
+
+#[test]
+fn show_names_domain_gpos_from_an_export_and_compares_versions() {
+    let dir = domain();
+    let rpa = gpo(RPA_HOSTS);
+    dir.write(&format!("{}/GPT.INI", gpo(DEFAULT_DOMAIN)), "[General]\r\nVersion=4\r\n");
+    assert_file_snapshot!("domain_show", dir.run(["show", "sysvol", "--ad", "ad.ldif"]));
+    let json = dir.run(["show", &*rpa, "--ad", "ad.ldif", "-f", "json"]).json();
+    assert_eq!(json["target"]["name"], "RPA hosts");
+    let directory = &json["directory"];
+    assert_eq!((&directory["in_step"], &directory["version"]), (&json!(true), &json!({"user": 3, "computer": 14})));
+    assert_eq!(directory["extensions"]["user"], json!(null));
+    // One that the export does not hold hides no other.
+    dir.write("other.ldif", dir.text("ad.ldif").replace(DEFAULT_DOMAIN, "{00000000-0000-0000-0000-000000000000}"));
+    let run = dir.run(["show", "sysvol", "--ad", "other.ldif"]);
+    assert_eq!(run.status, Some(7), "{run}");
+    assert!(run.stderr().starts_with("error[E0407]: ") && run.stdout().contains("RPA hosts"), "{run}");
+}
+
+/// Windows comes to the extension wherever the list is wrong, and gpol says so.
+#[test]
+fn a_local_list_out_of_order_is_told_and_ours_goes_where_windows_comes_to_it() {
+    let (audit, search) = (
+        "[{F3CCC681-B74C-4060-9F26-CD84525DCA2A}{0F3F3735-573D-9804-99E4-AB2A69BA5FD4}]",
+        "[{7933F41E-56F8-41D6-A31C-4148A711EE93}{D02B1F72-3407-48AE-BA88-E8213C6761F1}]",
+    );
+    let ini =
+        |version: u32, list: &str| format!("[General]\r\nVersion={version}\r\ngPCMachineExtensionNames={list}\r\n");
+    let dir = TestDir::with("gpo/gpt.ini", ini(1, &format!("{audit}{search}{REGISTRY_COMPUTER}")));
+    let run = policy(&dir, &["set", "enabled"], "gpo", &[]);
+    assert_eq!(dir.text("gpo/gpt.ini"), ini(2, &format!("{REGISTRY_COMPUTER}{audit}{search}")));
+    assert!(
+        run.stdout().contains("the extension list is out of order from {7933F41E-56F8-41D6-A31C-4148A711EE93} on"),
+        "{run}"
+    );
+}
+
+#[test]
+fn unset_and_set_again_restore_gpt_ini_but_for_the_version() {
+    for list in [
+        REGISTRY_COMPUTER.to_owned(),
+        "[{35378EAC-683F-11D2-A89A-00C04FBBCFA2}{B05566AC-FE9C-4368-BE01-7A4CBB6CBA11}{D02B1F72-3407-48AE-BA88-E8213C6761F1}]".to_owned(),
+    ] {
+        let ini = |version: u32, list: &str| format!("; ours\n[General]\ngPCMachineExtensionNames={list}\nVersion={version}\nOptions=0\n");
+        let dir = TestDir::with("gpo/gpt.ini", ini(7, &list));
+        dir.write("gpo/Machine/Registry.pol", only_nla(1));
+        policy(&dir, &["unset"], "gpo", &[]).ok();
+        let left = list.replace("{D02B1F72-3407-48AE-BA88-E8213C6761F1}", "").replace("[{35378EAC-683F-11D2-A89A-00C04FBBCFA2}]", "");
+        assert_eq!(dir.text("gpo/gpt.ini"), ini(8, &left));
+        policy(&dir, &["set", "enabled"], "gpo", &[]).ok();
+        assert_eq!(dir.text("gpo/gpt.ini"), ini(9, &list));
+        assert_eq!(dir.read("gpo/Machine/Registry.pol"), only_nla(1));
+    }
+}
