@@ -78,6 +78,10 @@ fn provoked(dir: &TestDir) -> Vec<(&'static str, Run)> {
     let hive = build(5, &hive);
     dir.write("hive", hive.with(hive.at("vk:A:x") + 8, &33_u32.to_le_bytes()));
     dir.write("hive.LOG1", [logs::new_log(&hive.bytes, 20, &[]), vec![0; 8192]].concat());
+    let name = |guid: &str| format!("dn: CN={guid},CN=Policies,CN=System,DC=corp,DC=test\nversionNumber: 1\n");
+    dir.write("ad.ldif", name("{31B2F340-016D-11D2-945F-00C04FB984F9}"));
+    dir.write("other.ldif", name("{6AC1786C-016F-11D2-945F-00C04FB984F9}"));
+    dir.write("taken.ldif", "mine");
     let run = |words: &[&str]| dir.run(words.iter().copied());
     let set = |target: &str, rest: &[&str]| dir.run(["policy", "set", target].iter().chain(rest).copied());
     let store = &["--admx", "store"];
@@ -86,6 +90,8 @@ fn provoked(dir: &TestDir) -> Vec<(&'static str, Run)> {
         ("E0308", set("side.pol", &[&["Both", "enabled"][..], store].concat())),
         ("E0102", run(&["convert", "side.pol", "-o", "out.xyz"])),
         ("E0103", run(&["man", "frobnicate"])),
+        ("E0104", set(sysvol, &[NLA, "disabled", "--ldif", "change.ldif"])),
+        ("E0105", set("side.pol", &[NLA, "disabled", "--sysvol-only"])),
         ("E0201", pol(dir, "a_text_is_no_policy_file.pol")),
         ("E0201", pol(dir, "a_git_lfs_pointer_is_no_policy_file.pol")),
         ("E0201", pol(dir, "an_nt4_policy_file_is_a_registry_hive.pol")),
@@ -116,6 +122,8 @@ fn provoked(dir: &TestDir) -> Vec<(&'static str, Run)> {
         ("E0231", run(&["hive", "get", "hive.LOG1", "A"])),
         ("E0231", run(&["hive", "list", "empty/x"])),
         ("E0232", run(&["hive", "get", "hive", "A!x"])),
+        ("E0223", set("backup", &[NLA, "disabled"])),
+        ("E0224", run(&["show", sysvol, "--ad", "taken.ldif"])),
         ("E0301", set("side.pol", &["Require NLA for remote connections", "disabled"])),
         ("E0302", set("side.pol", &[&["One name for two", "enabled"][..], store].concat())),
         ("E0303", set("User/Registry.pol", &[NLA, "disabled"])),
@@ -140,8 +148,9 @@ fn provoked(dir: &TestDir) -> Vec<(&'static str, Run)> {
         ("E0412", run(&["hive", "list", "hive", r"Link\Below"])),
         ("E0413", run(&["undo", "side.pol"])),
         ("E0413", run(&["undo", "side.pol", "20260114T093210Z-5f3a"])),
+        ("E0407", run(&["show", sysvol, "--ad", "other.ldif"])),
         ("E0501", set(sysvol, &[NLA, "disabled"])),
-        ("E0501", set("backup", &[NLA, "disabled"])),
+        ("E0504", set(sysvol, &[NLA, "disabled", "--ad", "ad.ldif", "--ldif", "taken.ldif"])),
         ("E0503", run(&["convert", "side.pol", "-o", "side.pol"])),
         ("E0503", run(&["recover", "side.pol", "-o", "side.pol"])),
         ("E0513", set(cached, &[NLA, "disabled"])),
@@ -186,6 +195,8 @@ fn a_refused_change_writes_nothing() {
         let below = path.strip_prefix(dir.path("")).expect("in the test's folder");
         let top = below.iter().next().expect("a name").to_string_lossy().into_owned();
         let made_by_test = inputs.split(' ').any(|input| input == top)
+        let made_by_test = inputs.contains(&&*top)
+            || ["gold.qcow2", "install.wim", "ad.ldif", "other.ldif", "taken.ldif"].contains(&&*top)
             || fixtures::pol_files().iter().any(|(name, content, _)| *name == top && bytes.as_ref() == Some(content));
         assert!(made_by_test, "{} was left behind", below.display());
     }

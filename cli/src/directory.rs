@@ -14,7 +14,7 @@ use crate::paste::{quoted, this_command};
 /// Where to read what Active Directory says.
 #[derive(Args, Debug)]
 pub struct AdArgs {
-    /// Export of the domain's GPOs from Active Directory, as LDIF of ldifde, ldapsearch or ldbsearch
+    /// Export of a domain's GPOs from Active Directory (ldifde, ldapsearch, ldbsearch)
     #[arg(long, value_name = "FILE")]
     pub ad: Option<PathBuf>,
 }
@@ -52,7 +52,7 @@ pub fn directory_error(error: &DirectoryError) -> CommandError {
             .detail("An extension list is merged with the one that Active Directory has now; SYSVOL does not hold it.")
             .help(EXPORT)
             .help(format!("then:  {} --ad ad.ldif", this_command())),
-        DirectoryError::NotInSnapshot { .. } => refused(Code::NOT_IN_SNAPSHOT, error.to_string())
+        DirectoryError::NotInSnapshot { .. } => CommandError::new(Code::NOT_IN_SNAPSHOT, error.to_string())
             .help("is it an export of the same domain, with all its GPOs?")
             .help(EXPORT),
         DirectoryError::SeveralInSnapshot { dns, .. } => {

@@ -8,11 +8,13 @@ use admx::{Catalog, Side, Wanted};
 use gpo::bookkeeping::Directory;
 use gpo::edit::{PolicyChange, plan_policy};
 use gpo::place::find;
+use gpo::scope::Scope;
 use gpo::target::{Kind, Target};
 use gpo::templates::{self, Templates};
 use roxmltree::Document;
 
 /// The folders of backups, if the corpus is there.
+#[expect(clippy::print_stdout)] // only tests call it
 fn backups() -> Vec<PathBuf> {
     let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/corpus");
     let corpus = std::env::var_os("GPOL_CORPUS").map_or_else(beside, PathBuf::from);
@@ -70,7 +72,7 @@ fn plan<'c>(folder: &Path, catalog: &'c Catalog, side: Side, wanted: &Wanted) ->
     let target = Target::open(folder).expect("a target");
     assert_eq!(target.kind, Kind::GpoBackup);
     let policy = catalog.find("Marker").expect("the policy").policy;
-    let change = plan_policy(&target, catalog, policy, side, wanted, None, &Directory::default());
+    let change = plan_policy(&target, catalog, policy, &Scope::from(side), wanted, None, &Directory::default());
     change.unwrap_or_else(|error| panic!("{}: {error}", folder.display()))
 }
 
@@ -120,8 +122,7 @@ fn only_version_list_and_the_new_files_row_change() {
     let catalog = catalog();
     let (mut files, mut listed, mut added) = (0, 0, 0);
     for folder in backups() {
-        let before = String::from_utf8(fs::read(found(&folder, &["Backup.xml"]).expect("it is there")).expect("bytes"));
-        let before = before.expect("UTF-8");
+        let before = fs::read_to_string(found(&folder, &["Backup.xml"]).expect("it is there")).expect("UTF-8");
         for (side, prefix, name) in [(Side::Computer, "Machine", "MACH"), (Side::User, "User", "USER")] {
             let change = plan(&folder, &catalog, side, &Wanted::Enabled(Vec::new()));
             let now = after(&change);

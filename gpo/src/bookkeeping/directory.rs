@@ -74,13 +74,13 @@ pub enum DirectoryError {
     #[error("an extension list is merged with the present one, which no snapshot told")]
     NoSnapshot,
     /// The snapshot has no such GPO.
-    #[error("the snapshot holds no GPO {guid}")]
+    #[error("the export of Active Directory holds no GPO {guid}")]
     NotInSnapshot {
         /// With braces.
         guid: String,
     },
     /// The snapshot has GPOs of several domains under this GUID, and the target does not tell its domain.
-    #[error("the snapshot holds {} GPOs {guid}", dns.len())]
+    #[error("the export of Active Directory holds {} GPOs {guid}", dns.len())]
     SeveralInSnapshot {
         /// With braces.
         guid: String,
@@ -88,7 +88,7 @@ pub enum DirectoryError {
         dns: Vec<String>,
     },
     /// The snapshot does not have the GPO's version.
-    #[error("{dn}: the snapshot does not have its versionNumber")]
+    #[error("{dn}: the export does not have its versionNumber")]
     NoVersion {
         /// The GPO.
         dn: String,
@@ -259,6 +259,7 @@ fn domain_of(path: &Path) -> Option<String> {
     let policies =
         path.parent().filter(|folder| folder.file_name().is_some_and(|n| n.eq_ignore_ascii_case("Policies")))?;
     let domain = policies.parent()?.file_name()?.to_str()?;
-    let dns = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_');
-    (domain.contains('.') && domain.bytes().all(dns)).then(|| domain.to_lowercase())
+    let label =
+        |label: &str| !label.is_empty() && label.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b));
+    (domain.contains('.') && domain.split('.').all(label)).then(|| domain.to_lowercase())
 }

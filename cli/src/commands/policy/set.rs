@@ -25,9 +25,9 @@ use report::Report;
 /// Enable or disable a policy, as the Group Policy editor would
 ///
 /// Replaces the policy's records in place and touches no other byte of the policy file. The GPO's version
-/// counts up, and its extension list names what Windows must run: in gpt.ini, or in a backup's Backup.xml.
-/// A domain GPO keeps both in Active Directory too, so say how that is changed: --ldif or --sysvol-only.
-/// A state that is already there changes nothing, not even a timestamp.
+/// counts up and its extension list names what Windows must run, in gpt.ini or Backup.xml; for a domain
+/// GPO say how Active Directory is changed: --ldif or --sysvol-only. A state that is already there changes
+/// nothing, not even a timestamp.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Elements:

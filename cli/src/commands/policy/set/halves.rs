@@ -17,11 +17,10 @@ use crate::ui::{Line, Page, Style};
 pub struct DomainArgs {
     #[command(flatten)]
     pub ad: AdArgs,
-    /// For a domain GPO: write the matching change of Active Directory to this new file, for ldifde or
-    /// ldapmodify; needs --ad
+    /// Write the change that a domain GPO needs in Active Directory to this file; with --ad
     #[arg(long, value_name = "FILE")]
     ldif: Option<PathBuf>,
-    /// For a domain GPO: change its files alone; you will change Active Directory yourself
+    /// Change a domain GPO's files alone; you will change Active Directory yourself
     #[arg(long, conflicts_with = "ldif")]
     sysvol_only: bool,
 }
