@@ -248,8 +248,20 @@ pub fn slashes(text: &str) -> String {
         return text.to_owned();
     }
     let mut text = text.to_owned();
-    for folder in [r"image\", r"store\", r"gpo\", r"Policies\{", r"backup\", r"bad\", r"list\", r"notes\", r"User\Reg"]
-    {
+    for folder in [
+        r"image\",
+        r"store\",
+        r"gpo\",
+        r"Policies\{",
+        r"backup\",
+        r"bad\",
+        r"list\",
+        r"notes\",
+        r"User\Reg",
+        r"Machine\Reg",
+        r"DomainSysvol\",
+        r"sysvol\",
+    ] {
         let mut from = 0;
         while let Some(at) = text[from..].find(folder).map(|at| from + at) {
             let end = text[at..].find([' ', '\n', '"', ',', ';', '\'']).map_or(text.len(), |end| at + end);

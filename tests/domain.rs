@@ -343,3 +343,52 @@ fn unset_and_set_again_restore_gpt_ini_but_for_the_version() {
         assert_eq!(dir.read("gpo/Machine/Registry.pol"), only_nla(1));
     }
 }
+
+/// Templates with two policies of one extension and one of another, and a value that no template explains.
+const ADMX: &str = r#"<policyDefinitions revision="1.0" schemaVersion="1.0"
+    xmlns="http://schemas.microsoft.com/GroupPolicy/2006/07/PolicyDefinitions">
+  <policyNamespaces><target prefix="t" namespace="Test.Extensions" /></policyNamespaces>
+  <resources minRequiredRevision="1.0" />
+  <categories><category name="C" displayName="$(string.C)" /></categories>
+  <policies>
+    <policy name="SearchA" class="Machine" displayName="$(string.C)" key="Software\Policies\T" valueName="A"
+        clientExtension="{7933f41e-56f8-41d6-a31c-4148a711ee93}"><parentCategory ref="C" /></policy>
+    <policy name="SearchB" class="Machine" displayName="$(string.C)" key="Software\Policies\T" valueName="B"
+        clientExtension="{7933F41E-56F8-41D6-A31C-4148A711EE93}"><parentCategory ref="C" /></policy>
+    <policy name="Guard" class="Machine" displayName="$(string.C)" key="Software\Policies\T" valueName="G"
+        clientExtension="{F312195E-3D9D-447A-A3F5-08DFFA24735E}"><parentCategory ref="C" /></policy>
+  </policies>
+</policyDefinitions>"#;
+const ADML: &str = r#"<policyDefinitionResources revision="1.0" schemaVersion="1.0"
+    xmlns="http://schemas.microsoft.com/GroupPolicy/2006/07/PolicyDefinitions">
+  <displayName /><description /><resources><stringTable><string id="C">C</string></stringTable></resources>
+</policyDefinitionResources>"#;
+
+#[test]
+fn an_extension_goes_with_the_last_policy_that_needs_it() {
+    let dir = TestDir::with("store/T.admx", ADMX);
+    dir.write("store/en-US/T.adml", ADML);
+    dir.write("gpo/gpt.ini", "[General]\r\nVersion=1\r\ngPCMachineExtensionNames=\r\n");
+    let change = |words: &[&str]| {
+        dir.run([&["policy", words[0], "gpo"], &words[1..], &["--admx", "store"]].concat()).ok();
+        let ini = dir.text("gpo/gpt.ini");
+        ini.lines().find_map(|line| line.strip_prefix("gPCMachineExtensionNames=")).expect("the list").to_owned()
+    };
+    let tool = "{D02B1F72-3407-48AE-BA88-E8213C6761F1}";
+    let search = format!("[{{7933f41e-56f8-41d6-a31c-4148a711ee93}}{tool}]");
+    let guard = format!("[{{F312195E-3D9D-447A-A3F5-08DFFA24735E}}{tool}]");
+    assert_eq!(change(&["set", "SearchA", "enabled"]), format!("{REGISTRY_COMPUTER}{search}"));
+    assert_eq!(change(&["set", "SearchB", "enabled"]), format!("{REGISTRY_COMPUTER}{search}"));
+    assert_eq!(change(&["set", "Guard", "enabled"]), format!("{REGISTRY_COMPUTER}{search}{guard}"));
+    assert_eq!(change(&["unset", "SearchA"]), format!("{REGISTRY_COMPUTER}{search}{guard}"), "SearchB needs it");
+    assert_eq!(change(&["unset", "Guard"]), format!("{REGISTRY_COMPUTER}{search}"));
+    // A record that nothing explains may need any extension.
+    let pol = dir.read("gpo/Machine/Registry.pol");
+    let other = fixtures::PolBuilder::without_header().dword(r"Software\Policies\Acme", "X", 1).build();
+    dir.write("gpo/Machine/Registry.pol", [pol, other].concat());
+    assert_eq!(change(&["unset", "SearchB"]), format!("{REGISTRY_COMPUTER}{search}"));
+    // The last setting of all takes all of them.
+    dir.write("gpo/Machine/Registry.pol", fixtures::PolBuilder::new().build());
+    change(&["set", "SearchB", "enabled"]);
+    assert_eq!(change(&["unset", "SearchB"]), "");
+}

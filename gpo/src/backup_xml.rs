@@ -232,8 +232,8 @@ impl BackupXml {
             return Ok(());
         }
         let span = element.range();
-        let inner = element_text(&self.text[span.clone()])
-            .ok_or_else(|| error(format!("{name} is not written as GPMC writes it; gpol does not guess")))?;
+        let shape = || error(format!("{name} is not written as GPMC writes it; gpol does not guess"));
+        let inner = element_text(&self.text[span.clone()], name).ok_or_else(shape)?;
         let (span, new) = match inner {
             // An element without text stands for an empty one, both ways.
             None => (span, format!("<{name}>{}</{name}>", cdata(text))),
@@ -241,7 +241,8 @@ impl BackupXml {
             Some(inner) => (span.start + inner.start..span.start + inner.end, cdata(text)),
         };
         self.text.replace_range(span, &new);
-        Ok(())
+        // What is read back is what was meant.
+        if self.core(name)? == text { Ok(()) } else { Err(shape()) }
     }
 }
 

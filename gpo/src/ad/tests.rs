@@ -142,3 +142,39 @@ fn a_change_is_folded_and_what_is_not_plain_is_in_base64() {
     );
     assert!(change.to_string().lines().all(|line| line.len() <= 76));
 }
+
+mod properties {
+    use proptest::prelude::*;
+    use proptest::test_runner::RngSeed;
+
+    use super::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 512, rng_seed: RngSeed::Fixed(0x504F_4C46), failure_persistence: None, ..ProptestConfig::default() })]
+
+        /// Any text stands in a change, and comes back: what is not plain in Base64, what is long in folds.
+        #[test]
+        fn a_written_value_is_read_again(value in "\\PC{0,120}|[ -~]{60,200}") {
+            let mut change = Modification::of(&dn());
+            change.replace("cn", &value);
+            // The lines of a change, without those that say so, are those of an entry.
+            let text = change.to_string().replace("changetype: modify\nreplace: cn\n", "").replace("\n-\n", "\n");
+            let entry = one(&text);
+            prop_assert_eq!(entry.text("cn"), Some(value));
+            prop_assert_eq!(entry.dn, dn());
+        }
+
+        #[test]
+        fn no_file_is_too_odd_to_be_refused(bytes in proptest::collection::vec(any::<u8>(), 0..200), text in "(dn: x|cn|:|::|<| |#|\n|\r|a=b,|=){0,40}") {
+            let _ = Snapshot::parse(&bytes);
+            if let Ok(snapshot) = Snapshot::parse(text.as_bytes()) {
+                prop_assert!(!snapshot.entries().is_empty());
+            }
+        }
+
+        #[test]
+        fn bytes_come_back_from_base64(bytes in proptest::collection::vec(any::<u8>(), 0..40)) {
+            prop_assert_eq!(base64::decode(&base64::encode(&bytes)), Some(bytes));
+        }
+    }
+}

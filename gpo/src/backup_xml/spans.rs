@@ -3,11 +3,11 @@
 use std::ops::Range;
 
 /// Where the text of an element stands in its source: `None` inside if one tag is the whole element.
-/// Nothing if it is more than a text or one CDATA section.
-pub(super) fn element_text(source: &str) -> Option<Option<Range<usize>>> {
-    // The elements that are edited have no attributes, so the first `>` ends the start tag.
+/// Nothing if it has a prefix or attributes, or is more than a text or one CDATA section.
+pub(super) fn element_text(source: &str, name: &str) -> Option<Option<Range<usize>>> {
     let start = source.find('>')? + 1;
-    if source[..start].contains(['"', '\'']) {
+    let tag = source[..start].strip_prefix('<')?.strip_prefix(name)?;
+    if !matches!(tag.trim_start(), ">" | "/>") {
         return None;
     }
     if source[..start].ends_with("/>") {

@@ -120,6 +120,14 @@ fn another_shape_is_refused() {
         (text.replace("327685", "many"), "MachineVersionNumber: \"many\" is no 32-bit number"),
         (text.replace("<![CDATA[327685]]>", "<b>1</b>"), "MachineVersionNumber: \"\" is no"),
         (text.replace(&format!("<![CDATA[{LIST}]]>"), "<!-- x -->y"), "MachineExtensionGuids is not written as GPMC"),
+        (
+            text.replace("<MachineExtensionGuids>", "<MachineExtensionGuids a='>'>"),
+            "MachineExtensionGuids is not written as GPMC",
+        ),
+        (
+            text.replace("MachineExtensionGuids>", "bkp:MachineExtensionGuids>"),
+            "MachineExtensionGuids is not written as GPMC",
+        ),
         (text.replace("MachineExtensionGuids", "Other"), "it has no MachineExtensionGuids"),
         (
             text.replace("<UserExtensionGuids/>", "<MachineExtensionGuids/>"),
@@ -130,5 +138,36 @@ fn another_shape_is_refused() {
     ] {
         let error = refused(&text);
         assert!(error.starts_with(what), "{error}");
+    }
+}
+
+mod properties {
+    use proptest::prelude::*;
+    use proptest::test_runner::RngSeed;
+
+    use super::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 256, rng_seed: RngSeed::Fixed(0x504F_4C46), failure_persistence: None, ..ProptestConfig::default() })]
+
+        /// Wherever a file is cut or changed: it is refused, or the change is what is read back.
+        #[test]
+        fn a_damaged_file_is_refused_or_edited_as_meant(at in 0_usize..2000, with in "[ -~\r\n]{0,3}", cut in any::<bool>()) {
+            let mut text = xml("");
+            let at = at.min(text.len() - 1);
+            match cut {
+                true => text.truncate(at),
+                false => text.insert_str(at, &with),
+            }
+            if let Ok(mut backup) = BackupXml::parse(text.as_bytes()) {
+                prop_assert_eq!(backup.to_bytes(), text.as_bytes());
+                if backup.set_extensions(Side::Computer, "[z]").is_ok() {
+                    prop_assert_eq!(backup.extensions(Side::Computer).unwrap(), "[z]");
+                }
+                if backup.list(Side::User, ListedFile::Policy, USER_POL).is_ok() {
+                    prop_assert!(BackupXml::parse(&backup.to_bytes()).is_ok());
+                }
+            }
+        }
     }
 }

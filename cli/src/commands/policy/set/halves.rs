@@ -1,6 +1,6 @@
 //! GPOs that keep version and extension list in two places: how to change the other one, and what became of it.
 
-use std::path::PathBuf;
+use std::path::{MAIN_SEPARATOR_STR, PathBuf};
 
 use clap::Args;
 use gpo::ad::{Snapshot, version_value};
@@ -146,6 +146,8 @@ impl BackupModel {
             }
         }
         for file in &self.listed {
+            // As the paths above it; in Backup.xml they have backslashes on every system.
+            let file = file.replace('\\', MAIN_SEPARATOR_STR);
             page.line(Line::indented(2).span(Style::Good, "+ ").text(format!("lists {file}")));
         }
     }
