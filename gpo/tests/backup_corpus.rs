@@ -80,7 +80,7 @@ fn plan<'c>(folder: &Path, catalog: &'c Catalog, side: Side, wanted: &Wanted) ->
 fn after(change: &PolicyChange<'_>) -> String {
     let path = &change.backup.as_ref().expect("Backup.xml changes").file;
     let file = change.plan.files().iter().find(|file| file.path == *path).expect("it is in the plan");
-    String::from_utf8(file.after.clone()).expect("UTF-8")
+    String::from_utf8(file.after.clone().expect("a file that stays")).expect("UTF-8")
 }
 
 /// Each element by its path: its attributes and its own text.
