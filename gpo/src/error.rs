@@ -52,7 +52,7 @@ pub enum Error {
         /// What is wrong.
         error: GptIniError,
     },
-    /// An extension list in `gpt.ini` or `Backup.xml` cannot be understood.
+    /// An extension list in `gpt.ini` cannot be understood.
     #[error("{}: extension list of the {side} side: {error}", path.display())]
     Extensions {
         /// The file.

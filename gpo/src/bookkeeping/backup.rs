@@ -51,24 +51,10 @@ pub(super) fn plan(
         listed: Vec::new(),
         stale_report: find(&target.path, &["gpreport.xml"]).map_err(io)?.map(|report| report.path),
     };
-    edit(&mut xml, &mut done, target, file, change, needs).map_err(|error| match error {
-        Failed::Xml(error) => broken(&path, error),
-        Failed::Other(error) => error,
-    })?;
+    edit(&mut xml, &mut done, target, file, change, needs).map_err(|error| broken(&path, error))?;
     change.plan.add(&path, bytes, xml.to_bytes());
     change.backup = Some(done);
     Ok(())
-}
-
-enum Failed {
-    Xml(BackupXmlError),
-    Other(Error),
-}
-
-impl From<BackupXmlError> for Failed {
-    fn from(error: BackupXmlError) -> Self {
-        Self::Xml(error)
-    }
 }
 
 fn edit(
@@ -78,15 +64,17 @@ fn edit(
     file: &SideFile,
     change: &PolicyChange<'_>,
     needs: &Needs<'_>,
-) -> Result<(), Failed> {
+) -> Result<(), BackupXmlError> {
     let side = change.side;
     if change.before != change.after {
         let version = xml.version(side)?;
         xml.set_version(side, version.bumped())?;
         done.version = Some((version, version.bumped()));
         let list = needs.of(&xml.extensions(side)?, change);
-        let error = |error| Failed::Other(Error::Extensions { path: done.file.clone(), side, error });
-        let list = list.map_err(error)?;
+        let list = list.map_err(|error| BackupXmlError {
+            at: None,
+            what: format!("extension list of the {side} side: {error}"),
+        })?;
         if list.changes() {
             xml.set_extensions(side, &list.after)?;
         }
