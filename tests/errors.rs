@@ -24,6 +24,7 @@ fn documented() -> BTreeMap<String, i32> {
 /// Errors that only a race or another system's files provoke: each has a test of its own below or elsewhere.
 const APART: &[&str] = &[
     "E0502", // two names that differ by case: not on Windows
+    "E0512", // a file system that is mounted read-only: the program's own tests
     "E0520", // another program writes at the same time
     "E0521", // another gpol holds the lock
     "E0523", // an attribute that the system refuses to set
@@ -62,6 +63,12 @@ fn provoked(dir: &TestDir) -> Vec<(&'static str, Run)> {
     dir.write("empty/x", "");
     dir.write("gold.qcow2", b"QFI\xFB\0\0\0\x03");
     dir.write("install.wim", b"MSWIM\0\0\0");
+    dir.write("setup.esd", b"MSWIM\0\0\0\xD0\0\0\0\0\x0E\0\0");
+    dir.write("x.txt", "Computer\r\nK\r\nA\r\nDWORD:1\r\n");
+    dir.write("folder/image/Windows/System32/config/SOFTWARE", "regf");
+    dir.write("folder/image/Windows/System32/config/SYSTEM", "regf");
+    dir.write("asleep/Windows/System32/config/SYSTEM", "regf");
+    dir.write("asleep/hiberfil.sys", "HIBR");
     dir.write("bad/Windows/System32/GroupPolicy/gpt.ini", "[General]\r\nVersion=many\r\n");
     dir.write("list/gpt.ini", "[General]\r\nVersion=1\r\ngPCMachineExtensionNames=[{35378EAC}]\r\n");
     dir.write("notes/gpt.ini", "[General]\r\nVersion=1\r\n");
@@ -92,6 +99,7 @@ fn provoked(dir: &TestDir) -> Vec<(&'static str, Run)> {
         ("E0103", run(&["man", "frobnicate"])),
         ("E0104", set(sysvol, &[NLA, "disabled", "--ldif", "change.ldif"])),
         ("E0105", set("side.pol", &[NLA, "disabled", "--sysvol-only"])),
+        ("E0106", run(&["show", "local:"])),
         ("E0201", pol(dir, "a_text_is_no_policy_file.pol")),
         ("E0201", pol(dir, "a_git_lfs_pointer_is_no_policy_file.pol")),
         ("E0201", pol(dir, "an_nt4_policy_file_is_a_registry_hive.pol")),
@@ -136,7 +144,13 @@ fn provoked(dir: &TestDir) -> Vec<(&'static str, Run)> {
         ("E0309", run(&["policy", "get", "notes", "Both", "--admx", "store", "--scope", "user:administrators"])),
         ("E0401", run(&["show", "gold.qcow2"])),
         ("E0401", run(&["show", "install.wim"])),
+        ("E0401", run(&["policy", "set", "setup.esd", NLA, "disabled"])),
         ("E0402", run(&["show", "empty"])),
+        ("E0402", run(&["show", "folder"])),
+        ("E0402", run(&["explain", "folder/image/Windows/System32/config", NLA])),
+        ("E0408", run(&["show", "store"])),
+        ("E0408", run(&["show", "x.txt"])),
+        ("E0408", run(&["show", "folder/image/Windows/System32/config/SOFTWARE"])),
         ("E0403", run(&["show", "nowhere"])),
         ("E0403", run(&["pol", "cat", "nowhere.pol"])),
         ("E0404", run(&["show", "side.pol", "--admx", "empty"])),
@@ -153,6 +167,7 @@ fn provoked(dir: &TestDir) -> Vec<(&'static str, Run)> {
         ("E0504", set(sysvol, &[NLA, "disabled", "--ad", "ad.ldif", "--ldif", "taken.ldif"])),
         ("E0503", run(&["convert", "side.pol", "-o", "side.pol"])),
         ("E0503", run(&["recover", "side.pol", "-o", "side.pol"])),
+        ("E0511", set("asleep", &[NLA, "disabled"])),
         ("E0513", set(cached, &[NLA, "disabled"])),
         ("E0522", set("notes", &[NLA, "disabled", "--backup-dir", "notes/record"])),
         ("E0522", set("notes", &[NLA, "disabled", "--backup-dir", "side.pol"])),
@@ -188,7 +203,7 @@ fn a_refused_change_writes_nothing() {
     let dir = TestDir::new();
     // The inputs are written anew before each run: paths and bytes are compared, not times.
     let left = || dir.state().into_iter().map(|entry| (entry.path, entry.bytes)).collect::<Vec<_>>();
-    let inputs = "x.txt side.pol store empty bad list notes Policies backup User GroupPolicy hive hive.LOG1 gold.qcow2 install.wim";
+    let inputs = "x.txt side.pol store empty bad list notes Policies backup gpo lgpo.txt GroupPolicy hive hive.LOG1 gold.qcow2 install.wim setup.esd folder asleep";
     provoked(&dir);
     let first = left();
     for (path, bytes) in &first {

@@ -9,7 +9,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use gpo::scope::Scope;
 use gpo::templates::Templates;
 
-use crate::commands::{admx, convert, doctor, history, hive, pol, policy, recover, shell, show};
+use crate::commands::{admx, convert, detect, doctor, history, hive, pol, policy, recover, shell, show};
 use crate::paste::quoted;
 
 /// Read, explain, check and edit Windows Group Policy in files, offline
@@ -53,6 +53,7 @@ pub enum Command {
     /// Looks at the policy that is pending in Registry.pol. Registry hives of an image are not read;
     /// the output says what was not looked at.
     Explain(PolicyOnTarget),
+    Detect(detect::DetectArgs),
     Doctor(doctor::DoctorArgs),
     Undo(history::UndoArgs),
     History(history::HistoryCommand),

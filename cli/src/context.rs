@@ -7,7 +7,7 @@ use admx::{Catalog, Class, FindError, LoadError, Match, Policy, Side};
 use gpo::error::Error;
 use gpo::plan::{CommitError, Plan, read_if_there};
 use gpo::scope::Scope;
-use gpo::target::{Finding, Kind, Target, TargetError};
+use gpo::target::{Finding, Kind, Target};
 use gpo::templates::{self, Templates};
 use gpo::transaction::{LockError, TransactionError};
 use polfile::PolicyFile;
@@ -17,6 +17,7 @@ use crate::directory::directory_error;
 use crate::error::{Code, CommandError};
 use crate::malformed;
 use crate::paste::{quoted, this_command};
+use crate::target_error;
 use crate::ui::{Line, Page, Style, Ui};
 
 /// The bytes of a file, or of standard input.
@@ -240,7 +241,7 @@ fn not_found(catalog: &Catalog, name: &str, error: &FindError) -> CommandError {
 /// What an error of the libraries means to people.
 pub fn failed(error: Error) -> CommandError {
     match &error {
-        Error::Target(target) => target_error(target),
+        Error::Target(target) => target_error::command_error(target),
         Error::Templates(reason) => CommandError::new(Code::TEMPLATES, no_templates(reason))
             .help("name a folder that holds .admx files and a language folder such as en-US:  --admx DIR"),
         Error::Io { path, source } => cannot_read(path, source),
@@ -265,6 +266,11 @@ pub fn failed(error: Error) -> CommandError {
                 _ => failed.help("groups and users have local GPOs of their own in a Windows installation; point gpol at its root"),
             }
         }
+        Error::Hibernated { .. } => CommandError::new(Code::HIBERNATED, error.to_string())
+            .detail("Its file system is in that memory, too: a change now is lost when Windows resumes, or corrupts the volume.")
+            .detail("Nothing was written.")
+            .help("boot it and shut it down in full:  shutdown /s /f /t 0  (without fast startup, for good: powercfg /h off)")
+            .help("do not throw hiberfil.sys away on a volume that you want to keep: unsaved work is in it"),
         Error::Cached(_) => CommandError::new(Code::CACHED, error.to_string())
             .detail("Windows fills it from a domain controller and overwrites it; a change here would be lost. Nothing was written.")
             .help("change the GPO itself, in the domain, or a GPMC backup of it"),
@@ -277,6 +283,12 @@ pub fn failed(error: Error) -> CommandError {
             CommandError::new(Code::CHANGED, format!("{} changed while gpol was working", path.display()))
                 .detail("Your change was not written; theirs is untouched.")
                 .help("run the same command again; it will be computed on the new content")
+        }
+        Error::Commit(CommitError::Io { path, source }) if source.kind() == io::ErrorKind::ReadOnlyFilesystem => {
+            CommandError::new(Code::READ_ONLY, format!("{} is on a file system that is mounted read-only", path.display()))
+                .detail("Nothing was written.")
+                .help(format!("which, and how:  findmnt -T {}", quoted(&path.display().to_string())))
+                .help("mount it for writing; a Windows volume that is hibernated or was not shut down comes up read-only")
         }
         Error::Commit(CommitError::Io { path, source }) => cannot_write(path, source).detail("Every file is as it was."),
         Error::Commit(CommitError::Metadata { .. }) => CommandError::new(Code::ATTRIBUTES, error.to_string())
@@ -327,36 +339,18 @@ fn no_templates(reason: &LoadError) -> String {
     }
 }
 
-fn target_error(error: &TargetError) -> CommandError {
-    match error {
-        TargetError::NotFound(path) => CommandError::new(Code::NO_TARGET, format!("{} does not exist", path.display())),
-        TargetError::DiskImage { path, format } => {
-            let name = path.display();
-            let failed = CommandError::new(
-                Code::DISK_IMAGE,
-                format!("{name} is a {format}; gpol works on mounted file systems"),
-            );
-            match format.contains("WIM") {
-                true => failed
-                    .help(format!("Mount-WindowsImage -ImagePath {name} -Index 1 -Path C:\\mnt, then use C:\\mnt"))
-                    .help(format!("wimmount {name} 1 /mnt/gold, then use /mnt/gold")),
-                false => failed
-                    .help(format!("guestmount -a {name} -i --ro /mnt/gold, then use /mnt/gold"))
-                    .help("on Windows: Mount-VHD -Path … -ReadOnly, then use the drive"),
-            }
-        }
-        TargetError::Several { one, .. } => CommandError::new(Code::SEVERAL_GPOS, error.to_string())
-            .help(format!("name one of them, such as {}", one.display())),
-        TargetError::Unknown(path) => {
-            CommandError::new(Code::UNKNOWN_TARGET, format!("gpol finds no policy in {}", path.display()))
-                .detail("It holds no Windows/System32, no gpt.ini, no Machine or User folder, no DomainSysvol/GPO.")
-                .help("point at a Registry.pol, a GroupPolicy folder, or the root of a mounted Windows volume")
-        }
-        TargetError::Io { path, source } => cannot_read(path, source),
-        other => CommandError::new(Code::READ, other.to_string()),
-    }
-}
-
 fn input_error(error: &admx::InputError) -> CommandError {
     CommandError::new(Code::ELEMENT_VALUE, error.to_string()).detail("Nothing was written.")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_read_only_file_system_is_named_instead_of_the_systems_words() {
+        let source = io::Error::from(io::ErrorKind::ReadOnlyFilesystem);
+        let error = failed(Error::Commit(CommitError::Io { path: "/mnt/gold/gpt.ini".into(), source }));
+        assert_eq!((error.code.id, error.code.exit), ("E0512", crate::exit::Exit::Refused));
+    }
 }

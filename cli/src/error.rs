@@ -33,6 +33,7 @@ codes! {
     NO_COMMAND = "E0103", Usage, "gpol has no such command";
     AD_NEEDED = "E0104", Usage, "--ldif needs what Active Directory has now, from --ad";
     NOT_OF_A_DOMAIN = "E0105", Usage, "the option is for domain GPOs, and the target is none";
+    NOT_WINDOWS = "E0106", Usage, "local: means a running Windows, and this is none";
     NOT_A_POLICY_FILE = "E0201", Malformed, "the file is not a policy file";
     VERSION = "E0202", Malformed, "the policy file has an unknown version";
     CUT_OFF = "E0203", Malformed, "a record is cut off";
@@ -64,6 +65,7 @@ codes! {
     SEVERAL_GPOS = "E0405", NotFound, "the target holds several GPOs, where one is asked for";
     NO_TEMPLATE = "E0406", NotFound, "the store has no such template";
     NOT_IN_SNAPSHOT = "E0407", NotFound, "the export of Active Directory does not hold the GPO, or not all of it";
+    NO_POLICY_OF_ITS_OWN = "E0408", NotFound, "the target is known and holds no policy of its own; another command is for it";
     NO_KEY = "E0411", NotFound, "the hive has no such key or value";
     LINKED_KEY = "E0412", NotFound, "the path leads through a symbolic link of the registry";
     NO_CHANGE = "E0413", NotFound, "no such change of the target is recorded";
@@ -71,6 +73,8 @@ codes! {
     CASE_TWINS = "E0502", Refused, "two entries differ only by case";
     OVERWRITES_INPUT = "E0503", Refused, "the output would overwrite the input";
     FILE_EXISTS = "E0504", Refused, "the file to write is there already";
+    HIBERNATED = "E0511", Refused, "the Windows on this volume is hibernated";
+    READ_ONLY = "E0512", Refused, "the file system is mounted read-only";
     CACHED = "E0513", Refused, "the GPO is a client's cache, which Windows alone writes";
     CHANGED = "E0520", Refused, "a file changed while gpol was working";
     LOCKED = "E0521", Refused, "another gpol is changing the same GPO";
@@ -127,7 +131,7 @@ impl CommandError {
             let label = if i == 0 { "help: " } else { "      " };
             let line = Line::new().span(Style::Good, label).hang().text(help);
             // What ends in a command, behind two blanks if words stand before it.
-            let command = help.starts_with("gpol ") || help.contains(":  ");
+            let command = help.starts_with("gpol ") || help.contains(":  ") || help.contains(" && ");
             page.line(if command { line.whole() } else { line });
         }
         page

@@ -9,6 +9,7 @@ mod error;
 mod exit;
 mod malformed;
 mod paste;
+mod target_error;
 mod ui;
 
 use std::ffi::OsString;

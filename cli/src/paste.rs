@@ -1,5 +1,8 @@
 //! Words of a command line that a message offers, so that it can be pasted into a shell.
 
+use std::ffi::OsString;
+use std::path::Path;
+
 /// A word as the system's shells take it.
 ///
 /// Double quotes where they do: cmd, PowerShell and POSIX shells know them. Where a POSIX shell would
@@ -28,6 +31,15 @@ pub fn assignment(argument: &str) -> String {
 pub fn this_command() -> String {
     let words = std::env::args_os().skip(1).map(|word| assignment(&word.to_string_lossy()));
     std::iter::once("gpol".to_owned()).chain(words).collect::<Vec<_>>().join(" ")
+}
+
+/// The command that is running, pointed at another target.
+pub fn this_command_on(target: &Path, other: &str) -> String {
+    let word = |word: OsString| match word == target.as_os_str() {
+        true => quoted(other),
+        false => assignment(&word.to_string_lossy()),
+    };
+    std::iter::once("gpol".to_owned()).chain(std::env::args_os().skip(1).map(word)).collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]

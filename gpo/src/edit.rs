@@ -10,7 +10,7 @@ use crate::comments::Comments;
 use crate::error::Error;
 use crate::plan::{Plan, read_if_there};
 use crate::scope::Scope;
-use crate::target::{SideFile, Target};
+use crate::target::{Hibernation, SideFile, Target};
 
 /// Reads a policy file. One that is not there is an empty policy.
 ///
@@ -153,9 +153,7 @@ pub fn plan_policy<'c>(
     comment: Option<&str>,
     directory: &Directory<'_>,
 ) -> Result<PolicyChange<'c>, Error> {
-    if target.is_cached() {
-        return Err(Error::Cached(target.path.clone()));
-    }
+    refuse_unsafe(target)?;
     let (side, file) = (scope.side(), &file_of(target, scope)?);
     let places = [Some(&file.file), file.gpt_ini.as_ref(), file.comments.as_ref().filter(|_| comment.is_some())];
     if let Some((place, twin)) = places.into_iter().flatten().find_map(|found| Some((found, found.twins.first()?))) {
@@ -192,6 +190,17 @@ pub fn plan_policy<'c>(
     let needs = Needs { catalog, configured: !set.records.is_empty() };
     bookkeeping::plan(target, file, &mut change, &needs, directory)?;
     Ok(change)
+}
+
+/// Refuses targets on which a change would be lost, or do harm.
+fn refuse_unsafe(target: &Target) -> Result<(), Error> {
+    if target.is_cached() {
+        return Err(Error::Cached(target.path.clone()));
+    }
+    match target.hibernation().map_err(|source| Error::Io { path: target.path.clone(), source })? {
+        Hibernation::Active(file) => Err(Error::Hibernated { path: target.path.clone(), file }),
+        Hibernation::None | Hibernation::Unclear(_) => Ok(()),
+    }
 }
 
 fn plan_comment(side: &SideFile, change: &mut PolicyChange<'_>, text: &str) -> Result<(), Error> {

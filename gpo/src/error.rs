@@ -101,6 +101,14 @@ pub enum Error {
         /// The scope that was asked for.
         scope: Scope,
     },
+    /// The Windows inside is hibernated; it would not see the change, and could destroy the file system.
+    #[error("the Windows in {} is hibernated: {} is active", path.display(), file.display())]
+    Hibernated {
+        /// The target.
+        path: PathBuf,
+        /// `hiberfil.sys`.
+        file: PathBuf,
+    },
     /// A client's cache of a domain GPO, which Windows alone writes.
     #[error("{} is a client's cache of a domain GPO", .0.display())]
     Cached(PathBuf),

@@ -12,6 +12,7 @@ pub mod backup_xml;
 pub mod bookkeeping;
 pub mod comments;
 pub mod compare;
+pub mod detect;
 pub mod doctor;
 pub mod edit;
 pub mod error;

@@ -325,7 +325,7 @@ fn by_policy(
 }
 
 /// What `gpt.ini` of a policy file counts, where there is one.
-fn version_of(file: &SideFile) -> Result<Option<Version>, Error> {
+pub(crate) fn version_of(file: &SideFile) -> Result<Option<Version>, Error> {
     let Some(place) = &file.gpt_ini else { return Ok(None) };
     let path = &place.path;
     let bytes = read_if_there(path).map_err(|source| Error::Io { path: path.clone(), source })?;

@@ -1,12 +1,16 @@
 //! Recognising what a command is pointed at, by content rather than by name.
 
+mod disk_image;
 mod error;
+mod file;
 mod folder;
+mod misplaced;
 mod trail;
 mod users;
+mod volume;
 
-use std::fs::{self, File};
-use std::io::{self, Read};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use admx::Side;
@@ -14,8 +18,12 @@ use serde::Serialize;
 
 use crate::place::{Found, find, twins_of};
 use crate::scope::Scope;
+pub use disk_image::ImageFormat;
 pub use error::TargetError;
+use file::FileKind;
+pub use misplaced::Misplaced;
 pub use trail::{Probe, Trail};
+pub use volume::Hibernation;
 
 /// What a target is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -42,6 +50,39 @@ pub enum Kind {
     Sysvol,
     /// A folder with GPO backups in it.
     BackupSet,
+    /// A folder of ADMX templates.
+    Admx,
+    /// One ADMX template.
+    AdmxFile,
+    /// The texts of a template in one language.
+    AdmlFile,
+    /// A registry hive.
+    Hive,
+    /// A transaction log of a hive.
+    HiveLog,
+    /// An image of a disk, which must be mounted.
+    DiskImage,
+    /// LGPO text.
+    Lgpo,
+    /// A registry export.
+    Reg,
+    /// Policy Analyzer's rules.
+    #[serde(rename = "policyrules")]
+    PolicyRules,
+    /// JSON that gpol wrote.
+    Json,
+    /// A desired state.
+    State,
+    /// Preferences of one kind.
+    GppXml,
+    /// A security template, as `GptTmpl.inf`.
+    Inf,
+    /// The `gpt.ini` of a GPO.
+    GptIni,
+    /// Administrators' comments of a GPO.
+    Comments,
+    /// A file that describes a GPO backup.
+    BackupFile,
 }
 
 impl Kind {
@@ -58,6 +99,22 @@ impl Kind {
             Self::Windows => "Windows installation",
             Self::Sysvol => "folder of domain GPOs (SYSVOL)",
             Self::BackupSet => "folder of GPO backups",
+            Self::Admx => "folder of ADMX templates",
+            Self::AdmxFile => "ADMX template",
+            Self::AdmlFile => "file of a template's texts (ADML)",
+            Self::Hive => "registry hive",
+            Self::HiveLog => "transaction log of a registry hive",
+            Self::DiskImage => "disk image",
+            Self::Lgpo => "LGPO text",
+            Self::Reg => "registry export (.reg)",
+            Self::PolicyRules => "Policy Analyzer file (.PolicyRules)",
+            Self::Json => "JSON document of gpol",
+            Self::State => "desired state",
+            Self::GppXml => "file of Group Policy preferences",
+            Self::Inf => "security template",
+            Self::GptIni => "gpt.ini of a GPO",
+            Self::Comments => "file of administrators' comments",
+            Self::BackupFile => "file that describes a GPO backup",
         }
     }
 }
@@ -134,12 +191,23 @@ impl SideFile {
     }
 }
 
+/// The target that is the running Windows itself.
+pub const LOCAL: &str = "local:";
+
+/// The running Windows, and its `System32`: a 32-bit program on a 64-bit Windows finds that as `Sysnative`.
+fn this_machine() -> Option<(PathBuf, PathBuf)> {
+    let windows = PathBuf::from(std::env::var_os("SystemRoot").filter(|_| cfg!(windows))?);
+    let redirected = std::env::var_os("PROCESSOR_ARCHITEW6432").is_some();
+    let system32 = windows.join(if redirected { "Sysnative" } else { "System32" });
+    Some((windows, system32))
+}
+
 /// Looks at a path: at one target, or at a folder that holds several.
 ///
 /// # Errors
 ///
-/// [`TargetError`] if it is missing, unreadable, a disk image, or a folder without policy. A file is
-/// always taken for a policy file: reading it says what it is if it is none.
+/// [`TargetError`] if it is missing, unreadable, a disk image, something that holds no policy of its own, or
+/// unknown. A file that is nothing known is taken for a policy file: reading it says what is wrong with it.
 pub fn open(path: &Path) -> Result<Opened, TargetError> {
     open_noting(path, &mut Trail::default())
 }
@@ -154,21 +222,50 @@ pub fn open_noting(path: &Path, trail: &mut Trail) -> Result<Opened, TargetError
         io::ErrorKind::NotFound => TargetError::NotFound(path.to_path_buf()),
         _ => TargetError::Io { path: path.to_path_buf(), source },
     };
+    if path.as_os_str() == LOCAL {
+        let (windows, system32) = this_machine().ok_or(TargetError::NotWindows)?;
+        trail.note("local: is this machine", Some(&windows));
+        let target = folder::installation(&windows, &folder::here(&system32), &windows, trail);
+        return target.map(Target::with_twins_found).map(Opened::One).map_err(io);
+    }
     let metadata = fs::metadata(path).map_err(io)?;
+    let given = || path.to_path_buf();
     if !metadata.is_dir() {
-        return match disk_image(path).map_err(io)? {
-            Some(format) => Err(TargetError::DiskImage { path: path.to_path_buf(), format }),
-            None => Ok(Opened::One(Target::policy_file(path).map_err(io)?)),
+        let kind = file::recognise(path).map_err(io)?;
+        return match kind {
+            FileKind::Image(format) => {
+                trail.note(format!("signature of a {}", format.name()), Some(path));
+                Err(TargetError::DiskImage { path: given(), format })
+            }
+            FileKind::Is(Kind::Pol) | FileKind::Unknown => {
+                let signed = kind != FileKind::Unknown;
+                trail.note("signature PReg", Some(path).filter(|_| signed));
+                Ok(Opened::One(Target::policy_file(path).map_err(io)?))
+            }
+            FileKind::Is(kind) => {
+                trail.note(format!("content of a {}", kind.name()), Some(path));
+                Err(TargetError::Other { path: given(), kind })
+            }
         };
     }
     if let Some(target) = folder::recognise(path, trail).map_err(io)? {
         return Ok(Opened::One(target.with_twins_found()));
     }
+    let templates = folder::holds_templates(path);
+    trail.note("*.admx", Some(path).filter(|_| templates));
+    if templates {
+        return Err(TargetError::Other { path: given(), kind: Kind::Admx });
+    }
+    if let Some(is) = misplaced::at_once(path, trail).map_err(io)? {
+        return Err(TargetError::Misplaced { path: given(), is });
+    }
     let gpos = folder::gpos_below(path).map_err(io)?;
     trail.note(format!("GPOs below it ({})", gpos.len()), gpos.first().map(|gpo| &*gpo.path));
     let mut gpos: Vec<Target> = gpos.into_iter().map(Target::with_twins_found).collect();
     match (gpos.pop(), gpos.is_empty()) {
-        (None, _) => Err(TargetError::Unknown(path.to_path_buf())),
+        (None, _) => {
+            Err(TargetError::Misplaced { path: given(), is: misplaced::by_its_place(path, trail).map_err(io)? })
+        }
         (Some(only), true) => Ok(Opened::One(only)),
         (Some(last), false) => {
             gpos.push(last);
@@ -284,22 +381,18 @@ impl Target {
     pub fn is_cached(&self) -> bool {
         fs::canonicalize(&self.path).is_ok_and(|real| folder::is_cached(&real))
     }
-}
 
-/// The kind of disk image that a file is, by its first bytes.
-fn disk_image(path: &Path) -> io::Result<Option<&'static str>> {
-    let mut head = Vec::new();
-    File::open(path)?.take(512).read_to_end(&mut head)?;
-    Ok(match &*head {
-        _ if head.starts_with(b"PReg") => None,
-        [b'Q', b'F', b'I', 0xFB, ..] => Some("QEMU disk image (qcow2)"),
-        [b'M', b'S', b'W', b'I', b'M', 0, 0, 0, ..] => Some("Windows image (WIM)"),
-        _ if head.starts_with(b"vhdxfile") => Some("virtual disk (VHDX)"),
-        _ if head.starts_with(b"conectix") => Some("virtual disk (VHD)"),
-        _ if head.starts_with(b"KDMV") => Some("virtual disk (VMDK)"),
-        _ if head.len() == 512 && head.ends_with(&[0x55, 0xAA]) => Some("raw disk image"),
-        _ => None,
-    })
+    /// Whether Windows will resume from memory that does not know of changes to this volume.
+    ///
+    /// # Errors
+    ///
+    /// If a folder cannot be listed.
+    pub fn hibernation(&self) -> io::Result<Hibernation> {
+        match self.windows_folder()? {
+            Some(windows) => Hibernation::beside(&fs::canonicalize(windows)?),
+            None => Ok(Hibernation::None),
+        }
+    }
 }
 
 #[cfg(test)]

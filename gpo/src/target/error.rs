@@ -3,6 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use super::{ImageFormat, Kind, Misplaced};
+
 /// Why a target is none.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -10,13 +12,16 @@ pub enum TargetError {
     /// Nothing is there.
     #[error("{} does not exist", .0.display())]
     NotFound(PathBuf),
+    /// `local:` where no Windows is running.
+    #[error("local: means the Windows that is running, and this is none")]
+    NotWindows,
     /// An image of a disk; gpol works on what is mounted.
-    #[error("{} is a {format}; gpol works on mounted file systems", path.display())]
+    #[error("{} is a {}; gpol works on mounted file systems", path.display(), format.name())]
     DiskImage {
         /// The file.
         path: PathBuf,
         /// What kind of image.
-        format: &'static str,
+        format: ImageFormat,
     },
     /// A folder of several GPOs, where one is asked for.
     #[error("{} holds {count} GPOs", path.display())]
@@ -28,9 +33,22 @@ pub enum TargetError {
         /// One of them.
         one: PathBuf,
     },
+    /// Something known that holds no policy of its own.
+    #[error("{} is a {}", path.display(), kind.name())]
+    Other {
+        /// The file or folder.
+        path: PathBuf,
+        /// What it is.
+        kind: Kind,
+    },
     /// A folder that holds no policy.
-    #[error("{} is no folder that gpol knows: no Windows installation, no local GPO, no domain GPO, no GPO backup", .0.display())]
-    Unknown(PathBuf),
+    #[error("gpol finds no policy in {}", path.display())]
+    Misplaced {
+        /// The folder.
+        path: PathBuf,
+        /// What it is instead.
+        is: Misplaced,
+    },
     /// The system refused to read.
     #[error("{}: {source}", path.display())]
     Io {

@@ -31,7 +31,12 @@ pub(super) fn recognise(path: &Path, trail: &mut Trail) -> io::Result<Option<Tar
     let gpt_ini = trail.find(path, &["gpt.ini"])?;
     let machine = trail.find(path, &["Machine"])?;
     let user = trail.find(path, &["User"])?;
-    if gpt_ini.is_none() && machine.is_none() && user.is_none() {
+    let halves = match (&machine, &user) {
+        (Some(_), Some(_)) => true,
+        (Some(half), None) | (None, Some(half)) => gpt_ini.is_some() || is_half(&half.path)?,
+        (None, None) => false,
+    };
+    if gpt_ini.is_none() && !halves {
         return Ok(None);
     }
     if let Some(scope) = users::scope_of(&real) {
@@ -61,27 +66,42 @@ pub(super) fn recognise(path: &Path, trail: &mut Trail) -> io::Result<Option<Tar
     Ok(Some(Target { guid, store, ..gpo(Kind::GpoSysvol, path, &here(path))? }))
 }
 
+/// Whether a folder that is called `Machine` or `User` has in it what a side of a GPO has. Others are called so, too.
+fn is_half(folder: &Path) -> io::Result<bool> {
+    for name in ["Registry.pol", "comment.cmtx", "Scripts", "Microsoft", "Preferences", "Applications"] {
+        if find(folder, &[name])?.is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// The root of a Windows volume, or the Windows folder itself.
 fn windows(path: &Path, trail: &mut Trail) -> io::Result<Option<Target>> {
     for windows in [&["Windows"][..], &[]] {
-        let below = |names: &[&'static str]| [windows, names].concat();
         let mut there = false;
         for names in [&["GroupPolicy"][..], &[users::FOLDER], &["config", "SYSTEM"]] {
-            there |= trail.find(path, &[&below(&["System32"])[..], names].concat())?.is_some();
+            there |= trail.find(path, &[windows, &["System32"], names].concat())?.is_some();
         }
-        if !there {
-            continue;
+        if there {
+            let below = find_or_name(path, windows)?;
+            let system32 = find_or_name(&below.path, &["System32"])?.with_twins_of(&below);
+            return installation(path, &system32, &below.path, trail).map(Some);
         }
-        let local = find_or_name(path, &below(&["System32", "GroupPolicy"]))?;
-        let group_policy_users = find_or_name(path, &below(&["System32", users::FOLDER]))?;
-        let store = trail.find(path, &below(&["PolicyDefinitions"]))?.map(|found| found.path);
-        let (of_users, findings) = users::in_folder(&group_policy_users)?;
-        let mut windows = gpo(Kind::Windows, path, &local)?;
-        windows.sides.extend(of_users);
-        windows.findings.extend(findings);
-        return Ok(Some(Target { users: Some(group_policy_users), store, ..windows }));
     }
     Ok(None)
+}
+
+/// A Windows installation, by its `System32` and its `Windows` folder.
+pub(super) fn installation(path: &Path, system32: &Found, windows: &Path, trail: &mut Trail) -> io::Result<Target> {
+    let below = |name| -> io::Result<Found> { Ok(find_or_name(&system32.path, &[name])?.with_twins_of(system32)) };
+    let group_policy_users = below(users::FOLDER)?;
+    let store = trail.find(windows, &["PolicyDefinitions"])?.map(|found| found.path);
+    let (of_users, findings) = users::in_folder(&group_policy_users)?;
+    let mut installation = gpo(Kind::Windows, path, &below("GroupPolicy")?)?;
+    installation.sides.extend(of_users);
+    installation.findings.extend(findings);
+    Ok(Target { users: Some(group_policy_users), store, ..installation })
 }
 
 /// The folder of all per-user local GPOs.
@@ -129,7 +149,7 @@ pub(super) fn holds_templates(folder: &Path) -> bool {
     })
 }
 
-fn here(path: &Path) -> Found {
+pub(super) fn here(path: &Path) -> Found {
     Found { path: path.to_path_buf(), twins: Vec::new() }
 }
 

@@ -11,6 +11,7 @@ use clap::{Args, ValueEnum};
 use gpo::doctor::doctor;
 use gpo::edit::plan_policy;
 use gpo::error::Error;
+use gpo::target::Hibernation;
 
 use crate::args::{ChangeArgs, Format, PolicyOptions};
 use crate::change::{begin, note, refused as not_committed};
@@ -104,6 +105,12 @@ fn change(
     ui: &Ui,
 ) -> Result<Exit, Stop> {
     let target = open_target(target, ui)?;
+    if let Ok(Hibernation::Unclear(file)) = target.hibernation() {
+        ui.warning(format!(
+            "{} is not empty: if Windows is hibernated, a change is lost when it resumes",
+            file.display()
+        ));
+    }
     let catalog = load_templates(&args.options.templates.templates(), Some(&target))?;
     let (policy, scope) = find_policy(catalog, policy, args.options.scope.scope.as_ref(), Some(&target))?;
     let given = new.map_or(&[][..], |(_, elements)| elements);
