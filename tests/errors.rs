@@ -59,12 +59,12 @@ fn changed_since() -> Run {
 fn provoked(dir: &TestDir) -> Vec<(&'static str, Run)> {
     dir.write_store();
     dir.write("side.pol", PolBuilder::new().dword(KEY, "Level", 3).build());
-    dir.write("User/Registry.pol", PolBuilder::new().build());
+    dir.write("gpo/User/Registry.pol", PolBuilder::new().build());
     dir.write("empty/x", "");
     dir.write("gold.qcow2", b"QFI\xFB\0\0\0\x03");
     dir.write("install.wim", b"MSWIM\0\0\0");
     dir.write("setup.esd", b"MSWIM\0\0\0\xD0\0\0\0\0\x0E\0\0");
-    dir.write("x.txt", "Computer\r\nK\r\nA\r\nDWORD:1\r\n");
+    dir.write("lgpo.txt", "Computer\r\nK\r\nA\r\nDWORD:1\r\n");
     dir.write("folder/image/Windows/System32/config/SOFTWARE", "regf");
     dir.write("folder/image/Windows/System32/config/SYSTEM", "regf");
     dir.write("asleep/Windows/System32/config/SYSTEM", "regf");
@@ -134,7 +134,7 @@ fn provoked(dir: &TestDir) -> Vec<(&'static str, Run)> {
         ("E0224", run(&["show", sysvol, "--ad", "taken.ldif"])),
         ("E0301", set("side.pol", &["Require NLA for remote connections", "disabled"])),
         ("E0302", set("side.pol", &[&["One name for two", "enabled"][..], store].concat())),
-        ("E0303", set("User/Registry.pol", &[NLA, "disabled"])),
+        ("E0303", set("gpo/User/Registry.pol", &[NLA, "disabled"])),
         ("E0303", set("side.pol", &[NLA, "disabled", "--scope", "user"])),
         ("E0304", set("side.pol", &["TS_ENCRYPTION_POLICY", "enabled", "Level=3"])),
         ("E0305", set("side.pol", &["TS_ENCRYPTION_POLICY", "enabled", "TS_ENCRYPTION_LEVEL=9"])),
@@ -149,7 +149,7 @@ fn provoked(dir: &TestDir) -> Vec<(&'static str, Run)> {
         ("E0402", run(&["show", "folder"])),
         ("E0402", run(&["explain", "folder/image/Windows/System32/config", NLA])),
         ("E0408", run(&["show", "store"])),
-        ("E0408", run(&["show", "x.txt"])),
+        ("E0408", run(&["show", "lgpo.txt"])),
         ("E0408", run(&["show", "folder/image/Windows/System32/config/SOFTWARE"])),
         ("E0403", run(&["show", "nowhere"])),
         ("E0403", run(&["pol", "cat", "nowhere.pol"])),

@@ -10,6 +10,7 @@ mod store;
 mod comments;
 mod convert;
 mod corpus;
+mod detect;
 mod doctor;
 mod domain;
 mod errors;

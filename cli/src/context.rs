@@ -269,7 +269,8 @@ pub fn failed(error: Error) -> CommandError {
         Error::Hibernated { .. } => CommandError::new(Code::HIBERNATED, error.to_string())
             .detail("Its file system is in that memory, too: a change now is lost when Windows resumes, or corrupts the volume.")
             .detail("Nothing was written.")
-            .help("boot it and shut it down in full:  shutdown /s /f /t 0  (without fast startup, for good: powercfg /h off)")
+            .help("boot it and shut it down in full, without fast startup:  shutdown /s /f /t 0")
+            .help("for good:  powercfg /h off")
             .help("do not throw hiberfil.sys away on a volume that you want to keep: unsaved work is in it"),
         Error::Cached(_) => CommandError::new(Code::CACHED, error.to_string())
             .detail("Windows fills it from a domain controller and overwrites it; a change here would be lost. Nothing was written.")

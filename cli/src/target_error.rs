@@ -39,15 +39,19 @@ pub fn mounting(path: &Path, format: ImageFormat, then: &str) -> Vec<String> {
     let image = quoted(&shown);
     let beside = |ending: &str| quoted(&path.with_extension(ending).display().to_string());
     let on_windows = |commands: String| format!("on Windows:  {commands}");
+    // A command that writes needs a mount to write to.
+    let writes = ["gpol policy set ", "gpol policy unset "].iter().any(|write| then.starts_with(write));
     let mounted_by_windows = format!("Mount-DiskImage (Resolve-Path {image}).Path -Access ReadOnly");
     match format {
         ImageFormat::Wim => vec![
-            format!("wimmount {image} 1 {MOUNT_POINT} && {then}"),
+            format!("wimmount{} {image} 1 {MOUNT_POINT} && {then}", if writes { "rw" } else { "" }),
             format!("which images are in it:  wiminfo {image}"),
+            format!("wimmountrw mounts it to be changed; when done:  wimunmount --commit {MOUNT_POINT}"),
             on_windows(format!("Mount-WindowsImage -ImagePath {image} -Index 1 -Path C:\\mnt -ReadOnly")),
         ],
         ImageFormat::Esd => vec![
-            format!("wimexport {image} 1 {0} --compress=LZX && wimmount {0} 1 {MOUNT_POINT} && {then}", beside("wim")),
+            format!("decompress it into a WIM first:  wimexport {image} 1 {} --compress=LZX", beside("wim")),
+            format!("wimmount{} {} 1 {MOUNT_POINT} && {then}", if writes { "rw" } else { "" }, beside("wim")),
             format!("which images are in it:  wiminfo {image}"),
             on_windows(format!(
                 "Export-WindowsImage -SourceImagePath {image} -SourceIndex 1 -DestinationImagePath {} -CompressionType max",
@@ -58,7 +62,9 @@ pub fn mounting(path: &Path, format: ImageFormat, then: &str) -> Vec<String> {
             format!("mount -o loop,ro {image} /mnt/iso && gpol detect /mnt/iso/sources/install.wim"),
             on_windows(format!("Mount-DiskImage (Resolve-Path {image}).Path")),
         ],
-        ImageFormat::NtfsVolume => vec![format!("mount -t ntfs3 -o loop,ro {image} {MOUNT_POINT} && {then}")],
+        ImageFormat::NtfsVolume => {
+            vec![format!("mount -t ntfs3 -o loop{} {image} {MOUNT_POINT} && {then}", if writes { "" } else { ",ro" })]
+        }
         ImageFormat::BitLocker => vec![format!(
             "unlock it first:  cryptsetup open --type bitlk --readonly {image} gold && mount -t ntfs3 -o ro /dev/mapper/gold {MOUNT_POINT}"
         )],
@@ -68,8 +74,8 @@ pub fn mounting(path: &Path, format: ImageFormat, then: &str) -> Vec<String> {
                 _ => format!("qemu-img convert -O vhdx {image} {}, which Mount-DiskImage mounts", beside("vhdx")),
             };
             vec![
-                format!("guestmount -a {image} -i --ro {MOUNT_POINT} && {then}"),
-                format!("to change it, --rw in place of --ro; when done:  guestunmount {MOUNT_POINT}"),
+                format!("guestmount -a {image} -i --{} {MOUNT_POINT} && {then}", if writes { "rw" } else { "ro" }),
+                format!("--ro mounts it to be read, --rw to be changed; when done:  guestunmount {MOUNT_POINT}"),
                 on_windows(windows),
             ]
         }

@@ -138,14 +138,11 @@ impl Detection {
     }
 
     fn of_target(&mut self, target: Target) {
-        self.kind = Some(target.kind);
-        self.what = match target.kind {
-            Kind::Pol if !has_signature(&target.path) => "a file without the signature of a policy file".to_owned(),
-            kind => kind.name().to_owned(),
-        };
         if target.kind == Kind::Pol && !has_signature(&target.path) {
-            self.kind = None;
+            self.what = "nothing that gpol knows; it has no signature of a policy file".to_owned();
+            return;
         }
+        (self.kind, self.what) = (Some(target.kind), target.kind.name().to_owned());
         self.hives = hives(&target);
         self.writable = Some(writable(&target));
         self.version = target.sides.first().and_then(|side| version_of(side).ok()?).map(VersionModel::from);

@@ -105,7 +105,7 @@ impl Kind {
             Self::Hive => "registry hive",
             Self::HiveLog => "transaction log of a registry hive",
             Self::DiskImage => "disk image",
-            Self::Lgpo => "LGPO text",
+            Self::Lgpo => "text for LGPO.exe",
             Self::Reg => "registry export (.reg)",
             Self::PolicyRules => "Policy Analyzer file (.PolicyRules)",
             Self::Json => "JSON document of gpol",
@@ -117,6 +117,13 @@ impl Kind {
             Self::BackupFile => "file that describes a GPO backup",
         }
     }
+}
+
+/// A name of what something is, behind `a` or `an` as it is spoken.
+pub fn with_article(name: &str) -> String {
+    let vowel = name.starts_with(['A', 'E', 'I', 'O', 'a', 'e', 'i', 'o', 'u']);
+    let spelled = ["LGPO", "NTFS"].iter().any(|word| name.starts_with(word));
+    format!("{} {name}", if vowel || spelled { "an" } else { "a" })
 }
 
 /// A recognised target.
@@ -234,7 +241,7 @@ pub fn open_noting(path: &Path, trail: &mut Trail) -> Result<Opened, TargetError
         let kind = file::recognise(path).map_err(io)?;
         return match kind {
             FileKind::Image(format) => {
-                trail.note(format!("signature of a {}", format.name()), Some(path));
+                trail.note(format!("signature of {}", with_article(format.name())), Some(path));
                 Err(TargetError::DiskImage { path: given(), format })
             }
             FileKind::Is(Kind::Pol) | FileKind::Unknown => {
@@ -243,7 +250,7 @@ pub fn open_noting(path: &Path, trail: &mut Trail) -> Result<Opened, TargetError
                 Ok(Opened::One(Target::policy_file(path).map_err(io)?))
             }
             FileKind::Is(kind) => {
-                trail.note(format!("content of a {}", kind.name()), Some(path));
+                trail.note(format!("content of {}", with_article(kind.name())), Some(path));
                 Err(TargetError::Other { path: given(), kind })
             }
         };
@@ -389,7 +396,7 @@ impl Target {
     /// If a folder cannot be listed.
     pub fn hibernation(&self) -> io::Result<Hibernation> {
         match self.windows_folder()? {
-            Some(windows) => Hibernation::beside(&fs::canonicalize(windows)?),
+            Some(windows) => Hibernation::beside(&windows),
             None => Ok(Hibernation::None),
         }
     }

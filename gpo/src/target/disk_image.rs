@@ -14,7 +14,7 @@ pub enum ImageFormat {
     Qcow2,
     /// Microsoft's file-based image; several installations may be in it.
     Wim,
-    /// A WIM of solid resources, as in downloads of Windows; nothing mounts it as it is.
+    /// A WIM of solid resources, as in downloads of Windows: to be made a plain WIM first.
     Esd,
     /// Hyper-V's.
     Vhdx,

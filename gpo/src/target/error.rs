@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use super::{ImageFormat, Kind, Misplaced};
+use super::{ImageFormat, Kind, Misplaced, with_article};
 
 /// Why a target is none.
 #[derive(Debug, thiserror::Error)]
@@ -16,7 +16,7 @@ pub enum TargetError {
     #[error("local: means the Windows that is running, and this is none")]
     NotWindows,
     /// An image of a disk; gpol works on what is mounted.
-    #[error("{} is a {}; gpol works on mounted file systems", path.display(), format.name())]
+    #[error("{} is {}; gpol works on mounted file systems", path.display(), with_article(format.name()))]
     DiskImage {
         /// The file.
         path: PathBuf,
@@ -34,7 +34,7 @@ pub enum TargetError {
         one: PathBuf,
     },
     /// Something known that holds no policy of its own.
-    #[error("{} is a {}", path.display(), kind.name())]
+    #[error("{} is {}", path.display(), with_article(kind.name()))]
     Other {
         /// The file or folder.
         path: PathBuf,

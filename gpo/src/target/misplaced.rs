@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::disk_image::ImageFormat;
-use super::{Trail, file, folder};
+use super::{Kind, Trail, file, folder};
 use crate::place::find;
 
 /// What a folder without policy is.
@@ -57,25 +57,13 @@ pub(super) fn at_once(path: &Path, trail: &mut Trail) -> io::Result<Option<Mispl
     Ok(None)
 }
 
-/// What is around and inside the folder.
+/// What is inside the folder, and around it.
 pub(super) fn by_its_place(path: &Path, trail: &mut Trail) -> io::Result<Misplaced> {
-    let real = fs::canonicalize(path)?;
-    let mut above = None;
-    for folder in real.ancestors().skip(1).take(8) {
-        match folder::recognise(folder, &mut Trail::default()) {
-            Ok(Some(target)) => above = Some(target.path),
-            // The outermost of those that follow each other: the volume rather than its Windows folder.
-            Ok(None) if above.is_some() => break,
-            _ => {}
-        }
-        if above.is_none() && folder::holds_templates(folder) {
-            above = Some(folder.to_path_buf());
-            break;
-        }
-    }
+    let (above, in_windows) = above(path)?;
     trail.note("a target above it", above.as_deref());
-    if let Some(above) = above {
-        return Ok(Misplaced::TooDeep(above));
+    // In the Windows folder the installation is meant, whatever else lies there.
+    if let Some(above) = above.as_ref().filter(|_| in_windows) {
+        return Ok(Misplaced::TooDeep(above.clone()));
     }
     let mut entries: Vec<PathBuf> = fs::read_dir(path)?.flatten().map(|entry| entry.path()).collect();
     entries.sort();
@@ -92,5 +80,38 @@ pub(super) fn by_its_place(path: &Path, trail: &mut Trail) -> io::Result<Misplac
         _ => None,
     });
     trail.note("a disk image in it", image.as_ref().map(|(path, _)| &**path));
-    Ok(image.map_or(Misplaced::Unknown, |(path, format)| Misplaced::HoldsImage(path, format)))
+    if let Some((path, format)) = image {
+        return Ok(Misplaced::HoldsImage(path, format));
+    }
+    Ok(above.map_or(Misplaced::Unknown, Misplaced::TooDeep))
+}
+
+/// The target that a folder lies in: the outermost of those that follow each other, so the volume rather than its
+/// Windows folder. And whether that folder is passed.
+fn above(path: &Path) -> io::Result<(Option<PathBuf>, bool)> {
+    let real = fs::canonicalize(path)?;
+    let (mut outermost, mut in_windows) = (None, false);
+    for (depth, folder) in real.ancestors().enumerate().skip(1).take(8) {
+        match folder::recognise(folder, &mut Trail::default()) {
+            Ok(Some(target)) => {
+                in_windows |= target.kind == Kind::Windows && find(folder, &["System32"])?.is_some();
+                outermost = Some(depth);
+            }
+            Ok(None) if outermost.is_some() => break,
+            _ if folder::holds_templates(folder) => {
+                outermost = Some(depth);
+                break;
+            }
+            _ => {}
+        }
+    }
+    Ok((outermost.and_then(|depth| as_given(path, &real, depth)), in_windows))
+}
+
+/// The folder so many levels above, in the words of the path that was given where they lead there.
+fn as_given(path: &Path, real: &Path, depth: usize) -> Option<PathBuf> {
+    let real = real.ancestors().nth(depth)?;
+    let given = path.ancestors().nth(depth).map(|up| if up.as_os_str().is_empty() { Path::new(".") } else { up });
+    let given = given.filter(|up| fs::canonicalize(up).is_ok_and(|up| up == real));
+    Some(given.unwrap_or(real).to_path_buf())
 }

@@ -27,7 +27,15 @@ impl Hibernation {
     ///
     /// If the folder cannot be listed.
     pub fn beside(windows: &Path) -> io::Result<Self> {
-        let Some(root) = windows.parent() else { return Ok(Self::None) };
+        let real;
+        let root = match windows.parent() {
+            Some(root) if !root.as_os_str().is_empty() => root,
+            _ => {
+                real = windows.canonicalize()?;
+                let Some(root) = real.parent() else { return Ok(Self::None) };
+                root
+            }
+        };
         let Some(found) = find(root, &["hiberfil.sys"])? else { return Ok(Self::None) };
         let mut head = Vec::new();
         let read = File::open(&found.path).and_then(|file| file.take(4096).read_to_end(&mut head));
