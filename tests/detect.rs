@@ -30,6 +30,7 @@ fn an_image_is_told_with_all_that_belongs_to_it() {
     assert_eq!(
         keys(image),
         [
+            "domain",
             "findings",
             "gpos",
             "guid",

@@ -167,6 +167,24 @@ fn a_policy_file_in_a_per_user_gpo_knows_whose_it_is() {
 }
 
 #[test]
+fn lgpo_text_names_the_group_both_ways() {
+    let dir = image();
+    let file = format!("{ADMINISTRATORS}/User/Registry.pol");
+    let text = dir.run(["convert", &file, "-f", "lgpo"]).ok();
+    assert!(text.contains("\r\nUser:Administrators\r\n"), "{text}");
+    dir.write("admins.txt", text + "User\r\nK\r\nA\r\nDWORD:1\r\n");
+    let run = dir.run(["convert", "admins.txt", "-f", "pol"]);
+    assert_eq!(run.refused(4), "E0211", "{run}");
+    assert!(run.stderr().contains("--scope user:administrators"), "{run}");
+    let built = dir.run(["convert", "admins.txt", "-f", "pol", "--scope", "user:administrators"]);
+    assert_eq!((built.status, built.out), (Some(0), both(false)));
+    let own = dir.run(["convert", &format!("{USERS}/{SOMEBODY}/User/Registry.pol"), "-f", "lgpo"]);
+    assert!(own.status == Some(0) && own.stderr().contains("name of the user's account"), "{own}");
+    let none = dir.run(["convert", "admins.txt", "-f", "pol", "--scope", "computer"]);
+    assert!(none.status == Some(0) && none.stderr().contains("no entry for Computer"), "{none}");
+}
+
+#[test]
 fn what_windows_ignores_below_group_policy_users_is_reported_and_the_rest_shown() {
     let dir = image();
     dir.write(&format!("{USERS}/Administrators/User/Registry.pol"), both(true));

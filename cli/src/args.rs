@@ -174,7 +174,7 @@ pub struct PolicyOptions {
 /// A policy on a target, to read.
 #[derive(Args, Debug)]
 pub struct PolicyOnTarget {
-    /// Policy file, GPO folder, GPO backup, or root of a mounted Windows volume
+    /// Policy file, GPO folder, GPO backup, or root of a mounted Windows volume; `local:` on Windows
     pub target: PathBuf,
     /// Policy: its id, its display name, its path as a KB prints it, or HKLM\key!value
     pub policy: String,

@@ -34,6 +34,8 @@ pub struct Detection {
     pub store: Option<String>,
     /// The registry hives of a Windows installation.
     pub hives: Vec<String>,
+    /// Folders of domain GPOs in a Windows installation: a domain controller's SYSVOL, a client's cache.
+    pub domain: Vec<String>,
     /// The GPOs in a folder of several.
     pub gpos: Vec<GpoModel>,
     /// Format of a disk image.
@@ -107,6 +109,7 @@ pub fn detect(path: &Path) -> Detection {
         sides: Vec::new(),
         store: None,
         hives: Vec::new(),
+        domain: Vec::new(),
         gpos: Vec::new(),
         image: None,
         writable: None,
@@ -143,7 +146,8 @@ impl Detection {
             return;
         }
         (self.kind, self.what) = (Some(target.kind), target.kind.name().to_owned());
-        self.hives = hives(&target);
+        self.hives = in_windows(&target, &[&["System32", "config", "SOFTWARE"], &["System32", "config", "SYSTEM"]]);
+        self.domain = in_windows(&target, &[&["SYSVOL"], &["System32", "GroupPolicy", "DataStore"]]);
         self.writable = Some(writable(&target));
         self.version = target.sides.first().and_then(|side| version_of(side).ok()?).map(VersionModel::from);
         self.sides = target.sides.iter().map(SideModel::new).collect();
@@ -185,16 +189,14 @@ fn has_signature(path: &Path) -> bool {
     fs::File::open(path).and_then(|mut file| file.read_exact(&mut signature)).is_ok() && signature == *b"PReg"
 }
 
-fn hives(target: &Target) -> Vec<String> {
+/// Those of these entries of the Windows folder that are there.
+fn in_windows(target: &Target, entries: &[&[&str]]) -> Vec<String> {
     if target.kind != Kind::Windows {
         return Vec::new();
     }
     let Ok(Some(windows)) = target.windows_folder() else { return Vec::new() };
-    ["SOFTWARE", "SYSTEM"]
-        .iter()
-        .filter_map(|name| find(&windows, &["System32", "config", name]).ok()?)
-        .map(|found| found.path.display().to_string())
-        .collect()
+    let found = entries.iter().filter_map(|names| find(&windows, names).ok()?);
+    found.map(|found| found.path.display().to_string()).collect()
 }
 
 fn writable(target: &Target) -> Writable {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use admx::{Catalog, LoadError};
 
-use crate::target::Target;
+use crate::target::{Kind, Target};
 
 /// What was asked for.
 #[derive(Clone, Debug)]
@@ -17,6 +17,8 @@ pub struct Templates {
 
 /// Loads the folders asked for; else the target's own store; else, on Windows, the machine's; else the built-in catalogue.
 ///
+/// A baseline's `Templates` are additions to those of Windows, so on Windows the machine's serve behind them.
+///
 /// # Errors
 ///
 /// If the folder that counts cannot be read or has no template.
@@ -24,6 +26,9 @@ pub fn load(templates: &Templates, target: Option<&Target>) -> Result<Catalog, L
     let own = target.and_then(|target| target.store.clone()).or_else(of_this_machine);
     let folders = match own {
         _ if !templates.folders.is_empty() => templates.folders.clone(),
+        Some(store) if target.is_some_and(|target| target.kind == Kind::GpoBackup) => {
+            std::iter::once(store).chain(of_this_machine()).collect()
+        }
         Some(store) => vec![store],
         None => return Ok(Catalog::builtin()),
     };

@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use admx::Side;
 use clap::{Args, ValueEnum};
 use gpo::exchange::json;
 use gpo::exchange::lgpo::{self, LgpoErrorKind, Scope};
@@ -13,6 +12,7 @@ use crate::commands::pol::count;
 use crate::context::{parse, read_input, scope_of_file, write_output};
 use crate::error::{Code, CommandError, Stop};
 use crate::exit::Exit;
+use crate::paste::this_command;
 use crate::ui::Ui;
 
 /// Convert a policy file to text and back
@@ -51,7 +51,7 @@ enum FileFormat {
 pub fn run(args: &ConvertArgs, ui: &Ui) -> Result<Exit, Stop> {
     let format = format_of(args)?;
     let bytes = read_input(&args.input)?;
-    let (file, side) = read(args, &bytes, ui)?;
+    let (file, scope) = read(args, &bytes, ui)?;
     let to_file = args.output.is_some();
     let out = match format {
         FileFormat::Pol => file.into_bytes(),
@@ -62,8 +62,9 @@ pub fn run(args: &ConvertArgs, ui: &Ui) -> Result<Exit, Stop> {
             text
         }
         FileFormat::Lgpo => {
-            let side = args.scope.side().or(side).ok_or_else(|| side_needed(&args.input))?;
-            lgpo_text(&file, side, &args.input, to_file, ui)
+            let asked = args.scope.scope.as_ref().map(lgpo_scope);
+            let scope = asked.or(scope).ok_or_else(|| side_needed(&args.input))?;
+            lgpo_text(&file, &scope, &args.input, to_file, ui)
         }
     };
     match &args.output {
@@ -86,11 +87,11 @@ fn format_of(args: &ConvertArgs) -> Result<FileFormat, CommandError> {
     }
 }
 
-/// The records, and the side that the input belongs to where it tells.
-fn read(args: &ConvertArgs, bytes: &[u8], ui: &Ui) -> Result<(PolicyFile, Option<Side>), CommandError> {
+/// The records, and whose policy the input is where it tells.
+fn read(args: &ConvertArgs, bytes: &[u8], ui: &Ui) -> Result<(PolicyFile, Option<Scope>), CommandError> {
     let path = &args.input;
     if bytes.starts_with(b"PReg") {
-        return Ok((parse(path, bytes)?, scope_of_file(path).map(|scope| scope.side())));
+        return Ok((parse(path, bytes)?, scope_of_file(path).as_ref().map(lgpo_scope)));
     }
     let text = lgpo::decode(bytes);
     if text.trim_start().starts_with('{') {
@@ -111,13 +112,10 @@ fn read(args: &ConvertArgs, bytes: &[u8], ui: &Ui) -> Result<(PolicyFile, Option
             ui.warning(format!("{}, line {}: {problem}; written as it is", path.display(), entry.line + 1));
         }
     }
-    let side = one_side(args, &entries)?;
-    let wanted = |scope: &Scope| match args.scope.side() {
-        Some(side) => scope_side(scope) == Some(side),
-        None => true,
-    };
-    let records = entries.iter().filter(|entry| wanted(&entry.scope)).map(|entry| entry.record.as_ref());
-    Ok((records.collect(), side))
+    let scope = one_scope(args, &entries, ui)?;
+    let wanted = |entry: &&lgpo::Entry| scope.as_ref().is_none_or(|scope| same(scope, &entry.scope));
+    let records = entries.iter().filter(wanted).map(|entry| entry.record.as_ref());
+    Ok((records.collect(), scope))
 }
 
 /// Whether the reader of policy files takes the input for text, or for nothing at all.
@@ -132,32 +130,61 @@ fn is_text(kind: &polfile::ErrorKind) -> bool {
     )
 }
 
-fn scope_side(scope: &Scope) -> Option<Side> {
+/// A scope as LGPO text names it. LGPO.exe wants a user's account name, which no policy file tells.
+fn lgpo_scope(scope: &gpo::scope::Scope) -> Scope {
+    use gpo::scope::Scope as Whose;
     match scope {
-        Scope::Computer => Some(Side::Computer),
-        Scope::User => Some(Side::User),
-        Scope::UserOf(_) => None,
+        Whose::Computer => Scope::Computer,
+        Whose::User => Scope::User,
+        Whose::Administrators => Scope::UserOf("Administrators".to_owned()),
+        Whose::NonAdministrators => Scope::UserOf("Non-Administrators".to_owned()),
+        Whose::UserOf(sid) => Scope::UserOf(sid.as_str().to_owned()),
     }
 }
 
-/// The one side that all entries belong to, since a policy file has one.
-fn one_side(args: &ConvertArgs, entries: &[lgpo::Entry]) -> Result<Option<Side>, CommandError> {
+/// Whether two scopes are one; accounts have names in any case.
+fn same(a: &Scope, b: &Scope) -> bool {
+    match (a, b) {
+        (Scope::UserOf(a), Scope::UserOf(b)) => a.eq_ignore_ascii_case(b),
+        (a, b) => a == b,
+    }
+}
+
+/// The one scope that all entries belong to, since a policy file has one; the one asked for, if one is.
+fn one_scope(args: &ConvertArgs, entries: &[lgpo::Entry], ui: &Ui) -> Result<Option<Scope>, CommandError> {
     let path = args.input.display();
-    if let Some(entry) = entries.iter().find(|entry| scope_side(&entry.scope).is_none()) {
-        return Err(CommandError::new(
+    if let Some(asked) = args.scope.scope.as_ref() {
+        let scope = lgpo_scope(asked);
+        if !entries.is_empty() && !entries.iter().any(|entry| same(&entry.scope, &scope)) {
+            ui.warning(format!("{path} has no entry for {scope}; the result is empty"));
+        }
+        return Ok(Some(scope));
+    }
+    if let Some(entry) = entries.iter().find(|entry| matches!(entry.scope, Scope::UserOf(_))) {
+        let failed = CommandError::new(
             Code::LGPO_TEXT,
             format!("{path}, line {}: {} is another local GPO's policy", entry.line, entry.scope),
         )
-        .detail("A policy file built from text holds the computer's or the user's settings. Nothing was written.")
-        .help("put these entries into a text of their own, with \"User\" in their first lines"));
+        .detail("A policy file built from text holds the computer's or the user's settings. Nothing was written.");
+        return Err(match &entry.scope {
+            Scope::UserOf(account)
+                if !account.eq_ignore_ascii_case("Administrators")
+                    && !account.eq_ignore_ascii_case("Non-Administrators") =>
+            {
+                failed.help("put these entries into a text of their own, with \"User\" in their first lines")
+            }
+            scope => failed.help(format!(
+                "to take these entries alone:  {} --scope {}",
+                this_command(),
+                scope.to_string().to_lowercase()
+            )),
+        });
     }
     let Some(first) = entries.first() else { return Ok(None) };
-    let other = entries.iter().find(|entry| entry.scope != first.scope);
-    match (other, args.scope.side()) {
-        (None, _) => Ok(scope_side(&first.scope)),
-        (Some(_), Some(side)) => Ok(Some(side)),
-        (Some(_), None) if args.lossy => Ok(None),
-        (Some(other), None) => Err(CommandError::new(
+    match entries.iter().find(|entry| entry.scope != first.scope) {
+        None => Ok(Some(first.scope.clone())),
+        Some(_) if args.lossy => Ok(None),
+        Some(other) => Err(CommandError::new(
             Code::MIXED_SIDES,
             format!("{path} has settings of both sides; a policy file has one"),
         )
@@ -190,12 +217,13 @@ fn side_needed(path: &Path) -> CommandError {
 }
 
 /// The text as bytes; in a file, with a byte order mark where LGPO.exe would else take other letters.
-fn lgpo_text(file: &PolicyFile, side: Side, source: &Path, to_file: bool, ui: &Ui) -> Vec<u8> {
-    let scope = match side {
-        Side::Computer => Scope::Computer,
-        Side::User => Scope::User,
-    };
-    let (text, unsaid) = lgpo::write(file.records(), &scope, &source.display().to_string());
+fn lgpo_text(file: &PolicyFile, scope: &Scope, source: &Path, to_file: bool, ui: &Ui) -> Vec<u8> {
+    if matches!(scope, Scope::UserOf(account) if account.starts_with("S-1-")) {
+        ui.warning(format!(
+            "{scope}: LGPO.exe wants the name of the user's account there, which a policy file does not tell"
+        ));
+    }
+    let (text, unsaid) = lgpo::write(file.records(), scope, &source.display().to_string());
     for record in &unsaid {
         let how = if record.written { "is written, but" } else { "stands in the text as a comment:" };
         ui.warning(format!("record {} at {:#x} {how} {}", record.record + 1, record.offset, record.why));

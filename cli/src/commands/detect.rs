@@ -116,6 +116,9 @@ fn page(detected: &Detected) -> Page {
         let hives: Vec<String> = found.hives.iter().map(|hive| below(hive, &found.path)).collect();
         field("Hives", text(&hives.join(", ")));
     }
+    for folder in &found.domain {
+        field("Domain GPOs", text(&below(folder, &found.path)));
+    }
     if let Some(why) = found.writable.and_then(against_writing) {
         field("Writing", Line::new().span(Style::Warn, why));
     }
@@ -197,6 +200,7 @@ fn commands(path: &Path, found: &Detection) -> Vec<String> {
                 commands.push(format!("gpol explain {name} POLICY"));
                 commands.push(format!("gpol doctor {name}"));
             }
+            commands.extend(found.domain.iter().map(|folder| format!("gpol detect {}", quoted(folder))));
             let others: Vec<&Scope> = found
                 .sides
                 .iter()

@@ -23,7 +23,7 @@ use crate::ui::{Line, Page, Style, Ui};
 /// Show what a policy file, a GPO or a Windows image configures, named as GPMC names it
 #[derive(Args, Debug)]
 pub struct ShowArgs {
-    /// Policy file, GPO folder, GPO backup, or root of a mounted Windows volume
+    /// Policy file, GPO folder, GPO backup, or root of a mounted Windows volume; `local:` on Windows
     target: PathBuf,
     /// Show the records themselves instead of policies
     #[arg(long)]
