@@ -41,7 +41,7 @@ What is left out takes the template's default, and gpol says so.
 Example:
   gpol policy set /mnt/gold TS_USER_AUTHENTICATION_POLICY disabled --dry-run")]
 pub struct SetArgs {
-    /// Policy file, GPO folder, GPO backup, or root of a mounted Windows volume
+    /// Policy file, GPO folder, GPO backup, or root of a mounted Windows volume; `local:` on Windows
     target: PathBuf,
     /// Policy: its id, its display name, its path as a KB prints it, or HKLM\key!value
     policy: String,
@@ -64,7 +64,7 @@ pub struct SetArgs {
 /// policy did not set is another thing, which only some policies do when disabled.
 #[derive(Args, Debug)]
 pub struct UnsetArgs {
-    /// Policy file, GPO folder, GPO backup, or root of a mounted Windows volume
+    /// Policy file, GPO folder, GPO backup, or root of a mounted Windows volume; `local:` on Windows
     target: PathBuf,
     /// Policy: its id, its display name, its path as a KB prints it, or HKLM\key!value
     policy: String,
