@@ -79,7 +79,17 @@ fn the_commands_that_detect_offers_work() {
     let dir = image();
     dir.write("backup/DomainSysvol/GPO/Machine/registry.pol", PolBuilder::new().build());
     dir.write("lgpo.txt", "Computer\r\nSoftware\\K\r\nA\r\nDWORD:1\r\n");
-    for path in ["image", "image/Windows", ADMINISTRATORS, GPT_INI, "backup", "store", "store/Acme.admx", "lgpo.txt"] {
+    for path in [
+        "image",
+        "image/Windows",
+        ADMINISTRATORS,
+        GPT_INI,
+        "backup",
+        "store",
+        "store/Acme.admx",
+        "lgpo.txt",
+        "image/Windows/System32/config/SOFTWARE",
+    ] {
         let document = dir.run(["detect", path, "-f", "json"]).json();
         let next = document["paths"][0]["next"].as_array().unwrap();
         assert!(!next.is_empty(), "{path}");

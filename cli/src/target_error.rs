@@ -21,8 +21,9 @@ pub fn command_error(error: &TargetError) -> CommandError {
             let failed = CommandError::new(Code::DISK_IMAGE, error.to_string());
             mounting(path, *format, &this_command_on(path, MOUNT_POINT)).into_iter().fold(failed, CommandError::help)
         }
-        TargetError::Several { one, .. } => CommandError::new(Code::SEVERAL_GPOS, error.to_string())
-            .help(format!("name one of them, such as {}", one.display())),
+        TargetError::Several { path, one, .. } => CommandError::new(Code::SEVERAL_GPOS, error.to_string())
+            .help(format!("name one of them:  {}", this_command_on(path, &one.display().to_string())))
+            .help(format!("to see which there are:  gpol detect {}", quoted(&path.display().to_string()))),
         TargetError::Other { path, kind } => {
             let failed = CommandError::new(Code::NO_POLICY_OF_ITS_OWN, error.to_string());
             instead(path, *kind).into_iter().fold(failed, CommandError::help)

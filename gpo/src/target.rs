@@ -158,6 +158,14 @@ pub struct Finding {
     pub message: String,
 }
 
+impl Finding {
+    /// An entry that differs only by case from the one that is read.
+    fn twin(path: PathBuf) -> Self {
+        let message = "differs only by case from an entry beside it; Windows sees one of the two".to_owned();
+        Self { code: "GPT012", path, message }
+    }
+}
+
 /// What a path leads to.
 #[derive(Clone, Debug)]
 pub enum Opened {
@@ -333,8 +341,7 @@ impl Target {
             of_sides.chain([self.users.as_ref()]).flatten().flat_map(|found| found.twins.iter().cloned()).collect();
         twins.sort();
         twins.dedup();
-        let message = "differs only by case from an entry beside it; Windows sees one of the two".to_owned();
-        self.findings.extend(twins.into_iter().map(|path| Finding { code: "GPT012", path, message: message.clone() }));
+        self.findings.extend(twins.into_iter().map(Finding::twin));
         self
     }
 

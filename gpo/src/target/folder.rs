@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use super::{Finding, Kind, SideFile, Target, Trail, users};
 use crate::backup::BackupInfo;
 use crate::gpt_ini::GptIni;
-use crate::place::{Found, find, find_or_name};
+use crate::place::{Found, find, find_or_name, twins_of};
 use crate::scope::Scope;
 
 /// How many folders deep GPOs are looked for: `sysvol/<domain>/Policies/{GUID}`, and one more.
@@ -39,16 +39,18 @@ pub(super) fn recognise(path: &Path, trail: &mut Trail) -> io::Result<Option<Tar
     if gpt_ini.is_none() && !halves {
         return Ok(None);
     }
+    // Of a folder that is named by a SID or GUID, another one by the same name in another case is a twin.
+    let named = Found { path: path.to_path_buf(), twins: twins_of(path)? };
     if let Some(scope) = users::scope_of(&real) {
         trail.note("name is a SID", Some(path));
         let found = users::machine_half(path)?.into_iter().collect();
-        return Ok(Some(Target { sides: vec![users::one(&here(path), scope)?], ..target(Kind::GpoUser, path, found) }));
+        return Ok(Some(Target { sides: vec![users::one(&named, scope)?], ..target(Kind::GpoUser, path, found) }));
     }
     let guid = guid_of(&real);
     trail.note("name is a {GUID}", guid.as_ref().map(|_| path));
     if is_cached(&real) {
         trail.note("lies in GroupPolicy/DataStore", Some(path));
-        return Ok(Some(Target { guid, ..gpo(Kind::GpoCached, path, &here(path))? }));
+        return Ok(Some(Target { guid, ..gpo(Kind::GpoCached, path, &named)? }));
     }
     // A local GPO keeps its extension lists in gpt.ini; a domain's has them in Active Directory.
     let lists = match &gpt_ini {
@@ -59,11 +61,11 @@ pub(super) fn recognise(path: &Path, trail: &mut Trail) -> io::Result<Option<Tar
     if guid.is_none() || lists {
         return gpo(Kind::GpoLocal, path, &here(path)).map(Some);
     }
-    let store = match real.parent() {
-        Some(policies) => trail.find(policies, &["PolicyDefinitions"])?.map(|found| found.path),
-        None => None,
-    };
-    Ok(Some(Target { guid, store, ..gpo(Kind::GpoSysvol, path, &here(path))? }))
+    let mut domain = Target { guid, ..gpo(Kind::GpoSysvol, path, &named)? };
+    if let Some(policies) = real.parent() {
+        domain.take_store(trail.find(policies, &["PolicyDefinitions"])?);
+    }
+    Ok(Some(domain))
 }
 
 /// Whether a folder that is called `Machine` or `User` has in it what a side of a GPO has. Others are called so, too.
@@ -96,12 +98,14 @@ fn windows(path: &Path, trail: &mut Trail) -> io::Result<Option<Target>> {
 pub(super) fn installation(path: &Path, system32: &Found, windows: &Path, trail: &mut Trail) -> io::Result<Target> {
     let below = |name| -> io::Result<Found> { Ok(find_or_name(&system32.path, &[name])?.with_twins_of(system32)) };
     let group_policy_users = below(users::FOLDER)?;
-    let store = trail.find(windows, &["PolicyDefinitions"])?.map(|found| found.path);
+    let store = trail.find(windows, &["PolicyDefinitions"])?;
     let (of_users, findings) = users::in_folder(&group_policy_users)?;
     let mut installation = gpo(Kind::Windows, path, &below("GroupPolicy")?)?;
     installation.sides.extend(of_users);
     installation.findings.extend(findings);
-    Ok(Target { users: Some(group_policy_users), store, ..installation })
+    let mut installation = Target { users: Some(group_policy_users), ..installation };
+    installation.take_store(store);
+    Ok(installation)
 }
 
 /// The folder of all per-user local GPOs.
@@ -115,6 +119,7 @@ fn of_users(path: &Path) -> io::Result<Target> {
 fn backup(path: &Path, real: &Path, trail: &mut Trail) -> io::Result<Option<Target>> {
     let sysvol = trail.find(path, &["DomainSysvol", "GPO"])?;
     let info = trail.find(path, &["bkupInfo.xml"])?;
+    let twins: Vec<PathBuf> = info.iter().flat_map(|info| info.twins.clone()).collect();
     let files = match (sysvol, info) {
         (Some(sysvol), _) => sysvol,
         (None, Some(_)) => find_or_name(path, &["DomainSysvol", "GPO"])?,
@@ -122,6 +127,7 @@ fn backup(path: &Path, real: &Path, trail: &mut Trail) -> io::Result<Option<Targ
     };
     let info = BackupInfo::of(path);
     let mut backup = gpo(Kind::GpoBackup, path, &files)?;
+    backup.findings.extend(twins.into_iter().map(Finding::twin));
     for side in &mut backup.sides {
         side.gpt_ini = None;
     }
@@ -156,6 +162,15 @@ pub(super) fn here(path: &Path) -> Found {
 fn target(kind: Kind, path: &Path, findings: Vec<Finding>) -> Target {
     let path = path.to_path_buf();
     Target { kind, path, guid: None, name: None, sides: Vec::new(), users: None, store: None, findings }
+}
+
+impl Target {
+    /// The store that was found; entries that differ from it by case are told.
+    fn take_store(&mut self, found: Option<Found>) {
+        let Some(found) = found else { return };
+        self.findings.extend(found.twins.into_iter().map(Finding::twin));
+        self.store = Some(found.path);
+    }
 }
 
 /// A GPO of two sides in a folder.

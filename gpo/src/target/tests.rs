@@ -308,6 +308,7 @@ fn entries_that_differ_only_by_case_are_found_everywhere() {
         ("Windows/System32/GroupPolicy/Machine/Comment.cmtx", "Windows/System32/GroupPolicy/Machine/Comment.cmtx"),
         ("Windows/System32/GroupPolicy/GPT.INI", "Windows/System32/GroupPolicy/GPT.INI"),
         ("Windows/System32/GroupPolicyUsers/s-1-5-32-544/x", "Windows/System32/GroupPolicyUsers/s-1-5-32-544"),
+        ("Windows/policydefinitions/x.admx", "Windows/policydefinitions"),
     ] {
         let dir = tree(&[
             ("Windows/System32/GroupPolicy/gpt.ini", INI),
@@ -315,6 +316,7 @@ fn entries_that_differ_only_by_case_are_found_everywhere() {
             ("Windows/System32/GroupPolicy/Machine/comment.cmtx", b""),
             ("Windows/System32/GroupPolicy/User/Registry.pol", b""),
             ("Windows/System32/GroupPolicyUsers/S-1-5-32-544/User/Registry.pol", b""),
+            ("Windows/PolicyDefinitions/x.admx", b""),
             (twin, b""),
         ]);
         let target = Target::open(dir.path()).unwrap();
@@ -332,6 +334,13 @@ fn entries_that_differ_only_by_case_are_found_everywhere() {
         ("x.pol", b""),
         ("X.pol", b""),
     ]);
+    let backup = tree(&[("b/DomainSysvol/GPO/Machine/x", b""), ("b/bkupInfo.xml", b""), ("b/Bkupinfo.xml", b"")]);
+    let twin = &Target::open(&backup.path().join("b")).unwrap().findings[0].path;
+    assert_eq!(*twin, backup.path().join("b/Bkupinfo.xml"));
+    let lower = GUID.to_lowercase();
+    let sysvol = tree(&[(&format!("{GUID}/gpt.ini"), INI), (&format!("{lower}/gpt.ini"), INI)]);
+    let twin = &Target::open(&sysvol.path().join(GUID)).unwrap().findings[0].path;
+    assert_eq!(*twin, sysvol.path().join(lower));
     let findings = |path: &str| Target::open(&dir.path().join(path)).unwrap().findings.len();
     assert_eq!((findings("Machine/Registry.pol"), findings("x.pol")), (1, 0), "only where Windows would look for one");
 }
