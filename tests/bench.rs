@@ -250,6 +250,8 @@ pub fn slashes(text: &str) -> String {
     let mut text = text.to_owned();
     for folder in [
         r"image\",
+        r"folder\",
+        r"asleep\",
         r"store\",
         r"gpo\",
         r"Policies\{",

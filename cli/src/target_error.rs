@@ -28,6 +28,8 @@ pub fn command_error(error: &TargetError) -> CommandError {
             let failed = CommandError::new(Code::NO_POLICY_OF_ITS_OWN, error.to_string());
             instead(path, *kind).into_iter().fold(failed, CommandError::help)
         }
+        TargetError::TooLarge(_) => CommandError::new(Code::UNKNOWN_TARGET, error.to_string())
+            .help("point at the folder that holds the GPOs: Policies of a SYSVOL, or the folder of the backups"),
         TargetError::Misplaced { path, is } => misplaced(path, is),
         TargetError::Io { path, source } => cannot_read(path, source),
         other => CommandError::new(Code::READ, other.to_string()),

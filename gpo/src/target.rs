@@ -275,6 +275,7 @@ pub fn open_noting(path: &Path, trail: &mut Trail) -> Result<Opened, TargetError
         return Err(TargetError::Misplaced { path: given(), is });
     }
     let gpos = folder::gpos_below(path).map_err(io)?;
+    let Some(gpos) = gpos else { return Err(TargetError::TooLarge(given())) };
     trail.note(format!("GPOs below it ({})", gpos.len()), gpos.first().map(|gpo| &*gpo.path));
     let mut gpos: Vec<Target> = gpos.into_iter().map(Target::with_twins_found).collect();
     match (gpos.pop(), gpos.is_empty()) {

@@ -56,6 +56,8 @@ fn backups_domain_gpos_and_local_gpos_are_recognised_as_such() {
     }
     println!("{expected:?}");
     assert!(expected.values().sum::<usize>() > 200, "the corpus has more than 200 GPOs");
+    let Ok(Opened::Several(set)) = open(&corpus.join("gpo")) else { panic!("many GPOs") };
+    assert_eq!(set.gpos.len(), sets.values().sum::<usize>(), "all of them are found from above, however deep they lie");
     for (folder, count) in sets {
         match open(&folder) {
             Ok(Opened::One(only)) => assert_eq!(count, 1, "{}: {:?}", folder.display(), only.kind),

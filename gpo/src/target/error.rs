@@ -33,6 +33,9 @@ pub enum TargetError {
         /// One of them.
         one: PathBuf,
     },
+    /// A folder with so many folders in it that the search for GPOs was given up.
+    #[error("{} has too many folders in it to search them all for GPOs", .0.display())]
+    TooLarge(PathBuf),
     /// Something known that holds no policy of its own.
     #[error("{} is {}", path.display(), with_article(kind.name()))]
     Other {

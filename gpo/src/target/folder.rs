@@ -11,8 +11,11 @@ use crate::gpt_ini::GptIni;
 use crate::place::{Found, find, find_or_name, twins_of};
 use crate::scope::Scope;
 
-/// How many folders deep GPOs are looked for: `sysvol/<domain>/Policies/{GUID}`, and one more.
-const DEEPEST: usize = 5;
+/// How many folders are searched for GPOs before the search is given up.
+const MOST: usize = 100_000;
+
+/// Entries of which every target that the search is for, or that ends it, has at least one.
+const OF_TARGETS: [&str; 7] = ["Windows", "System32", "DomainSysvol", "bkupInfo.xml", "gpt.ini", "Machine", "User"];
 
 /// The target that a folder is, if it is one.
 pub(super) fn recognise(path: &Path, trail: &mut Trail) -> io::Result<Option<Target>> {
@@ -204,37 +207,52 @@ fn guid_of(real: &Path) -> Option<String> {
     (digits && parts.iter().map(|part| part.len()).eq([8, 4, 4, 4, 12])).then(|| name.to_owned())
 }
 
-/// Domain GPOs and backups below a folder, by their paths.
+/// Domain GPOs and backups below a folder, by their paths; `None` if it has too many folders to look at them all.
 ///
 /// Symbolic links are not followed, but for the one that a domain controller has: `sysvol/<domain>` leads to
 /// the folder that holds `Policies`.
-pub(super) fn gpos_below(folder: &Path) -> io::Result<Vec<Target>> {
-    let mut gpos = Vec::new();
-    search(folder, DEEPEST, &mut HashSet::new(), &mut gpos)?;
-    Ok(gpos)
+pub(super) fn gpos_below(folder: &Path) -> io::Result<Option<Vec<Target>>> {
+    let mut search = Search { seen: HashSet::new(), gpos: Vec::new() };
+    for folder in search.folders_in(folder)?.0 {
+        search.visit(&folder)?;
+    }
+    Ok((search.seen.len() <= MOST).then_some(search.gpos))
 }
 
-fn search(folder: &Path, depth: usize, seen: &mut HashSet<PathBuf>, gpos: &mut Vec<Target>) -> io::Result<()> {
-    let mut folders = Vec::new();
-    for entry in fs::read_dir(folder)? {
-        let entry = entry?;
-        let (kind, path) = (entry.file_type()?, entry.path());
-        if kind.is_dir() || (kind.is_symlink() && find(&path, &["Policies"]).is_ok_and(|found| found.is_some())) {
-            folders.push(path);
+struct Search {
+    /// Folders by their real paths: a link can lead to one that is reached without it, too.
+    seen: HashSet<PathBuf>,
+    gpos: Vec<Target>,
+}
+
+impl Search {
+    fn visit(&mut self, folder: &Path) -> io::Result<()> {
+        if self.seen.len() > MOST || !self.seen.insert(fs::canonicalize(folder)?) {
+            return Ok(());
         }
+        let (folders, promising) = self.folders_in(folder)?;
+        // Most folders have nothing in them that any target has; they are listed once.
+        if promising && let Some(target) = recognise(folder, &mut Trail::default())? {
+            if matches!(target.kind, Kind::GpoSysvol | Kind::GpoCached | Kind::GpoBackup) {
+                self.gpos.push(target);
+            }
+            return Ok(());
+        }
+        folders.iter().try_for_each(|folder| self.visit(folder))
     }
-    folders.sort();
-    for folder in folders {
-        // A link can lead to a folder that is reached without it, too.
-        if !seen.insert(fs::canonicalize(&folder)?) {
-            continue;
+
+    /// The folders in a folder, by their names, and whether it has an entry that a target has.
+    fn folders_in(&self, folder: &Path) -> io::Result<(Vec<PathBuf>, bool)> {
+        let (mut folders, mut promising) = (Vec::new(), false);
+        for entry in fs::read_dir(folder)? {
+            let entry = entry?;
+            let (kind, path) = (entry.file_type()?, entry.path());
+            promising |= OF_TARGETS.iter().any(|name| entry.file_name().eq_ignore_ascii_case(name));
+            if kind.is_dir() || (kind.is_symlink() && find(&path, &["Policies"]).is_ok_and(|found| found.is_some())) {
+                folders.push(path);
+            }
         }
-        match recognise(&folder, &mut Trail::default())? {
-            Some(gpo) if matches!(gpo.kind, Kind::GpoSysvol | Kind::GpoCached | Kind::GpoBackup) => gpos.push(gpo),
-            Some(_) => {}
-            None if depth > 1 => search(&folder, depth - 1, seen, gpos)?,
-            None => {}
-        }
+        folders.sort();
+        Ok((folders, promising))
     }
-    Ok(())
 }

@@ -153,6 +153,18 @@ fn sysvol_is_found_from_each_of_its_folders() {
     }
 }
 
+#[test]
+fn gpos_are_found_however_deep_they_lie() {
+    let deep = "a/b/c/d/e/f/g/h";
+    let dir = tree(&[
+        (&format!("{deep}/{{A}}/bkupInfo.xml"), b""),
+        (&format!("{deep}/{{B}}/DomainSysvol/GPO/x"), b""),
+        (&format!("Policies/{GUID}/GPT.INI"), INI),
+    ]);
+    let Ok(Opened::Several(set)) = open(dir.path()) else { panic!("three GPOs") };
+    assert_eq!(set.gpos.len(), 3);
+}
+
 #[cfg(unix)]
 #[test]
 fn the_link_of_a_domain_controllers_sysvol_is_followed_once() {
