@@ -106,7 +106,7 @@ pub(super) fn installation(path: &Path, system32: &Found, windows: &Path, trail:
     let mut installation = gpo(Kind::Windows, path, &below("GroupPolicy")?)?;
     installation.sides.extend(of_users);
     installation.findings.extend(findings);
-    let mut installation = Target { users: Some(group_policy_users), ..installation };
+    installation.users = Some(group_policy_users);
     installation.take_store(store);
     Ok(installation)
 }
