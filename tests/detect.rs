@@ -216,13 +216,3 @@ fn a_baselines_own_templates_name_the_policies_of_its_backups() {
         (&json!("backup-set"), &json!("gpo-backup"))
     );
 }
-
-#[test]
-#[cfg_attr(not(windows), ignore = "local: is the running Windows")]
-fn local_is_the_windows_that_systemroot_names() {
-    let dir = image();
-    let mut command = dir.command(["show", "local:", "--scope", "user:administrators", "-f", "json"]);
-    command.env("SystemRoot", dir.path("image/Windows"));
-    let show = crate::bench::Run::of(command).json();
-    assert_eq!((&show["target"]["kind"], &show["sides"][0]["version"]), (&json!("windows"), &json!(4)));
-}

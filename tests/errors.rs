@@ -24,6 +24,7 @@ fn documented() -> BTreeMap<String, i32> {
 /// Errors that only a race or another system's files provoke: each has a test of its own below or elsewhere.
 const APART: &[&str] = &[
     "E0502", // two names that differ by case: not on Windows
+    "E0106", // not on Windows, which local: is
     "E0512", // a file system that is mounted read-only: the program's own tests
     "E0520", // another program writes at the same time
     "E0521", // another gpol holds the lock
@@ -99,7 +100,6 @@ fn provoked(dir: &TestDir) -> Vec<(&'static str, Run)> {
         ("E0103", run(&["man", "frobnicate"])),
         ("E0104", set(sysvol, &[NLA, "disabled", "--ldif", "change.ldif"])),
         ("E0105", set("side.pol", &[NLA, "disabled", "--sysvol-only"])),
-        ("E0106", run(&["show", "local:"])),
         ("E0201", pol(dir, "a_text_is_no_policy_file.pol")),
         ("E0201", pol(dir, "a_git_lfs_pointer_is_no_policy_file.pol")),
         ("E0201", pol(dir, "an_nt4_policy_file_is_a_registry_hive.pol")),
@@ -196,6 +196,14 @@ fn every_error_is_provoked_ends_as_documented_and_prints_no_result() {
     for (code, shown) in shown {
         assert_file_snapshot!(format!("error_{code}"), shown);
     }
+}
+
+#[test]
+#[cfg_attr(windows, ignore = "local: is a target there")]
+fn e0106_local_is_no_target_where_no_windows_runs() {
+    let run = TestDir::new().run(["show", "local:"]);
+    assert_eq!(run.refused(2), "E0106");
+    assert_file_snapshot!("error_E0106", run);
 }
 
 #[test]

@@ -358,6 +358,20 @@ fn entries_that_differ_only_by_case_are_found_everywhere() {
 }
 
 #[test]
+fn an_installation_is_found_by_its_folders_where_system32_has_another_name() {
+    let dir = tree(&[
+        ("Windows/Sysnative/GroupPolicy/gpt.ini", INI),
+        ("Windows/Sysnative/GroupPolicyUsers/S-1-5-32-544/gpt.ini", INI),
+        ("Windows/PolicyDefinitions/a.admx", b""),
+    ]);
+    let windows = dir.path().join("Windows");
+    let system32 = folder::here(&windows.join("Sysnative"));
+    let target = folder::installation(&windows, &system32, &windows, &mut Trail::default()).unwrap();
+    assert_eq!((target.kind, target.sides.len(), target.store.is_some()), (Kind::Windows, 3, true));
+    assert_eq!(target.gpt_ini().unwrap().path, windows.join("Sysnative/GroupPolicy/gpt.ini"));
+}
+
+#[test]
 fn the_running_windows_is_a_target_on_windows_alone() {
     if !cfg!(windows) {
         assert!(matches!(open(Path::new(LOCAL)), Err(TargetError::NotWindows)));
