@@ -43,7 +43,7 @@ impl<'t> Cursor<'t> {
         Ok(self.reader.text()?.into_cow())
     }
 
-    /// As [`Cursor::text`], for many texts of which few are asked for.
+    /// As [`Cursor::text`], for texts that are copied from a table of all.
     pub(crate) fn lazy_text(&mut self) -> Result<Text<'t>, Stop> {
         self.reader.text()
     }

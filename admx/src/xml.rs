@@ -12,8 +12,10 @@
 
 mod explain;
 mod names;
+mod text;
 
 pub(crate) use explain::explain;
+pub(crate) use text::Text;
 
 use std::borrow::Cow;
 
@@ -85,45 +87,6 @@ impl<'t> Attribute<'t> {
             }
         }
         Cow::Owned(value)
-    }
-}
-
-/// Text of an element. Nearly all are one piece, and half of those nobody asks for: so line ends are left for later.
-#[derive(Clone, Debug)]
-pub(crate) enum Text<'t> {
-    /// As it stands in the file, in one piece.
-    Raw(&'t str),
-    /// With line ends of `\n`.
-    Made(String),
-}
-
-impl<'t> Text<'t> {
-    /// With line ends of `\n`.
-    pub(crate) fn into_string(self) -> String {
-        self.into_cow().into_owned()
-    }
-
-    /// With line ends of `\n`.
-    pub(crate) fn into_cow(self) -> Cow<'t, str> {
-        match self {
-            Text::Raw(piece) if memchr(b'\r', piece.as_bytes()).is_none() => Cow::Borrowed(piece),
-            Text::Raw(piece) => {
-                let mut text = String::new();
-                push_lines(&mut text, piece);
-                Cow::Owned(text)
-            }
-            Text::Made(text) => Cow::Owned(text),
-        }
-    }
-
-    fn to_mut(&mut self) -> &mut String {
-        if let Text::Raw(piece) = self {
-            *self = Text::Made(Text::Raw(piece).into_string());
-        }
-        match self {
-            Text::Made(text) => text,
-            Text::Raw(_) => unreachable!("made above"),
-        }
     }
 }
 
@@ -238,7 +201,7 @@ impl<'t> Reader<'t> {
                 Node::Open => self.skip()?,
                 Node::Close | Node::End => return Ok(text),
                 Node::Text(piece) if matches!(text, Text::Raw("")) => text = Text::Raw(piece),
-                Node::Text(piece) => push_lines(text.to_mut(), piece),
+                Node::Text(piece) => text.push(piece),
                 Node::Char(c) => text.to_mut().push(c),
             }
         }
@@ -477,19 +440,6 @@ impl<'t> Reader<'t> {
 /// What stands between the ends of a piece of markup.
 fn inside<'t>(raw: &'t str, open: &str, close: &str) -> &'t str {
     raw.strip_prefix(open).and_then(|rest| rest.strip_suffix(close)).unwrap_or_default()
-}
-
-/// Appends text with its line ends as [XML 1.0] 2.11 wants them.
-fn push_lines(text: &mut String, piece: &str) {
-    text.reserve(piece.len());
-    let mut rest = piece;
-    while let Some(at) = memchr(b'\r', rest.as_bytes()) {
-        text.push_str(&rest[..at]);
-        text.push('\n');
-        rest = &rest[at + 1..];
-        rest = rest.strip_prefix('\n').unwrap_or(rest);
-    }
-    text.push_str(rest);
 }
 
 /// Whether a byte ends an attribute's value, or changes or spoils it.

@@ -1,3 +1,4 @@
+use super::text::push_lines;
 use super::*;
 use crate::decode::decode;
 use proptest::prelude::*;
