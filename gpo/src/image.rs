@@ -277,3 +277,6 @@ pub fn stale(hive: &Hive) -> Option<String> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests;
