@@ -142,6 +142,7 @@ fn provoked(dir: &TestDir) -> Vec<(&'static str, Run)> {
         ("E0306", set("side.pol", &[&["OneWay", "disabled"][..], store].concat())),
         ("E0307", set("side.pol", &[NLA, "disabled", "--comment", "x"])),
         ("E0309", run(&["policy", "get", "notes", "Both", "--admx", "store", "--scope", "user:administrators"])),
+        ("E0321", run(&["diagnose", "side.pol", "AadLogonError"])),
         ("E0401", run(&["show", "gold.qcow2"])),
         ("E0401", run(&["show", "install.wim"])),
         ("E0401", run(&["policy", "set", "setup.esd", NLA, "disabled"])),

@@ -69,7 +69,16 @@ fn the_json_has_the_contracts_members() {
     assert_eq!(json["policy"]["id"], "Microsoft.Policies.TerminalServer:TS_USER_AUTHENTICATION_POLICY");
     assert_eq!(json["policy"]["display_name"], NLA_NAME);
     let layers = json["layers"].as_array().unwrap();
-    assert_eq!(layers.len(), 1);
+    let ranks: Vec<_> = layers.iter().map(|layer| (&layer["rank"], &layer["layer"], &layer["value"])).collect();
+    assert_eq!(
+        ranks,
+        [
+            (&json!(3), &json!("pending-policy"), &json!(1)),
+            (&json!(2), &json!("applied-policy"), &json!(1)),
+            (&json!(1), &json!("local-setting"), &json!(0)),
+            (&json!(0), &json!("default"), &json!(1)),
+        ]
+    );
     assert_eq!(layers[0]["rank"], 3);
     assert_eq!(layers[0]["layer"], "pending-policy");
     assert_eq!(layers[0]["state"], "enabled");
@@ -77,15 +86,79 @@ fn the_json_has_the_contracts_members() {
     assert_eq!(keys(&layers[0]["where"]), ["file", "offset", "record"]);
     assert_eq!(slashes(layers[0]["where"]["file"].as_str().unwrap()), COMPUTER_POL);
     assert_eq!((&layers[0]["where"]["record"], &layers[0]["where"]["offset"]), (&json!(5), &json!(0x32e)));
-    for when in ["now", "next_boot"] {
-        assert_eq!(keys(&json["verdict"][when]), ["layer", "meaning", "value"]);
+    let hive = &layers[2]["where"];
+    assert_eq!(keys(hive), ["hive", "key", "offset", "value_name"]);
+    assert_eq!((&hive["hive"], &hive["value_name"]), (&json!("SYSTEM"), &json!("UserAuthentication")));
+    assert_eq!(hive["key"], r"ControlSet001\Control\Terminal Server\WinStations\RDP-Tcp");
+    assert_eq!(layers[1]["values"][0]["archive"], "unknown");
+    for (when, layer) in [("now", "applied-policy"), ("next_boot", "pending-policy")] {
+        let decision = &json["verdict"][when];
+        assert_eq!(keys(decision), ["conditions", "layer", "meaning", "value", "why"]);
+        assert_eq!((&decision["layer"], &decision["value"]), (&json!(layer), &json!(1)));
+        assert_eq!(decision["meaning"], "NLA is required");
     }
-    assert_eq!(json["verdict"]["next_boot"]["layer"], "pending-policy");
-    assert_eq!(json["verdict"]["next_boot"]["value"], 1);
-    // Hives are not read: nothing may be claimed about now.
-    assert_eq!((&json["verdict"]["now"]["layer"], &json["verdict"]["now"]["value"]), (&json!(null), &json!(null)));
+    assert_eq!(json["image"]["control_set"], json!({ "now": 1, "next_boot": 1 }));
+    assert_eq!(json["other_state"], "disabled");
     let unseen: Vec<&str> = json["not_seen"].as_array().unwrap().iter().map(|text| text.as_str().unwrap()).collect();
-    assert!(unseen.iter().any(|text| text.contains("registry")) && unseen.iter().any(|text| text.contains("domain")));
+    assert!(unseen.iter().any(|text| text.contains("domain")), "{unseen:?}");
+}
+
+/// A policy file alone, or an image of which nothing but the policy is there, says nothing of a registry.
+#[test]
+fn without_hives_nothing_is_claimed_about_now() {
+    let dir = TestDir::with_image();
+    for target in [COMPUTER_POL, "bare"] {
+        std::fs::create_dir_all(dir.path("bare")).unwrap();
+        dir.write("bare/gpt.ini", dir.read("image/Windows/System32/GroupPolicy/gpt.ini"));
+        dir.write("bare/Machine/Registry.pol", dir.read(COMPUTER_POL));
+        let json = dir.run(["explain", target, NLA, "-f", "json"]).json();
+        assert_eq!((&json["verdict"]["now"]["layer"], &json["verdict"]["now"]["value"]), (&json!(null), &json!(null)));
+        assert_eq!(json["verdict"]["next_boot"]["layer"], "pending-policy");
+        assert_eq!(json["layers"].as_array().unwrap().len(), 1);
+    }
+    assert_file_snapshot!("explain_of_a_file", dir.run(["explain", COMPUTER_POL, NLA]));
+}
+
+#[test]
+fn a_hive_that_is_missing_is_said_and_not_taken_for_empty() {
+    let dir = TestDir::with_image();
+    std::fs::remove_file(dir.path("image/Windows/System32/config/SOFTWARE")).unwrap();
+    let run = dir.run(["explain", "image", NLA]);
+    run.ok();
+    assert_file_snapshot!("explain_no_software_hive", run);
+}
+
+#[test]
+fn an_archive_tells_who_put_the_value_into_the_registry() {
+    use fixtures::PolBuilder;
+    let dir = TestDir::with_image();
+    let key = r"SOFTWARE\Policies\Microsoft\Windows NT\Terminal Services";
+    dir.write("image/programdata/NTUSER.POL", PolBuilder::new().dword(key, "UserAuthentication", 1).build());
+    let out = dir.run(["explain", "image", NLA]).ok();
+    assert!(out.contains("put there by Group Policy (listed in ProgramData/ntuser.pol)"), "{out}");
+    let out = dir.run(["explain", "image", "TS_ENCRYPTION_POLICY"]).ok();
+    assert!(out.contains("set by hand or another tool; unset will not remove it"), "{out}");
+}
+
+#[test]
+fn control_sets_that_differ_have_a_line_each() {
+    let dir = TestDir::new();
+    let image = fixtures::ImageBuilder::new()
+        .next_boot_from_second_control_set(|set| set.with(fixtures::RDP_TCP, |key| key.dword("UserAuthentication", 1)));
+    fixtures::write_tree(&dir.path("image"), &image.build()).unwrap();
+    let run = dir.run(["explain", "image", NLA]);
+    run.ok();
+    assert_file_snapshot!("explain_control_sets", run);
+}
+
+#[test]
+fn the_user_side_is_explained_without_the_users_hives() {
+    let dir = TestDir::with_image();
+    dir.write_store();
+    let words = ["explain", "image", "Both", "--scope", "user", "--admx", "store", "-f", "json"];
+    let json = dir.run(words).json();
+    assert_eq!(json["verdict"]["now"]["layer"], json!(null));
+    assert!(json["not_seen"][0].as_str().unwrap().contains("NTUSER.DAT"));
 }
 
 #[test]
@@ -95,8 +168,9 @@ fn a_policy_without_a_record_decides_nothing() {
     run.ok();
     assert_file_snapshot!("explain_not_configured", run);
     let json = dir.run(["explain", "image", "TS_PASSWORD", "-f", "json"]).json();
-    assert_eq!(json["layers"], json!([]));
-    assert_eq!(json["verdict"]["next_boot"]["layer"], json!(null));
+    let layers: Vec<_> = json["layers"].as_array().unwrap().iter().map(|layer| &layer["layer"]).collect();
+    assert_eq!(layers, ["default"]);
+    assert_eq!(json["verdict"]["next_boot"]["layer"], "default");
     assert_eq!(json["policy"]["state"], "not-configured");
 }
 

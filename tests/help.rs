@@ -7,6 +7,7 @@ use crate::bench::{TestDir, slashes};
 const PROMISED: &[&str] = &[
     "show",
     "explain",
+    "diagnose",
     "policy get",
     "policy describe",
     "policy set",

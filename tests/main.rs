@@ -11,6 +11,7 @@ mod comments;
 mod convert;
 mod corpus;
 mod detect;
+mod diagnose;
 mod doctor;
 mod domain;
 mod errors;

@@ -14,6 +14,8 @@ const READING: &[&[&str]] = &[
     &["show", "image", "--format", "json"],
     &["explain", "image", NLA],
     &["explain", "image", NLA, "--format", "json"],
+    &["diagnose", "--list"],
+    &["diagnose", "--list", "-f", "json"],
     &["policy", "get", "image", NLA],
     &["policy", "describe", NLA, "--of", "image"],
     &["policy", "set", "image", NLA, "disabled", "--dry-run"],

@@ -1,6 +1,6 @@
 //! Which policies claim which registry values: the index for reading policy files back.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use polfile::{Folded, WideStr};
 
@@ -117,6 +117,35 @@ pub(crate) fn lists(policy: &Policy) -> impl Iterator<Item = (&Element, Option<&
         Detail::List { prefix, .. } => Some((element, prefix.as_deref())),
         _ => None,
     })
+}
+
+impl Policy {
+    /// The values that the policy may write by name: key and value name, each once, in the template's order.
+    ///
+    /// What a list holds has names of its own: [`Policy::list_keys`].
+    ///
+    /// ```
+    /// # use admx::Catalog;
+    /// let catalog = Catalog::builtin();
+    /// let policy = catalog.find("TS_DISABLE_CONNECTIONS")?.policy;
+    /// let key = r"SOFTWARE\Policies\Microsoft\Windows NT\Terminal Services";
+    /// assert_eq!(policy.values(), [(key, "fDenyTSConnections")]);
+    /// # Ok::<(), admx::FindError>(())
+    /// ```
+    pub fn values(&self) -> Vec<(&str, &str)> {
+        let (mut all, mut seen) = (Vec::new(), HashSet::new());
+        values(self, |key, name| {
+            if seen.insert((Folded::from(key), Folded::from(name))) {
+                all.push((key, name));
+            }
+        });
+        all
+    }
+
+    /// The keys of the policy's lists. All values there may be entries.
+    pub fn list_keys(&self) -> impl Iterator<Item = &str> {
+        lists(self).map(|(element, _)| &*element.key)
+    }
 }
 
 impl Catalog {

@@ -9,7 +9,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use gpo::scope::Scope;
 use gpo::templates::Templates;
 
-use crate::commands::{admx, convert, detect, doctor, history, hive, pol, policy, recover, shell, show};
+use crate::commands::{
+    admx, convert, detect, diagnose, doctor, history, hive, pol, policy, recover, shell, show,
+};
 use crate::paste::quoted;
 
 /// Read, explain, check and edit Windows Group Policy in files, offline
@@ -38,7 +40,9 @@ Examples:
   gpol show /mnt/gold
       What does the local policy of this mounted image configure?
   gpol explain /mnt/gold TS_USER_AUTHENTICATION_POLICY
-      Who requires Network Level Authentication (KB 4555446, AadLogonFailure)?
+      Who requires Network Level Authentication, now and at the next boot?
+  gpol diagnose /mnt/gold AadLogonFailure
+      Is that why unattended runs fail (KB 4555446), and what changes it?
   gpol policy set /mnt/gold TS_USER_AUTHENTICATION_POLICY disabled --dry-run
       What would change if it were switched off by policy?
 
@@ -48,12 +52,15 @@ Exit codes: 0 yes or done, 1 no, 2 usage, 3 not found, 4 malformed input,
 #[derive(Subcommand, Debug)]
 pub enum Command {
     Show(show::ShowArgs),
-    /// Explain who decides a policy on a target: which file, which record, which state
+    /// Explain who decides a policy on a target: which layer, now and at the next boot
     ///
-    /// Looks at the policy that is pending in Registry.pol. Registry hives of an image are not read;
-    /// the output says what was not looked at.
+    /// Of an image, looks at the policy that is pending in Registry.pol, at what is in the registry
+    /// under the policy's keys, at the local setting behind it and at the default, and says who wins
+    /// now and at the next boot. Of any other target, at its policy files. Hives are read, with
+    /// their logs, and never written. What could not be read or was not looked at is said.
     Explain(PolicyOnTarget),
     Detect(detect::DetectArgs),
+    Diagnose(diagnose::DiagnoseArgs),
     Doctor(doctor::DoctorArgs),
     Undo(history::UndoArgs),
     History(history::HistoryCommand),

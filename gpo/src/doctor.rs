@@ -19,6 +19,8 @@ use crate::scope::Scope;
 use crate::show::TargetModel;
 use crate::target::{Kind, Target};
 
+pub(crate) use machine::other_gpos;
+
 /// Whether Windows will apply a target's policy: `gpol.doctor/1`.
 #[derive(Clone, Debug, Serialize)]
 pub struct Doctor {
@@ -105,6 +107,15 @@ impl Probes {
 ///
 /// If the system refuses to read a file, or the target has no place for the scope. A file that is damaged is an answer, not an error.
 pub fn doctor(target: &Target, only: Option<&Scope>) -> Result<Doctor, Error> {
+    let image = match target.kind {
+        Kind::Pol | Kind::GpoBackup | Kind::BackupSet => None,
+        _ => image_of(target)?,
+    };
+    examine(target, only, image.as_ref())
+}
+
+/// As [`doctor`], with the hives of the installation already read.
+pub(crate) fn examine(target: &Target, only: Option<&Scope>, image: Option<&Image>) -> Result<Doctor, Error> {
     let mut probes = Probes::default();
     match target.kind {
         Kind::Pol => probes
@@ -115,9 +126,8 @@ pub fn doctor(target: &Target, only: Option<&Scope>) -> Result<Doctor, Error> {
             "import it into a GPO (Import-GPO, or Import Settings in the Group Policy Management Console)",
         ),
         _ => {
-            let image = image_of(target)?;
             let configured = files::probe(target, only, &mut probes)?;
-            if let Some(image) = &image {
+            if let Some(image) = image {
                 machine::probe(image, &configured, &mut probes);
             } else {
                 elsewhere(target.kind, &mut probes);
@@ -148,7 +158,8 @@ fn elsewhere(kind: Kind, probes: &mut Probes) {
     }
 }
 
-fn image_of(target: &Target) -> Result<Option<Image>, Error> {
+/// The hives of the installation that the target is or lies in.
+pub(crate) fn image_of(target: &Target) -> Result<Option<Image>, Error> {
     let io = |source| Error::Io { path: target.path.clone(), source };
     match target.windows_folder().map_err(io)? {
         Some(windows) => Image::open(&windows).map(Some).map_err(io),

@@ -1,14 +1,39 @@
 //! One policy, layer by layer: who decides it now, and at the next boot.
+//!
+//! | rank | layer            | where it stands                                                          |
+//! |------|------------------|--------------------------------------------------------------------------|
+//! | 3    | `pending-policy` | the policy file, which Windows has yet to apply                          |
+//! | 2    | `applied-policy` | the registry: what policy, or somebody by hand, has put under its keys   |
+//! | 1    | `local-setting`  | the registry: what a dialog of Windows has set                           |
+//! | 0    | `default`        | nowhere: what Windows does where nothing is set                          |
+//!
+//! Only an installation has all of them. Which local setting a policy shadows, and what Windows does without any, is
+//! data with its sources: [`crate::facts`]. A layer that cannot be read is `unknown`; it is never taken for empty.
 
-use admx::{Catalog, Policy, Side, State};
+mod archive;
+mod layers;
+mod machine;
+mod verdict;
+
+use admx::{Catalog, Policy, Side, State, Wanted, write_set};
+use polfile::{Folded, PolicyFile, Record, RecordRef, Registry, Value};
 use serde::Serialize;
 
+pub use layers::{Layer, Place, RegistryModel};
+pub use machine::{ControlSets, ImageModel};
+pub use verdict::{Decision, Verdict};
+
+use crate::doctor::Answer;
 use crate::edit::{comments_of, file_of, read};
 use crate::error::Error;
-use crate::model::{PolicyModel, RecordModel, ValueModel};
+use crate::facts::{Fact, Facts, Source, plain, sentence};
+use crate::image::When;
+use crate::model::{ElementModel, PolicyModel, RecordModel, ValueModel};
 use crate::scope::Scope;
 use crate::show::{AdmxModel, TargetModel};
-use crate::target::{Kind, Target};
+use crate::target::{Kind, SideFile, Target};
+use machine::Machine;
+use verdict::{Case, default_value, shown};
 
 /// A policy through all layers: `gpol.explain/1`.
 #[derive(Clone, Debug, Serialize)]
@@ -19,6 +44,9 @@ pub struct Explain {
     pub target: TargetModel,
     /// The templates that gave the names.
     pub admx: AdmxModel,
+    /// The installation, where the target is one or lies in one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub image: Option<ImageModel>,
     /// `computer` or `user`.
     pub side: &'static str,
     /// Whose policy it is.
@@ -29,138 +57,294 @@ pub struct Explain {
     pub layers: Vec<Layer>,
     /// What comes of it.
     pub verdict: Verdict,
+    /// Whether Windows will apply what is pending, `yes`, `uncertain` or `no`: the answer of [`crate::doctor`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub applies: Option<Answer>,
+    /// Settings to look at together with this one, as the next boot finds them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub related: Vec<Related>,
+    /// What must be known beside it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
     /// What could decide as well and was not looked at.
     pub not_seen: Vec<String>,
+    /// The state that would turn around what the next boot finds, where it has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub other_state: Option<&'static str>,
+    /// The documents behind what is said of the local setting and of meanings.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub sources: Vec<Source>,
 }
 
-/// One layer that says something about the policy.
+/// A setting to look at together with another one.
 #[derive(Clone, Debug, Serialize)]
-pub struct Layer {
-    /// The highest wins.
-    pub rank: u8,
-    /// `pending-policy`.
-    pub layer: &'static str,
-    /// `enabled`, `disabled` or `mixed`.
-    pub state: &'static str,
-    /// The value that tells the state; `null` where several do, or it is deleted.
+pub struct Related {
+    /// Id of the policy, or of the setting in the facts.
+    pub id: String,
+    /// Name of the value.
+    pub name: String,
+    /// The value at the next boot.
     pub value: Option<ValueModel>,
-    /// Where the first record stands.
-    #[serde(rename = "where")]
-    pub place: Place,
-    /// All records of the policy.
-    pub records: Vec<RecordModel>,
-}
-
-/// A place in a policy file.
-#[derive(Clone, Debug, Serialize)]
-pub struct Place {
-    /// The file.
-    pub file: String,
-    /// Record, counted from 0.
-    pub record: usize,
-    /// In bytes.
-    pub offset: usize,
-}
-
-/// Who decides.
-#[derive(Clone, Debug, Serialize)]
-pub struct Verdict {
-    /// On the machine as it is.
-    pub now: Decision,
-    /// Once Windows has applied what is pending.
-    pub next_boot: Decision,
-}
-
-/// What is decided, and by which layer.
-#[derive(Clone, Debug, Serialize)]
-pub struct Decision {
-    /// `null` if no layer that was looked at decides.
-    pub layer: Option<&'static str>,
-    /// The value, where one tells the state.
-    pub value: Option<ValueModel>,
-    /// In words.
+    /// What it means.
     pub meaning: String,
+    /// The layer that decides.
+    pub layer: Option<&'static str>,
 }
 
 /// Explains a policy.
 ///
-/// Looks at the policy files of the target. The registry hives of an installation are not read.
+/// Looks at the policy files of the target; of an installation at its registry hives as well. Hives are read only.
 ///
 /// # Errors
 ///
-/// If the policy file cannot be read, is malformed, or is that of the other side.
+/// If the policy file cannot be read, is malformed, or is that of the other side; if the system refuses to read a hive.
 pub fn explain(target: &Target, catalog: &Catalog, policy: &Policy, scope: &Scope) -> Result<Explain, Error> {
-    let (side, place) = (scope.side(), &file_of(target, scope)?);
-    let file = read(place)?;
-    let reading = catalog.read_policy(policy, side, &file);
-    let records: Vec<RecordModel> =
-        reading.records.iter().filter_map(|&i| Some(RecordModel::new(i, &file.record(i)?))).collect();
-    let value = match &*records {
-        [one] if one.action == "set" => one.value.clone(),
-        _ => None,
-    };
-    let state = reading.state;
-    let layer = records.first().filter(|_| state != State::NotConfigured).map(|first| Layer {
-        rank: 3,
-        layer: "pending-policy",
-        state: state.as_str(),
-        value: value.clone(),
-        place: Place { file: place.file.path.display().to_string(), record: first.index, offset: first.offset },
-        records: records.clone(),
-    });
-    let next_boot = match &layer {
-        Some(layer) => Decision { layer: Some(layer.layer), value, meaning: in_words(state).to_owned() },
-        None => {
-            Decision { layer: None, value: None, meaning: "not decided here: this policy is not configured".to_owned() }
-        }
-    };
-    let now = Decision { layer: None, value: None, meaning: "not known: the registry hives were not read".to_owned() };
-    Ok(Explain {
-        schema: "gpol.explain/1",
-        target: TargetModel::new(target),
-        admx: AdmxModel::new(catalog),
-        side: side.as_str(),
-        scope: place.scope.clone().unwrap_or_else(|| scope.clone()),
-        policy: PolicyModel {
-            // A comment that cannot be read decides nothing; `show` says why.
-            comment: comments_of(place).ok().and_then(|comments| comments.get(&policy.namespace, &policy.name)),
-            ..PolicyModel::new(catalog, &reading)
-        },
-        layers: layer.into_iter().collect(),
-        verdict: Verdict { now, next_boot },
-        not_seen: not_seen(target, scope),
-    })
+    Explainer::open(target)?.explain(catalog, policy, scope)
 }
 
-fn in_words(state: State) -> &'static str {
-    match state {
-        State::Enabled => "Enabled, once Windows has applied this policy file",
-        State::Disabled => "Disabled, once Windows has applied this policy file",
-        State::Mixed => "Mixed: its records fit no state that the editor can make",
-        State::NotConfigured => "Not configured",
+/// Explains policies of one target, whose hives are read once.
+#[derive(Debug)]
+pub struct Explainer<'t> {
+    target: &'t Target,
+    machine: Option<Machine>,
+}
+
+impl<'t> Explainer<'t> {
+    /// Reads the hives of an installation; other targets have none.
+    ///
+    /// # Errors
+    ///
+    /// If the system refuses to read a file.
+    pub fn open(target: &'t Target) -> Result<Self, Error> {
+        Ok(Self { target, machine: Machine::open(target)? })
+    }
+
+    /// Explains a policy.
+    ///
+    /// # Errors
+    ///
+    /// As [`explain`].
+    pub fn explain(&self, catalog: &Catalog, policy: &Policy, scope: &Scope) -> Result<Explain, Error> {
+        let target = self.target;
+        let (side, place) = (scope.side(), &file_of(target, scope)?);
+        let pending = read(place)?;
+        let reading = catalog.read_policy(policy, side, &pending);
+        // What the computer side is applied to is in the hives of the machine, a user's is in hives of their own.
+        let machine = self.machine.as_ref().filter(|_| side == Side::Computer);
+        let case = machine.map(|machine| Case::new(catalog, policy, machine, &pending));
+        let fact = Facts::get().of(policy);
+        let pending_layer = (reading.state != State::NotConfigured).then(|| {
+            let records: Vec<RecordModel> =
+                reading.records.iter().filter_map(|&i| Some(RecordModel::new(i, &pending.record(i)?))).collect();
+            let elements = reading.elements.iter().map(ElementModel::new).collect();
+            pending_layer(place, &pending, reading.state, records, elements, fact)
+        });
+        let mut layers: Vec<Layer> = pending_layer.into_iter().collect();
+        let verdict = match &case {
+            Some(case) => case.verdict(),
+            None => of_file_alone(layers.first(), reading.state, self.machine.is_some()),
+        };
+        layers.extend(case.iter().flat_map(|case| case.layers()));
+        let notes = case.as_ref().map(|case| notes(case, &layers, &verdict)).unwrap_or_default();
+        let applies = machine.filter(|_| reading.state != State::NotConfigured).map(|machine| machine.applies.0);
+        let other_state = other_state(policy, side, reading.state, fact, &verdict.next_boot);
+        Ok(Explain {
+            schema: "gpol.explain/1",
+            target: TargetModel::new(target),
+            admx: AdmxModel::new(catalog),
+            image: machine.map(|machine| machine.about.clone()),
+            side: side.as_str(),
+            scope: place.scope.clone().unwrap_or_else(|| scope.clone()),
+            policy: PolicyModel {
+                // A comment that cannot be read decides nothing; `show` says why.
+                comment: comments_of(place).ok().and_then(|comments| comments.get(&policy.namespace, &policy.name)),
+                ..PolicyModel::new(catalog, &reading)
+            },
+            layers,
+            verdict,
+            applies,
+            related: case.as_ref().map(related).unwrap_or_default(),
+            notes,
+            not_seen: not_seen(target, scope, self.machine.as_ref()),
+            other_state,
+            sources: case.and(fact).map(|(fact, _)| fact.sources.clone()).unwrap_or_default(),
+        })
     }
 }
 
-fn not_seen(target: &Target, scope: &Scope) -> Vec<String> {
+fn pending_layer(
+    place: &SideFile,
+    pending: &PolicyFile,
+    state: State,
+    records: Vec<RecordModel>,
+    elements: Vec<ElementModel>,
+    fact: Option<(&'static Fact, &str)>,
+) -> Layer {
+    let mut layer = Layer::new(3, "pending-policy", state.as_str());
+    if let [one] = &*records
+        && one.action == "set"
+    {
+        layer.value = one.value.clone();
+    }
+    if let Some((fact, key)) = fact {
+        let registry = Registry::execute([pending]);
+        let value = registry.value(Folded::from(key), Folded::from(&*fact.value)).and_then(|value| value.current());
+        let value = value.and_then(|(_, value_type, data)| Value::decode(value_type, data).ok());
+        layer.meaning = value.as_ref().map(|value| fact.meaning(value));
+        layer.value = value.and_then(|value| ValueModel::of(&value));
+    }
+    layer.place = records.first().map(|first| Place::File {
+        file: place.file.path.display().to_string(),
+        record: first.index,
+        offset: first.offset,
+    });
+    Layer { records, elements, ..layer }
+}
+
+/// What a policy file alone tells.
+fn of_file_alone(pending: Option<&Layer>, state: State, in_installation: bool) -> Verdict {
+    let words = match state {
+        State::Enabled => "Enabled, once Windows has applied this policy file",
+        State::Disabled => "Disabled, once Windows has applied this policy file",
+        State::Mixed => "Mixed: its records fit no state that the editor can make",
+        State::NotConfigured => "not decided here: this policy is not configured",
+    };
+    let next_boot = Decision {
+        layer: pending.map(|layer| layer.layer),
+        value: pending.and_then(|layer| layer.value.clone()),
+        ..Decision::none(words)
+    };
+    let why = match in_installation {
+        true => "the users' own registry hives are not read",
+        false => "the registry of a machine is not here",
+    };
+    Verdict { now: Decision::unknown(why), next_boot }
+}
+
+/// What must be known beside the layers.
+fn notes(case: &Case<'_>, layers: &[Layer], verdict: &Verdict) -> Vec<String> {
+    let mut notes = Vec::new();
+    let sets = &case.machine.about.control_set;
+    if let (Some(now), Some(next)) = (sets.now, sets.next_boot)
+        && now != next
+    {
+        notes.push(format!(
+            "The last boot used ControlSet{now:03}, the next one uses ControlSet{next:03}: local settings may differ."
+        ));
+    }
+    for hive in &case.machine.about.dirty_hives {
+        notes.push(format!(
+            "The last write of the {hive} hive did not come to its end; its logs were replayed in memory."
+        ));
+    }
+    let Some((fact, _)) = case.fact else { return notes };
+    let by_policy = |layer: Option<&str>| matches!(layer, Some("pending-policy" | "applied-policy"));
+    let local = layers.iter().find(|layer| layer.rank == 1 && layer.when != Some("now"));
+    if by_policy(verdict.next_boot.layer)
+        && let Some(meaning) = local.and_then(|local| local.meaning.as_ref())
+        && fact.sentence(meaning) != verdict.next_boot.meaning
+    {
+        let name = &fact.local.name;
+        notes.push(format!("The local setting says \"{meaning}\" ({name}). It has no effect while a policy decides."));
+    }
+    notes.extend(fact.note.clone());
+    notes
+}
+
+fn related(case: &Case<'_>) -> Vec<Related> {
+    let Some((fact, _)) = case.fact else { return Vec::new() };
+    let of_policy = |id: &String| {
+        let policy = case.catalog.policies().iter().find(|policy| policy.id() == *id)?;
+        let case = Case::new(case.catalog, policy, case.machine, case.pending);
+        let (fact, _) = case.fact?;
+        let Decision { layer, value, meaning, .. } = case.verdict().next_boot;
+        Some(Related { id: id.clone(), name: fact.value.clone(), value, meaning, layer })
+    };
+    let of_setting = |id: &String| {
+        let setting = Facts::get().setting(id)?;
+        let new =
+            |layer, value, meaning| Related { id: id.clone(), name: setting.value.clone(), value, meaning, layer };
+        Some(match case.machine.value(&setting.key, &setting.value, When::NextBoot) {
+            Err(error) => new(None, None, format!("not known: {error}")),
+            Ok(Some(found)) => {
+                let value = found.value();
+                let meaning = value.as_ref().map_or_else(|| "not known".to_owned(), shown);
+                let meaning = sentence(&setting.says, &meaning);
+                new(Some("local-setting"), value.and_then(|value| ValueModel::of(&value)), meaning)
+            }
+            Ok(None) => {
+                let default = case.machine.fallback(&setting.default)?;
+                let meaning = sentence(&setting.says, &default.value);
+                new(Some("default"), Some(default_value(&default.value)), meaning)
+            }
+        })
+    };
+    fact.related.iter().filter_map(|id| of_policy(id).or_else(|| of_setting(id))).collect()
+}
+
+/// The state that turns around what is decided: that of the policy file, or the one that writes
+/// another value than decides now.
+fn other_state(
+    policy: &Policy,
+    side: Side,
+    pending: State,
+    fact: Option<(&Fact, &str)>,
+    next_boot: &Decision,
+) -> Option<&'static str> {
+    let when_disabled = || {
+        let (fact, key) = fact?;
+        let set = write_set(policy, side, &Wanted::Disabled).ok()?;
+        let slot = |record: &RecordRef<'_>| (record.key.fold(), record.value_name.fold());
+        let wanted = (Folded::from(key), Folded::from(&*fact.value));
+        let record = set.records.iter().map(Record::as_ref).find(|record| slot(record) == wanted)?;
+        plain(&record.value().ok()?)
+    };
+    let decided = match &next_boot.value {
+        Some(ValueModel::Number(n)) => n.to_string(),
+        Some(ValueModel::Text(text)) => text.lossy(),
+        _ => String::new(),
+    };
+    match (pending, when_disabled()) {
+        (State::Enabled, _) => Some("disabled"),
+        (State::Disabled, _) => Some("enabled"),
+        (_, Some(off)) if off == decided => Some("enabled"),
+        (_, Some(_)) if !decided.is_empty() => Some("disabled"),
+        _ => None,
+    }
+}
+
+fn not_seen(target: &Target, scope: &Scope, machine: Option<&Machine>) -> Vec<String> {
     let mut unseen = Vec::new();
+    let side = scope.side();
     // Of per-user local GPOs the last one that says something wins.
     let others: Vec<String> = target
         .sides
         .iter()
-        .filter_map(|file| file.scope.as_ref().filter(|s| s.side() == Side::User && scope.side() == Side::User))
+        .filter_map(|file| file.scope.as_ref().filter(|s| s.side() == Side::User && side == Side::User))
         .filter(|other| *other != scope)
         .map(|other| format!("--scope {other}"))
         .collect();
     if !others.is_empty() && target.kind != Kind::Pol {
         unseen.push(format!("the other local GPOs for users here: {}", others.join(", ")));
     }
-    if target.kind == Kind::Windows {
-        unseen.push("the registry of this installation: what policy has applied before, and local settings".to_owned());
+    if machine.is_some() && side == Side::User {
+        unseen.push("the registry hives of the users (NTUSER.DAT), where the user side is applied".to_owned());
     }
-    let others = match target.kind {
-        Kind::GpoSysvol | Kind::GpoCached | Kind::GpoBackup => "other GPOs, and where this one is linked",
-        _ => "domain GPOs, which win over local policy once the machine has joined, and MDM",
+    if machine.is_none() && target.kind == Kind::Windows {
+        unseen.push("the registry of this installation".to_owned());
+    }
+    let others = match (target.kind, machine) {
+        (Kind::GpoSysvol | Kind::GpoCached | Kind::GpoBackup, _) => {
+            "other GPOs, and where this one is linked".to_owned()
+        }
+        (_, Some(machine)) if !machine.other_gpos.is_empty() => {
+            format!("domain GPOs, which win over local policy ({}), and MDM", machine.other_gpos.join(", "))
+        }
+        _ => "domain GPOs, which win over local policy once the machine has joined, and MDM".to_owned(),
     };
-    unseen.push(others.to_owned());
+    unseen.push(others);
     unseen
 }
+
+#[cfg(test)]
+mod tests;

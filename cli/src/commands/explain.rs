@@ -2,17 +2,22 @@
 
 use std::path::Path;
 
-use gpo::explain::{Explain, explain};
+use gpo::doctor::Answer;
+use gpo::explain::{Decision, Explain, ImageModel, Layer, Place, RegistryModel, explain};
+use gpo::model::{PolicyModel, RecordModel, ValueModel};
 use gpo::target::Kind;
 
 use crate::args::{Format, PolicyOnTarget};
-use crate::commands::show::{category_of, elements, state, templates};
+use crate::commands::show::{category_of, elements_of, state, templates};
 use crate::commands::values;
 use crate::context::{failed, find_policy_to_read, load_templates, open_target};
 use crate::error::Stop;
 use crate::exit::Exit;
 use crate::paste::quoted;
 use crate::ui::{Line, Page, Style, Ui};
+
+/// Column of the layers' values.
+const VALUE: usize = 35;
 
 pub fn run(args: &PolicyOnTarget, ui: &Ui) -> Result<Exit, Stop> {
     let target = open_target(&args.target, ui)?;
@@ -42,34 +47,27 @@ fn page(explain: &Explain, args: &PolicyOnTarget) -> Page {
     }
     page.field("ADMX", templates(Some(&explain.admx)).as_str());
     page.field("Target", Line::new().text(&explain.target.path).text(format!("  ({})", explain.target.kind.name())));
-    page.blank();
-    page.line(Line::new().span(Style::Faint, "  #  Layer (highest wins)          State"));
-    for layer in &explain.layers {
-        let name = match (explain.target.kind, explain.scope.sid()) {
-            (_, Some(_)) => "Per-user local GPO, pending",
-            (Kind::Windows | Kind::GpoLocal, None) => "Local Group Policy, pending",
-            _ => "This policy, pending",
-        };
-        page.line(state(Line::new().text(format!("  {}  {name:<30}", layer.rank)), layer.state));
-        elements(&mut page, policy, 5);
-        for record in &layer.records {
-            let what = format!("{}!{}  ", values::key(Some(explain.side), record), values::name(record));
-            page.line(Line::indented(5).hang().text(what).text(values::effect(record)));
-            let place = format!(
-                "{}, record {} @ {:#x}",
-                below(&layer.place.file, &explain.target.path),
-                record.index + 1,
-                record.offset
-            );
-            page.line(Line::indented(5).hang().span(Style::Faint, place));
-        }
-    }
-    if explain.layers.is_empty() {
-        page.line(Line::indented(2).text("-  Not configured: no record of this policy"));
+    if let Some(about) = &explain.image {
+        image(&mut page, about);
     }
     page.blank();
-    page.field("Next boot", explain.verdict.next_boot.meaning.as_str());
-    page.field("Now", explain.verdict.now.meaning.as_str());
+    page.append(layers(explain));
+    page.blank();
+    page.field("Now", decision(&explain.verdict.now));
+    page.field("Next boot", decision(&explain.verdict.next_boot));
+    conditions(&mut page, &explain.verdict.next_boot);
+    if explain.applies.is_some_and(|answer| answer != Answer::Yes) {
+        let command = format!("gpol doctor {}", quoted(&explain.target.path));
+        page.field("", Line::from(command.as_str()).whole());
+    }
+    for (i, note) in explain.notes.iter().enumerate() {
+        page.field(if i == 0 { "Note" } else { "" }, note.as_str());
+    }
+    for (i, related) in explain.related.iter().enumerate() {
+        let value = related.value.as_ref().map_or_else(String::new, |value| format!(" = {}", plain(value)));
+        let name = Line::new().text(&related.name).text(value).column(24).hang().text(&related.meaning);
+        page.field(if i == 0 { "Related" } else { "" }, name);
+    }
     for (i, unseen) in explain.not_seen.iter().enumerate() {
         page.field(if i == 0 { "Not seen" } else { "" }, unseen.as_str());
     }
@@ -79,14 +77,162 @@ fn page(explain: &Explain, args: &PolicyOnTarget) -> Page {
     page
 }
 
+/// What the installation says of itself.
+pub fn image(page: &mut Page, image: &ImageModel) {
+    let product = image.product.as_deref().unwrap_or("Windows, version not known");
+    let build = image.build.map(|build| format!(", build {build}")).unwrap_or_default();
+    let set = match image.control_set.next_boot {
+        Some(set) => format!(", next boot uses ControlSet{set:03}"),
+        None => String::new(),
+    };
+    page.field("Image", format!("{product}{build}{set}").as_str());
+}
+
+/// The table of layers, and those that say nothing.
+fn layers(explain: &Explain) -> Page {
+    let mut page = Page::new();
+    page.line(Line::new().span(Style::Faint, "  #  Layer (highest wins)").column(VALUE).span(Style::Faint, "Value"));
+    let pending = match (explain.target.kind, explain.scope.sid()) {
+        (_, Some(_)) => "Per-user local GPO, pending",
+        (Kind::Windows | Kind::GpoLocal, None) => "Local Group Policy, pending",
+        _ => "This policy, pending",
+    };
+    // What was looked at: layers that say nothing are none of the model's.
+    let looked_at: &[(u8, &str)] = match (&explain.image, explain.sources.is_empty()) {
+        (None, _) => &[(3, "")],
+        (Some(_), true) => &[(3, ""), (2, "Policy value in the registry")],
+        (Some(_), false) => &[(3, ""), (2, "Policy value in the registry"), (1, "Local setting"), (0, "Default")],
+    };
+    for (rank, name) in looked_at {
+        let name = if *rank == 3 { pending } else { name };
+        let mut any = false;
+        for layer in explain.layers.iter().filter(|layer| layer.rank == *rank) {
+            any = true;
+            self::layer(&mut page, layer, name, explain);
+        }
+        if !any {
+            let text = match rank {
+                3 | 2 => "-  not configured",
+                1 => "-  not set",
+                _ => "-  not in gpol's facts for this Windows",
+            };
+            page.line(head(*rank, name).span(Style::Faint, text));
+        }
+    }
+    page
+}
+
+fn head(rank: u8, name: &str) -> Line {
+    Line::new().text(format!("  {rank}  {name}")).column(VALUE).hang()
+}
+
+fn layer(page: &mut Page, layer: &Layer, name: &str, explain: &Explain) {
+    let mut line = head(layer.rank, &named(name, layer.when));
+    line = match layer.state {
+        "unknown" => line.span(Style::Warn, "not known"),
+        "set" | "default" => line,
+        other => state(line, other),
+    };
+    if let (Some(value), Some(meaning)) = (&layer.value, &layer.meaning) {
+        let gap = if matches!(layer.state, "set" | "default") { "" } else { "  " };
+        line = line.text(format!("{gap}{}", plain(value)));
+        if *meaning != plain(value) {
+            line = line.text(format!("  {meaning}"));
+        }
+    }
+    page.line(line);
+    if let Some(problem) = &layer.problem {
+        page.line(Line::indented(5).hang().span(Style::Warn, problem));
+    }
+    if layer.state != "disabled" {
+        elements_of(page, &layer.elements, 5);
+    }
+    if layer.rank == 3 {
+        misfits(page, &explain.policy);
+    }
+    for record in &layer.records {
+        let what = format!("{}!{}  ", values::key(Some(explain.side), record), values::name(record));
+        page.line(Line::indented(5).hang().text(what).text(values::effect(record)));
+        page.line(Line::indented(5).hang().span(Style::Faint, place_of(record, layer, &explain.target.path)));
+    }
+    for (i, value) in layer.values.iter().enumerate() {
+        page.line(Line::indented(5).hang().text(in_registry(value)));
+        // Said once for all that follow and are alike.
+        if layer.values.get(i + 1).is_none_or(|next| next.origin != value.origin) {
+            page.line(Line::indented(5).hang().span(Style::Faint, &value.origin));
+        }
+    }
+    if let (1, Some(Place::Hive { hive, key, value_name, .. })) = (layer.rank, &layer.place) {
+        page.line(Line::indented(5).hang().text(format!("{hive} hive: {key}!{value_name}")));
+    }
+    if let Some(label) = &layer.label {
+        page.line(Line::indented(5).hang().span(Style::Faint, label));
+    }
+}
+
+/// A layer that lies in a control set, where they differ.
+fn named(name: &str, when: Option<&str>) -> String {
+    match when {
+        Some("now") => format!("{name}, last boot"),
+        Some(_) => format!("{name}, next boot"),
+        None => name.to_owned(),
+    }
+}
+
+fn misfits(page: &mut Page, policy: &PolicyModel) {
+    if policy.state == "mixed" {
+        let misfits: Vec<String> = policy.misfit_indexes.iter().map(|index| (index + 1).to_string()).collect();
+        let text = format!("its records fit no state that the editor can make; look at record {}", misfits.join(", "));
+        page.line(Line::indented(5).span(Style::Warn, text));
+    }
+}
+
+fn place_of(record: &RecordModel, layer: &Layer, target: &str) -> String {
+    let file = match &layer.place {
+        Some(Place::File { file, .. }) => below(file, target),
+        _ => String::new(),
+    };
+    format!("{file}, record {} @ {:#x}", record.index + 1, record.offset)
+}
+
+fn in_registry(value: &RegistryModel) -> String {
+    let name = if value.value_name.is_empty() { "(Default)" } else { &value.value_name };
+    let shown = value.value.as_ref().map_or_else(|| "(data that do not fit the type)".to_owned(), plain);
+    format!("{} hive: {}!{name}  {shown}", value.hive, value.key)
+}
+
+/// A value, for a line.
+pub fn plain(value: &ValueModel) -> String {
+    match value {
+        ValueModel::Number(n) => n.to_string(),
+        ValueModel::Text(text) => text.lossy(),
+        ValueModel::List(texts) => texts.iter().map(|text| text.lossy()).collect::<Vec<_>>().join(", "),
+    }
+}
+
+/// What is decided, and why.
+pub fn decision(decision: &Decision) -> Line {
+    let meaning = &decision.meaning;
+    let style = if meaning.starts_with("not known") { Style::Warn } else { Style::Strong };
+    let line = Line::new().span(style, meaning);
+    match &decision.why {
+        Some(why) => line.text("  ").span(Style::Faint, format!("({why})")),
+        None => line,
+    }
+}
+
+/// What must hold besides.
+pub fn conditions(page: &mut Page, decision: &Decision) {
+    for (i, condition) in decision.conditions.iter().enumerate() {
+        let word = if i == 0 { "if " } else { "and if " };
+        page.field("", Line::new().span(Style::Warn, word).hang().text(condition));
+    }
+}
+
 /// The command that switches the policy to its other state.
 fn command(explain: &Explain, args: &PolicyOnTarget) -> Option<String> {
-    let other = match explain.policy.state {
-        "enabled" => "disabled",
-        "disabled" => "enabled",
-        _ => return None,
-    };
-    let editable = !matches!(explain.target.kind, Kind::GpoSysvol | Kind::GpoCached | Kind::GpoBackup);
+    let other = explain.other_state?;
+    let editable = !matches!(explain.target.kind, Kind::GpoSysvol | Kind::GpoBackup);
     editable.then(|| {
         let (target, name) = (quoted(&explain.target.path), &explain.policy.name);
         format!(

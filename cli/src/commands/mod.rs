@@ -3,6 +3,7 @@
 pub mod admx;
 pub mod convert;
 pub mod detect;
+pub mod diagnose;
 pub mod doctor;
 pub mod explain;
 pub mod history;
@@ -27,6 +28,7 @@ pub fn run(cli: &Cli, ui: &Ui) -> Result<Exit, Stop> {
         Some(Command::Show(args)) => show::run(args, ui),
         Some(Command::Explain(args)) => explain::run(args, ui),
         Some(Command::Detect(args)) => detect::run(args, ui),
+        Some(Command::Diagnose(args)) => diagnose::run(args, ui),
         Some(Command::Doctor(args)) => doctor::run(args, ui),
         Some(Command::Undo(args)) => history::undo(args, ui),
         Some(Command::History(args)) => history::list(args, ui),

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use gpo::bookkeeping::Directory;
 use gpo::error::Error;
-use gpo::model::{PolicyModel, RecordModel};
+use gpo::model::{ElementModel, PolicyModel, RecordModel};
 use gpo::scope::Scope;
 use gpo::show::{AdmxModel, RecordsModel, Show, ShowSet, SideModel, VersionModel, View, show};
 use gpo::target::{self, Opened, Target};
@@ -231,7 +231,17 @@ pub fn elements(page: &mut Page, policy: &PolicyModel, indent: usize) {
     if policy.state == "disabled" {
         return;
     }
-    for element in policy.elements.iter().filter(|element| element.state != "not-configured") {
+    elements_of(page, &policy.elements, indent);
+    if policy.state == "mixed" {
+        let misfits: Vec<String> = policy.misfit_indexes.iter().map(|index| (index + 1).to_string()).collect();
+        let text = format!("its records fit no state that the editor can make; look at record {}", misfits.join(", "));
+        page.line(Line::indented(indent).span(Style::Warn, text));
+    }
+}
+
+/// Inputs that are configured, one a line.
+pub fn elements_of(page: &mut Page, elements: &[ElementModel], indent: usize) {
+    for element in elements.iter().filter(|element| element.state != "not-configured") {
         let label = match element.label.trim() {
             "" => element.id.as_str(),
             label => label.trim_end_matches(':'),
@@ -248,11 +258,6 @@ pub fn elements(page: &mut Page, policy: &PolicyModel, indent: usize) {
                 .text(values::element(element))
                 .append(&warning),
         );
-    }
-    if policy.state == "mixed" {
-        let misfits: Vec<String> = policy.misfit_indexes.iter().map(|index| (index + 1).to_string()).collect();
-        let text = format!("its records fit no state that the editor can make; look at record {}", misfits.join(", "));
-        page.line(Line::indented(indent).span(Style::Warn, text));
     }
 }
 

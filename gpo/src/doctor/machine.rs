@@ -191,6 +191,20 @@ fn remembered(image: &Image, list: &str) -> Result<Option<u16>, ImageError> {
     Ok(None)
 }
 
+/// Names of the GPOs that were applied to the computer last, but for the local one; none if the hive does not tell.
+pub(crate) fn other_gpos(image: &Image) -> Vec<String> {
+    let list = format!(r"{CLIENT}\State\Machine\GPO-List");
+    let mut names = Vec::new();
+    for entry in image.subkeys(&list, When::NextBoot).unwrap_or_default() {
+        let values = image.values(&format!(r"{list}\{entry}"), When::NextBoot).unwrap_or_default();
+        if !is_local_gpo(&values) {
+            let name = named(&values, "DisplayName").or_else(|| named(&values, "GPOID")).and_then(RegistryValue::text);
+            names.push(name.unwrap_or(entry));
+        }
+    }
+    names
+}
+
 fn is_local_gpo(values: &[RegistryValue]) -> bool {
     let text = |name| named(values, name).and_then(RegistryValue::text).unwrap_or_default();
     ["GPOID", "GPOName", "DSPath"].iter().any(|name| text(name).eq_ignore_ascii_case("LocalGPO"))

@@ -117,7 +117,8 @@ impl PolicyModel {
 }
 
 impl ElementModel {
-    fn new(reading: &ElementReading<'_>) -> Self {
+    /// The model of an input as it was read.
+    pub fn new(reading: &ElementReading<'_>) -> Self {
         Self {
             id: reading.element.id.clone(),
             kind: reading.kind.as_str(),

@@ -160,7 +160,8 @@ impl RecordModel {
 }
 
 impl ValueModel {
-    pub(super) fn of(value: &Value) -> Option<Self> {
+    /// The model of a value. `None` if its type has no reading.
+    pub fn of(value: &Value) -> Option<Self> {
         Some(match value {
             Value::Sz(text) | Value::ExpandSz(text) => Self::Text(text.as_wide().into()),
             Value::Binary(bytes) => Self::Text(Text::Valid(hex(bytes))),

@@ -1,0 +1,183 @@
+//! What an installation says of a policy: the values that have been applied, the local setting, the default.
+
+use std::collections::HashSet;
+
+use admx::Policy;
+use polfile::{Folded, PolicyFile, Record, ValueType};
+use serde::Serialize;
+
+use super::archive::{Archive, Noted};
+use crate::doctor::{Answer, examine, image_of, other_gpos};
+use crate::error::Error;
+use crate::facts::Fallback;
+use crate::image::{HiveName, Image, ImageError, RegistryValue, When, stale};
+use crate::scope::Scope;
+use crate::target::Target;
+
+/// An installation, its hives read.
+#[derive(Debug)]
+pub(super) struct Machine {
+    image: Image,
+    archive: Archive,
+    /// What it is.
+    pub about: ImageModel,
+    /// Whether Windows will apply what is pending on the computer side, and what stands against it.
+    pub applies: (Answer, Option<String>),
+    /// GPOs besides the local one that were applied to the computer last.
+    pub other_gpos: Vec<String>,
+}
+
+/// An installation in the JSON contract. What its hives do not tell is `null`.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct ImageModel {
+    /// `Windows 11 Enterprise`.
+    pub product: Option<String>,
+    /// `Enterprise`.
+    pub edition: Option<String>,
+    /// `26100`.
+    pub build: Option<u32>,
+    /// `Client`, `Server` or `Server Core`.
+    pub installation: Option<String>,
+    /// The control sets that count.
+    pub control_set: ControlSets,
+    /// Hives whose last write did not come to its end, so that their logs had to complete them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub dirty_hives: Vec<&'static str>,
+}
+
+/// Numbers of control sets.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct ControlSets {
+    /// Of the last boot: `Select\Current`.
+    pub now: Option<u32>,
+    /// Of the next boot: `Select\Default`.
+    pub next_boot: Option<u32>,
+}
+
+/// Values of a policy that are in the registry.
+#[derive(Debug, Default)]
+pub(super) struct Applied {
+    /// As records, under the keys that the policy names.
+    pub file: PolicyFile,
+    /// The values, in the order of the records.
+    pub values: Vec<(RegistryValue, Noted)>,
+    /// Why they may be old.
+    pub doubt: Option<String>,
+}
+
+impl Machine {
+    /// The installation that a target is, or lies in.
+    pub(super) fn open(target: &Target) -> Result<Option<Self>, Error> {
+        let io = |source| Error::Io { path: target.path.clone(), source };
+        let Some(image) = image_of(target)? else { return Ok(None) };
+        let archive = match target.windows_folder().map_err(io)? {
+            Some(windows) => Archive::open(&windows),
+            None => Archive::Absent,
+        };
+        let doctor = examine(target, Some(&Scope::Computer), Some(&image))?;
+        let against =
+            doctor.probes.iter().filter(|probe| probe.answer == doctor.verdict && probe.answer != Answer::Yes);
+        let against = against.map(|probe| probe.found.clone()).next();
+        let about = ImageModel::of(&image);
+        let other_gpos = other_gpos(&image);
+        Ok(Some(Self { image, archive, about, applies: (doctor.verdict, against), other_gpos }))
+    }
+
+    /// Whether now and next boot may find other values at a place: in control sets that differ.
+    pub(super) fn differs(&self, key: &str) -> bool {
+        let sets = &self.about.control_set;
+        let prefix = r"SYSTEM\CurrentControlSet";
+        sets.now != sets.next_boot && key.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix))
+    }
+
+    /// The values that a policy may write, as they stand in the registry. Others of the same keys
+    /// come along: what a record means may depend on those beside it.
+    pub(super) fn applied(&self, policy: &Policy, when: When) -> Result<Applied, ImageError> {
+        let (mut found, mut seen) = (Vec::new(), HashSet::new());
+        let mut doubt = None;
+        let mut add = |key: &str, value: RegistryValue| {
+            if seen.insert((Folded::from(key), Folded::from(&*value.name))) {
+                found.push((key.to_owned(), value));
+            }
+        };
+        for (key, name) in policy.values() {
+            if let Some(value) = self.image.value(key, name, when)? {
+                add(key, value);
+            }
+            for value in self.image.values(key, when).unwrap_or_default() {
+                add(key, value);
+            }
+            doubt = doubt.or_else(|| self.doubt(key));
+        }
+        for key in policy.list_keys() {
+            for value in self.image.values(key, when)? {
+                add(key, value);
+            }
+            doubt = doubt.or_else(|| self.doubt(key));
+        }
+        let mut applied = Applied { doubt, ..Applied::default() };
+        let notes = self.archive.notes();
+        for (key, value) in found {
+            let value_type = ValueType(value.value_type.0);
+            let record = Record::new((&*key).into(), (&*value.name).into(), value_type, value.data.clone());
+            // A name that begins with ** would be a directive in a policy file; in the registry it is a name.
+            let Some(record) = record.ok().filter(|record| record.as_ref().action() == polfile::Action::Set) else {
+                continue;
+            };
+            applied.file.push(record.as_ref());
+            let noted = notes.of(&key, &value);
+            applied.values.push((value, noted));
+        }
+        Ok(applied)
+    }
+
+    /// One value.
+    pub(super) fn value(&self, key: &str, name: &str, when: When) -> Result<Option<RegistryValue>, ImageError> {
+        self.image.value(key, name, when)
+    }
+
+    /// Why what stands at a place may be old.
+    pub(super) fn doubt(&self, key: &str) -> Option<String> {
+        let hive = [HiveName::Software, HiveName::System]
+            .into_iter()
+            .find(|hive| key.split('\\').next().is_some_and(|first| first.eq_ignore_ascii_case(hive.as_str())))?;
+        let (name, _, hive) = self.image.hives().find(|(name, ..)| *name == hive)?;
+        let why = stale(hive.ok()?)?;
+        Some(format!("the {} hive may be old: {why}", name.as_str()))
+    }
+
+    /// The first default that holds for this installation.
+    pub(super) fn fallback<'f>(&self, defaults: &'f [Fallback]) -> Option<&'f Fallback> {
+        let about = &self.about;
+        defaults.iter().find(|default| {
+            let build = default.from_build.is_none_or(|first| about.build.is_some_and(|build| build >= first));
+            let kind = default.installation.as_deref().is_none_or(|kind| {
+                about.installation.as_deref().is_some_and(|installation| installation.starts_with(kind))
+            });
+            build && kind
+        })
+    }
+}
+
+impl ImageModel {
+    fn of(image: &Image) -> Self {
+        let text = |name| {
+            let value = image.value(r"SOFTWARE\Microsoft\Windows NT\CurrentVersion", name, When::NextBoot);
+            value.ok().flatten().and_then(|value| value.text())
+        };
+        let build = text("CurrentBuild").or_else(|| text("CurrentBuildNumber")).and_then(|text| text.parse().ok());
+        let installation = text("InstallationType");
+        let is_client = installation.as_deref() == Some("Client");
+        // Windows 11 still calls itself Windows 10 there.
+        let product = text("ProductName").map(|name| match name.strip_prefix("Windows 10") {
+            Some(rest) if is_client && build >= Some(22000) => format!("Windows 11{rest}"),
+            _ => name,
+        });
+        let control_set =
+            ControlSets { now: image.control_set(When::Now).ok(), next_boot: image.control_set(When::NextBoot).ok() };
+        let is_dirty = |hive: &hive::Hive| *hive.state() != hive::HiveState::Clean;
+        let dirty_hives =
+            image.hives().filter(|(_, _, hive)| hive.is_ok_and(is_dirty)).map(|(name, ..)| name.as_str()).collect();
+        Self { product, edition: text("EditionID"), build, installation, control_set, dirty_hives }
+    }
+}
