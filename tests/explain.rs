@@ -204,3 +204,35 @@ fn letter_case_on_disk_does_not_matter() {
     let out = dir.run(["explain", "image", NLA]).ok();
     assert!(out.contains("WINDOWS/SYSTEM32/GROUPPOLICY/MACHINE/REGISTRY.POL, record 6 @ 0x32e"), "{out}");
 }
+
+#[test]
+fn a_copy_of_a_domain_gpo_stands_above_all() {
+    let folder =
+        "Windows/System32/GroupPolicy/DataStore/0/sysvol/corp.test/Policies/{31B2F340-016D-11D2-945F-00C04FB984F9}";
+    let key = r"SOFTWARE\Policies\Microsoft\Windows NT\Terminal Services";
+    let dir = TestDir::new();
+    let image = fixtures::ImageBuilder::new().file(&format!("{folder}/gpt.ini"), "[General]\r\nVersion=3\r\n").file(
+        &format!("{folder}/Machine/Registry.pol"),
+        fixtures::PolBuilder::new().dword(key, "UserAuthentication", 0).build(),
+    );
+    fixtures::write_tree(&dir.path("image"), &image.build()).unwrap();
+    let run = dir.run(["explain", "image", NLA]);
+    run.ok();
+    assert_file_snapshot!("explain_cached_domain_gpo", run);
+    assert_eq!(dir.run(["diagnose", "image", "AadLogonFailure"]).status, Some(1));
+}
+
+#[test]
+fn what_windows_will_not_apply_is_said_with_the_command_that_tells_why() {
+    let dir = TestDir::new();
+    let key = r"SOFTWARE\Policies\Microsoft\Windows NT\Terminal Services";
+    let pending = fixtures::PolBuilder::new().dword(key, "UserAuthentication", 0).build();
+    let image = fixtures::ImageBuilder::new().gpsvc_start(4).file(fixtures::COMPUTER_POL, pending);
+    fixtures::write_tree(&dir.path("image"), &image.build()).unwrap();
+    let out = dir.run(["explain", "image", NLA]).ok();
+    let next = out.lines().find(|line| line.starts_with("Next boot")).expect("a verdict");
+    assert!(next.contains("NLA is required") && next.contains("Windows will not apply layer 3"), "{next}");
+    assert!(out.contains("gpol doctor image"), "{out}");
+    let json = dir.run(["explain", "image", NLA, "-f", "json"]).json();
+    assert_eq!((&json["applies"], &json["verdict"]["next_boot"]["value"]), (&json!("no"), &json!(1)));
+}

@@ -1,21 +1,23 @@
 //! One policy, layer by layer: who decides it now, and at the next boot.
 //!
-//! | rank | layer            | where it stands                                                          |
-//! |------|------------------|--------------------------------------------------------------------------|
-//! | 3    | `pending-policy` | the policy file, which Windows has yet to apply                          |
-//! | 2    | `applied-policy` | the registry: what policy, or somebody by hand, has put under its keys   |
-//! | 1    | `local-setting`  | the registry: what a dialog of Windows has set                           |
-//! | 0    | `default`        | nowhere: what Windows does where nothing is set                          |
+//! | rank | layer                  | where it stands                                                        |
+//! |------|------------------------|------------------------------------------------------------------------|
+//! | 4    | `cached-domain-policy` | the machine's copy of a domain GPO, which may be stale                 |
+//! | 3    | `pending-policy`       | the policy file, which Windows has yet to apply                        |
+//! | 2    | `applied-policy`       | the registry: what policy, or somebody by hand, has put under its keys |
+//! | 1    | `local-setting`        | the registry: what a dialog of Windows has set                         |
+//! | 0    | `default`              | nowhere: what Windows does where nothing is set                        |
 //!
 //! Only an installation has all of them. Which local setting a policy shadows, and what Windows does without any, is
 //! data with its sources: [`crate::facts`]. A layer that cannot be read is `unknown`; it is never taken for empty.
 
 mod archive;
+mod cached;
 mod layers;
 mod machine;
 mod verdict;
 
-use admx::{Catalog, Policy, Side, State, Wanted, write_set};
+use admx::{Catalog, Policy, PolicyReading, Side, State, Wanted, write_set};
 use polfile::{Folded, PolicyFile, Record, RecordRef, Registry, Value};
 use serde::Serialize;
 
@@ -133,17 +135,13 @@ impl<'t> Explainer<'t> {
         let machine = self.machine.as_ref().filter(|_| side == Side::Computer);
         let case = machine.map(|machine| Case::new(catalog, policy, machine, &pending));
         let fact = Facts::get().of(policy);
-        let pending_layer = (reading.state != State::NotConfigured).then(|| {
-            let records: Vec<RecordModel> =
-                reading.records.iter().filter_map(|&i| Some(RecordModel::new(i, &pending.record(i)?))).collect();
-            let elements = reading.elements.iter().map(ElementModel::new).collect();
-            pending_layer(place, &pending, reading.state, records, elements, fact)
-        });
-        let mut layers: Vec<Layer> = pending_layer.into_iter().collect();
+        let pending_layer = file_layer(place, &pending, &reading, fact);
         let verdict = match &case {
             Some(case) => case.verdict(),
-            None => of_file_alone(layers.first(), reading.state, self.machine.is_some()),
+            None => of_file_alone(pending_layer.as_ref(), reading.state, self.machine.is_some()),
         };
+        let mut layers: Vec<Layer> = machine.map(|machine| domain_layers(machine, catalog, policy)).unwrap_or_default();
+        layers.extend(pending_layer);
         layers.extend(case.iter().flat_map(|case| case.layers()));
         let notes = case.as_ref().map(|case| notes(case, &layers, &verdict)).unwrap_or_default();
         let applies = machine.filter(|_| reading.state != State::NotConfigured).map(|machine| machine.applies.0);
@@ -172,22 +170,26 @@ impl<'t> Explainer<'t> {
     }
 }
 
-fn pending_layer(
+/// What a policy file says of a policy, if anything.
+fn file_layer(
     place: &SideFile,
-    pending: &PolicyFile,
-    state: State,
-    records: Vec<RecordModel>,
-    elements: Vec<ElementModel>,
+    file: &PolicyFile,
+    reading: &PolicyReading<'_>,
     fact: Option<(&'static Fact, &str)>,
-) -> Layer {
-    let mut layer = Layer::new(3, "pending-policy", state.as_str());
+) -> Option<Layer> {
+    if reading.state == State::NotConfigured {
+        return None;
+    }
+    let records: Vec<RecordModel> =
+        reading.records.iter().filter_map(|&i| Some(RecordModel::new(i, &file.record(i)?))).collect();
+    let mut layer = Layer::new(3, "pending-policy", reading.state.as_str());
     if let [one] = &*records
         && one.action == "set"
     {
         layer.value = one.value.clone();
     }
     if let Some((fact, key)) = fact {
-        let registry = Registry::execute([pending]);
+        let registry = Registry::execute([file]);
         let value = registry.value(Folded::from(key), Folded::from(&*fact.value)).and_then(|value| value.current());
         let value = value.and_then(|(_, value_type, data)| Value::decode(value_type, data).ok());
         layer.meaning = value.as_ref().map(|value| fact.meaning(value));
@@ -198,7 +200,18 @@ fn pending_layer(
         record: first.index,
         offset: first.offset,
     });
-    Layer { records, elements, ..layer }
+    layer.elements = reading.elements.iter().map(ElementModel::new).collect();
+    Some(Layer { records, ..layer })
+}
+
+/// What copies of domain GPOs say of a policy. Their order is not in the image.
+fn domain_layers(machine: &Machine, catalog: &Catalog, policy: &Policy) -> Vec<Layer> {
+    let fact = Facts::get().of(policy);
+    let layer = |(cached, file): (&cached::Cached, &PolicyFile)| {
+        let layer = file_layer(&cached.place, file, &catalog.read_policy(policy, Side::Computer, file), fact)?;
+        Some(Layer { rank: 4, layer: "cached-domain-policy", label: Some(cached.gpo.clone()), ..layer })
+    };
+    machine.cached().filter_map(layer).collect()
 }
 
 /// What a policy file alone tells.
@@ -236,6 +249,13 @@ fn notes(case: &Case<'_>, layers: &[Layer], verdict: &Verdict) -> Vec<String> {
         notes.push(format!(
             "The last write of the {hive} hive did not come to its end; its logs were replayed in memory."
         ));
+    }
+    match &case.machine.cached {
+        Err(why) => notes.push(format!("The machine's copies of domain GPOs cannot be listed: {why}")),
+        Ok(all) => notes.extend(all.iter().filter_map(|cached| {
+            let why = cached.file.as_ref().err()?;
+            Some(format!("The machine's copy of the domain GPO {} cannot be read: {why}", cached.gpo))
+        })),
     }
     let Some((fact, _)) = case.fact else { return notes };
     let by_policy = |layer: Option<&str>| matches!(layer, Some("pending-policy" | "applied-policy"));

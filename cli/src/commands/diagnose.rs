@@ -182,6 +182,7 @@ fn check(page: &mut Page, check: &Check) {
 
 fn layer_in_short(page: &mut Page, layer: &Layer) {
     let name = match layer.layer {
+        "cached-domain-policy" => "domain GPO, cached copy",
         "pending-policy" => "policy, pending",
         "applied-policy" => "policy value in the registry",
         "local-setting" => "local setting",

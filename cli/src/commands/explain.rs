@@ -103,6 +103,12 @@ fn layers(explain: &Explain) -> Page {
         (Some(_), true) => &[(3, ""), (2, "Policy value in the registry")],
         (Some(_), false) => &[(3, ""), (2, "Policy value in the registry"), (1, "Local setting"), (0, "Default")],
     };
+    for layer in explain.layers.iter().filter(|layer| layer.rank == 4) {
+        self::layer(&mut page, layer, "Domain GPO, cached", explain);
+        page.line(
+            Line::indented(5).span(Style::Faint, "a copy, perhaps stale; wins over local policy where it applies"),
+        );
+    }
     for (rank, name) in looked_at {
         let name = if *rank == 3 { pending } else { name };
         let mut any = false;
@@ -166,7 +172,11 @@ fn layer(page: &mut Page, layer: &Layer, name: &str, explain: &Explain) {
         page.line(Line::indented(5).hang().text(format!("{hive} hive: {key}!{value_name}")));
     }
     if let Some(label) = &layer.label {
-        page.line(Line::indented(5).hang().span(Style::Faint, label));
+        let text = match layer.rank {
+            4 => format!("a copy of {label}, perhaps stale; it wins over local policy where it applies"),
+            _ => label.clone(),
+        };
+        page.line(Line::indented(5).hang().span(Style::Faint, text));
     }
 }
 

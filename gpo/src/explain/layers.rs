@@ -14,7 +14,7 @@ use crate::model::{ElementModel, RecordModel, TypeModel, ValueModel, hex};
 pub struct Layer {
     /// The highest wins.
     pub rank: u8,
-    /// `pending-policy`, `applied-policy`, `local-setting` or `default`.
+    /// `cached-domain-policy`, `pending-policy`, `applied-policy`, `local-setting` or `default`.
     pub layer: &'static str,
     /// `now` or `next-boot`, where control sets differ and the layer lies in one of them.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -30,7 +30,7 @@ pub struct Layer {
     /// Where it stands; of several, the first.
     #[serde(rename = "where")]
     pub place: Option<Place>,
-    /// What people change the local setting with, or the versions that a default holds for.
+    /// The domain GPO, what people change the local setting with, or the versions that a default holds for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
     /// Inputs of the policy.

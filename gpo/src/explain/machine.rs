@@ -7,6 +7,7 @@ use polfile::{Folded, PolicyFile, Record, ValueType};
 use serde::Serialize;
 
 use super::archive::{Archive, Noted};
+use super::cached::{self, Cached};
 use crate::doctor::{Answer, examine, image_of, other_gpos};
 use crate::error::Error;
 use crate::facts::Fallback;
@@ -25,6 +26,8 @@ pub(super) struct Machine {
     pub applies: (Answer, Option<String>),
     /// GPOs besides the local one that were applied to the computer last.
     pub other_gpos: Vec<String>,
+    /// Copies of domain GPOs; or why they cannot be listed.
+    pub cached: Result<Vec<Cached>, String>,
 }
 
 /// An installation in the JSON contract. What its hives do not tell is `null`.
@@ -70,17 +73,20 @@ impl Machine {
     pub(super) fn open(target: &Target) -> Result<Option<Self>, Error> {
         let io = |source| Error::Io { path: target.path.clone(), source };
         let Some(image) = image_of(target)? else { return Ok(None) };
-        let archive = match target.windows_folder().map_err(io)? {
-            Some(windows) => Archive::open(&windows),
-            None => Archive::Absent,
-        };
+        let Some(windows) = target.windows_folder().map_err(io)? else { return Ok(None) };
+        let (archive, cached) = (Archive::open(&windows), cached::all(&windows));
         let doctor = examine(target, Some(&Scope::Computer), Some(&image))?;
         let against =
             doctor.probes.iter().filter(|probe| probe.answer == doctor.verdict && probe.answer != Answer::Yes);
         let against = against.map(|probe| probe.found.clone()).next();
         let about = ImageModel::of(&image);
         let other_gpos = other_gpos(&image);
-        Ok(Some(Self { image, archive, about, applies: (doctor.verdict, against), other_gpos }))
+        Ok(Some(Self { image, archive, about, applies: (doctor.verdict, against), other_gpos, cached }))
+    }
+
+    /// Copies of domain GPOs that can be read.
+    pub(super) fn cached(&self) -> impl Iterator<Item = (&Cached, &PolicyFile)> {
+        self.cached.iter().flatten().filter_map(|cached| Some((cached, cached.file.as_ref().ok()?)))
     }
 
     /// Whether now and next boot may find other values at a place: in control sets that differ.

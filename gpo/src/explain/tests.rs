@@ -201,6 +201,34 @@ fn a_gpo_of_the_domain_may_win_over_all_that_is_seen() {
 }
 
 #[test]
+fn a_copy_of_a_domain_gpo_is_shown_and_makes_the_verdict_conditional() {
+    let guid = "{31B2F340-016D-11D2-945F-00C04FB984F9}";
+    let folder = format!("Windows/System32/GroupPolicy/DataStore/0/sysvol/corp.test/Policies/{guid}");
+    let domain = |file: PolBuilder| {
+        image(Some(0), Some(0), Some(0))
+            .file(&format!("{folder}/gpt.ini"), "[General]\r\nVersion=3\r\n")
+            .file(&format!("{folder}/Machine/Registry.pol"), file.build())
+    };
+    let explain = explained(domain(PolBuilder::new().dword(KEY, "UserAuthentication", 1)), NLA);
+    let top = &explain.layers[0];
+    assert_eq!((top.rank, top.layer, top.label.as_deref()), (4, "cached-domain-policy", Some(guid)));
+    assert_eq!((&top.value, top.meaning.as_deref()), (&Some(ValueModel::Number(1)), Some("required")));
+    let next = &explain.verdict.next_boot;
+    assert_eq!(next.layer, Some("pending-policy"));
+    assert!(next.conditions[0].contains(guid), "{:?}", next.conditions);
+    assert!(explain.verdict.now.conditions.is_empty());
+
+    let silent = explained(domain(PolBuilder::new().dword(KEY, "SecurityLayer", 1)), NLA);
+    assert_eq!((silent.layers[0].rank, silent.verdict.next_boot.conditions.len()), (3, 0));
+    let broken = explained(domain(PolBuilder::new()).file(&format!("{folder}/Machine/Registry.pol"), b"PReg"), NLA);
+    assert!(
+        broken.notes.iter().any(|note| note.contains(guid) && note.contains("cannot be read")),
+        "{:?}",
+        broken.notes
+    );
+}
+
+#[test]
 fn the_next_boot_has_the_local_setting_of_its_own_control_set() {
     let image = image(None, None, Some(0))
         .next_boot_from_second_control_set(|set| set.with(RDP_TCP, |key| key.dword("UserAuthentication", 1)));

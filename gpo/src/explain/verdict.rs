@@ -92,7 +92,23 @@ impl<'a> Case<'a> {
     }
 
     pub(super) fn verdict(&self) -> Verdict {
-        Verdict { now: self.as_it_is(When::Now), next_boot: self.next_boot() }
+        let mut next_boot = self.next_boot();
+        if next_boot.layer.is_some() {
+            next_boot.conditions.extend(self.domain());
+        }
+        Verdict { now: self.as_it_is(When::Now), next_boot }
+    }
+
+    /// What a domain GPO may have to say, if the machine knows of any: it wins over local policy.
+    fn domain(&self) -> Option<String> {
+        let speaks = |(_, file): &(_, &PolicyFile)| self.reading(file).state != State::NotConfigured;
+        let cached: Vec<&str> = self.machine.cached().filter(speaks).map(|(cached, _)| &*cached.gpo).collect();
+        if !cached.is_empty() {
+            return Some(format!("no GPO of the domain decides; a copy is here of {}", cached.join(", ")));
+        }
+        let names = self.machine.other_gpos.join(", ");
+        (!names.is_empty())
+            .then(|| format!("no GPO of the domain configures it; applied to this machine last: {names}"))
     }
 
     pub(super) fn reading(&self, file: &PolicyFile) -> PolicyReading<'a> {
@@ -173,16 +189,8 @@ impl<'a> Case<'a> {
             };
         }
         let mut decision = self.executed();
-        if decision.layer == Some("pending-policy") {
-            if *answer == Answer::Uncertain {
-                decision.conditions.push(format!("Windows applies layer 3, which is not certain: {against}"));
-            }
-            if !self.machine.other_gpos.is_empty() {
-                let names = self.machine.other_gpos.join(", ");
-                decision
-                    .conditions
-                    .push(format!("no GPO of the domain configures it too; those applied last: {names}"));
-            }
+        if decision.layer == Some("pending-policy") && *answer == Answer::Uncertain {
+            decision.conditions.push(format!("Windows applies layer 3, which is not certain: {against}"));
         }
         decision
     }
