@@ -269,7 +269,7 @@ fn by_local_setting(page: &mut Page, diagnosis: &Diagnosis, output: Option<&Path
     page.field("", Line::new().span(Style::Faint, "in this image, from Linux (hivexregedit is part of hivex):"));
     let reg = output.map_or_else(|| "local.reg".to_owned(), |path| path.display().to_string());
     if output.is_none() {
-        let (target, problem) = (quoted(&diagnosis.target.path), &diagnosis.problem.id);
+        let (target, problem) = (quoted(&diagnosis.target.path), quoted(&diagnosis.problem.id));
         page.field("", Line::from(format!("gpol diagnose {target} {problem} -o {reg}").as_str()).whole());
     }
     let prefix = format!(r"'HKEY_LOCAL_MACHINE\{}'", first.hive);

@@ -62,6 +62,9 @@ fn a_problem_is_found_by_any_name_and_in_a_message() {
     let other = "MSEntraMachineAlwaysPromptingForPassword";
     assert_eq!(id(other), Some(other));
     assert_eq!(id(&format!("\"code\": \"{other}\"")), Some(other));
+    let message = "The remote computer that you are trying to connect to requires Network Level Authentication (NLA), \
+        but your Windows domain controller cannot be contacted to perform NLA.";
+    assert_eq!(id(message), Some("domain controller cannot be contacted to perform NLA"));
     assert_eq!(id("14555446"), None);
     assert_eq!(id("AadLogonFailures"), None);
     assert_eq!(id(""), None);
