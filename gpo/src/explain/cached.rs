@@ -30,7 +30,7 @@ pub(super) fn all(windows: &Path) -> Result<Vec<Cached>, String> {
     let gpos = match target::open(&store.path) {
         Ok(Opened::One(gpo)) => vec![gpo],
         Ok(Opened::Several(set)) => set.gpos,
-        Err(target::TargetError::Unknown(_)) => Vec::new(),
+        Err(target::TargetError::Misplaced { .. }) => Vec::new(),
         Err(error) => return Err(error.to_string()),
     };
     let mut all = Vec::new();
