@@ -188,6 +188,44 @@ mod unix {
     }
 
     #[test]
+    fn e0524_a_link_to_nowhere_is_not_replaced_by_a_file() {
+        let dir = TestDir::with_image();
+        let pol = dir.path(COMPUTER_POL);
+        fs::remove_file(&pol).expect("it is ours");
+        symlink("../../../elsewhere.pol", &pol).expect("a link");
+        assert_eq!(dir.run(["policy", "set", "image", NLA, "disabled"]).refused(5), "E0524");
+        assert!(fs::symlink_metadata(&pol).expect("it is there").is_symlink());
+    }
+
+    #[test]
+    fn a_new_file_can_be_read_by_those_who_read_the_gpo() {
+        let dir = TestDir::with_image();
+        dir.write_store();
+        fs::remove_dir_all(dir.path("image/Windows/System32/GroupPolicy/Machine")).expect("it is ours");
+        let gpol = dir.command(["policy", "set", "image", NLA, "disabled", "--comment", "note"]);
+        let mut command = Command::new("sh");
+        command.args(["-c", "umask 077; exec \"$0\" \"$@\""]).arg(gpol.get_program()).args(gpol.get_args());
+        command.current_dir(dir.path("")).env("GPOL_BACKUP_DIR", dir.history());
+        crate::bench::Run::of(command).ok();
+        let mode = |path: &str| fs::metadata(dir.path(path)).expect("it is there").permissions().mode() & 0o777;
+        assert_eq!((mode(COMPUTER_POL), mode(GPT_INI)), (0o644, 0o644));
+        assert_eq!(mode("image/Windows/System32/GroupPolicy/Machine"), mode("image/Windows/System32/GroupPolicy"));
+    }
+
+    #[test]
+    fn an_access_control_list_of_the_folder_is_not_given_to_a_file_that_had_none() {
+        let dir = TestDir::with_image();
+        let folder = dir.path("image/Windows/System32/GroupPolicy/Machine");
+        let set = Command::new("setfacl").args(["-d", "-m", "u:4321:rwx"]).arg(&folder).status();
+        if !set.is_ok_and(|status| status.success()) {
+            println!("skipped: needs setfacl, and a file system that takes access control lists");
+            return;
+        }
+        dir.run(["policy", "set", "image", NLA, "disabled"]).ok();
+        assert_eq!(xattr::get(dir.path(COMPUTER_POL), "system.posix_acl_access").expect("readable"), None);
+    }
+
+    #[test]
     fn e0521_a_gpo_that_another_gpol_changes_is_left_alone() {
         let dir = TestDir::with_image();
         let lock = fs::File::open(dir.path("image/Windows")).expect("a folder");
@@ -211,6 +249,24 @@ mod unix {
         });
         assert_ne!(dir.state(), before);
     }
+}
+
+/// What was interrupted and then written by somebody else is theirs: it is set aside, and never finished later.
+#[test]
+fn an_interrupted_change_whose_files_others_wrote_since_is_set_aside() {
+    let dir = TestDir::with_image();
+    dir.run(["policy", "set", "image", NLA, "disabled"]).ok();
+    let id = ids(&dir).remove(0);
+    // As if the program had been killed before its last step.
+    fs::rename(dir.history().join(&id), dir.history().join(format!("{id}.open"))).expect("it is recorded");
+    let theirs = PolBuilder::new().dword("K", "Theirs", 1).build();
+    dir.write(COMPUTER_POL, &theirs);
+    let run = dir.run(["policy", "set", "image", "TS_PASSWORD", "enabled"]);
+    assert!(run.status == Some(0) && run.stderr().contains("has been written since"), "{run}");
+    assert!(dir.read(COMPUTER_POL).starts_with(&theirs));
+    assert!(dir.history().join(format!("{id}.left")).is_dir());
+    dir.run(["policy", "set", "image", "TS_PASSWORD", "disabled"]).ok();
+    assert_eq!(ids(&dir).len(), 3);
 }
 
 /// Two programs change one GPO at once, again and again; a third reads it all the time.

@@ -9,9 +9,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use gpo::scope::Scope;
 use gpo::templates::Templates;
 
-use crate::commands::{
-    admx, convert, detect, diagnose, doctor, history, hive, pol, policy, recover, shell, show,
-};
+use crate::commands::{admx, convert, detect, diagnose, doctor, history, hive, pol, policy, recover, shell, show};
 use crate::paste::quoted;
 
 /// Read, explain, check and edit Windows Group Policy in files, offline

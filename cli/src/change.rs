@@ -21,11 +21,12 @@ pub fn begin(target: &Target, args: &ChangeArgs, ui: &Ui) -> Result<Option<Trans
             ui.warning(
                 "the change is not recorded: gpol undo cannot take it back, and a crash in the middle is not mended",
             );
-            None
+            history(&args.history).ok()
         }
         false => Some(history(&args.history)?),
     };
-    let transaction = Transaction::begin(target, history, Duration::from_secs(args.wait)).map_err(refused)?;
+    let wait = Duration::from_secs(args.wait);
+    let transaction = Transaction::begin(target, history, !args.no_backup, wait).map_err(refused)?;
     for found in transaction.recovered() {
         let id = &found.id;
         ui.warning(match &found.how {
@@ -34,7 +35,7 @@ pub fn begin(target: &Target, args: &ChangeArgs, ui: &Ui) -> Result<Option<Trans
                 format!("change {id} had been interrupted before it replaced anything; gpol has cleaned up")
             }
             Recovery::Left(path) => format!(
-                "change {id} had been interrupted, and {} has been written since; gpol leaves it as it is",
+                "change {id} had been interrupted, and {} has been written since; gpol leaves it as it is, see gpol history",
                 path.display()
             ),
         });

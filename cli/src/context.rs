@@ -324,9 +324,14 @@ fn transaction_error(error: &TransactionError) -> CommandError {
         TransactionError::NoChange { .. } | TransactionError::NotMade(_) => {
             CommandError::new(Code::NO_CHANGE, error.to_string()).help("what is recorded:  gpol history TARGET")
         }
-        TransactionError::ChangedSince { .. } => CommandError::new(Code::CHANGED_SINCE, error.to_string())
-            .detail("To put the old content back would lose what was written since. Nothing was written.")
-            .help("undo the later changes first; what is recorded:  gpol history TARGET"),
+        TransactionError::ChangedSince { later, .. } => {
+            let failed = CommandError::new(Code::CHANGED_SINCE, error.to_string())
+                .detail("To put the old content back would lose what was written since. Nothing was written.");
+            match later.last() {
+                Some(last) => failed.help(format!("undo the later changes first:  gpol undo TARGET {last}")),
+                None => failed.help("another program wrote it; the old content is kept where gpol history says"),
+            }
+        }
         other => CommandError::new(Code::HISTORY, other.to_string()).detail(nothing),
     }
 }

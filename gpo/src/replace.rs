@@ -48,8 +48,12 @@ impl<'f> Prepared<'f> {
         match self.new {
             // On Windows, a file that takes the place of another does not take over its access control list and
             // attributes. Written in place it keeps them; the journal of the change mends what a crash leaves.
-            Some(_) if cfg!(windows) && self.path.exists() => {
-                let mut file = File::options().write(true).truncate(true).open(&self.path)?;
+            #[cfg(windows)]
+            Some(_) if self.path.exists() => {
+                // Nobody reads it while it is written.
+                let mut alone = File::options();
+                std::os::windows::fs::OpenOptionsExt::share_mode(&mut alone, 0);
+                let mut file = alone.write(true).truncate(true).open(&self.path)?;
                 file.write_all(self.change.after.as_deref().unwrap_or_default())?;
                 file.sync_all()
             }
@@ -99,7 +103,7 @@ fn written(
     new.write_all(content).map_err(io)?;
     match fs::metadata(path) {
         Ok(old) if old.is_file() => attributes(path, &old, &new)?,
-        _ => {}
+        _ => like_its_neighbours(path, &new),
     }
     new.as_file().sync_all().map_err(io)?;
     Ok(new)
@@ -111,7 +115,13 @@ fn make_folders(folder: &Path, made: &mut Vec<PathBuf>) -> io::Result<()> {
         folder.ancestors().take_while(|above| !above.as_os_str().is_empty() && !above.exists()).collect();
     for above in missing.into_iter().rev() {
         match fs::create_dir(above) {
-            Ok(()) => made.push(above.to_path_buf()),
+            Ok(()) => {
+                #[cfg(unix)]
+                if let Ok(parent) = fs::metadata(folder_of(above)) {
+                    drop(fs::set_permissions(above, parent.permissions()));
+                }
+                made.push(above.to_path_buf());
+            }
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             Err(error) => return Err(error),
         }
@@ -124,6 +134,10 @@ pub(crate) fn remove_folders(folders: &[PathBuf]) {
     // One that is not empty belongs to somebody else by now.
     folders.iter().rev().for_each(|folder| drop(fs::remove_dir(folder)));
 }
+
+/// POSIX access control lists are kept in this attribute.
+#[cfg(unix)]
+const ACCESS_LIST: &str = "system.posix_acl_access";
 
 #[cfg(unix)]
 fn attributes(path: &Path, old: &fs::Metadata, new: &NamedTempFile) -> Result<(), CommitError> {
@@ -138,7 +152,12 @@ fn attributes(path: &Path, old: &fs::Metadata, new: &NamedTempFile) -> Result<()
         chown(new.path(), Some(old.uid()), Some(old.gid())).map_err(|source| refused("the owner", source))?;
     }
     new.as_file().set_permissions(old.permissions()).map_err(|source| refused("the mode", source))?;
-    for name in extended(path).map_err(|source| refused("an extended attribute", source))? {
+    let names = extended(path).map_err(|source| refused("an extended attribute", source))?;
+    // The folder may give each new file an access control list that the old one did not have.
+    if !names.iter().any(|name| name == ACCESS_LIST) && matches!(xattr::get(new.path(), ACCESS_LIST), Ok(Some(_))) {
+        xattr::remove(new.path(), ACCESS_LIST).map_err(|source| refused(ACCESS_LIST, source))?;
+    }
+    for name in names {
         let shown = name.to_string_lossy();
         let get = |path: &Path| xattr::get(path, &name).map_err(|source| refused(&shown, source));
         let Some(value) = get(path)? else { continue };
@@ -149,6 +168,30 @@ fn attributes(path: &Path, old: &fs::Metadata, new: &NamedTempFile) -> Result<()
     }
     Ok(())
 }
+
+/// Gives a new file the attributes of a file beside it, or of the GPO's gpt.ini, as far as the system allows: those who
+/// read that one must be able to read this one, or policy stops to apply to them.
+#[cfg(unix)]
+fn like_its_neighbours(path: &Path, new: &NamedTempFile) {
+    let is_model = |entry: &fs::DirEntry| {
+        let name = entry.file_name().to_string_lossy().to_ascii_lowercase();
+        ["registry.pol", "gpt.ini", "comment.cmtx", "bkupinfo.xml"].contains(&&*name)
+    };
+    let in_folder = |folder: &Path| {
+        let mut entries: Vec<_> = fs::read_dir(folder).ok()?.flatten().filter(is_model).map(|e| e.path()).collect();
+        entries.sort();
+        entries.into_iter().next()
+    };
+    let folder = folder_of(path);
+    let Some(model) = in_folder(folder).or_else(|| in_folder(folder_of(folder))) else { return };
+    if let Ok(metadata) = fs::metadata(&model) {
+        drop(attributes(&model, &metadata, new));
+    }
+}
+
+/// A new file on Windows takes its access control list from its folder.
+#[cfg(not(unix))]
+fn like_its_neighbours(_: &Path, _: &NamedTempFile) {}
 
 /// Names of the extended attributes, those of ntfs-3g included, which it does not list.
 #[cfg(unix)]
@@ -172,6 +215,13 @@ fn extended(path: &Path) -> io::Result<Vec<std::ffi::OsString>> {
 #[cfg(not(unix))]
 fn attributes(_: &Path, _: &fs::Metadata, _: &NamedTempFile) -> Result<(), CommitError> {
     Ok(())
+}
+
+/// Takes away temporary files that a killed run left in the folder of `path`. The GPO is locked: nobody else uses them.
+pub(crate) fn tidy(path: &Path) {
+    let Ok(entries) = fs::read_dir(folder_of(path)) else { return };
+    let ours = |entry: &fs::DirEntry| entry.file_name().to_string_lossy().starts_with(".gpol-");
+    entries.flatten().filter(ours).for_each(|entry| drop(fs::remove_file(entry.path())));
 }
 
 pub(crate) fn folder_of(path: &Path) -> &Path {

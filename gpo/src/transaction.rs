@@ -32,6 +32,7 @@ pub struct Transaction {
     target: PathBuf,
     root: PathBuf,
     history: Option<History>,
+    recorded: bool,
     recovered: Vec<Recovered>,
     _lock: Lock,
 }
@@ -63,7 +64,7 @@ pub enum Recovery {
     Finished,
     /// No file had been replaced.
     Reverted,
-    /// This file is neither old nor new: somebody wrote it since. Nothing was done.
+    /// This file is neither old nor new: somebody wrote it since. The change is set aside as it is.
     Left(PathBuf),
 }
 
@@ -126,6 +127,8 @@ pub enum TransactionError {
         path: PathBuf,
         /// The change.
         id: String,
+        /// Later changes of the file, the oldest first.
+        later: Vec<String>,
     },
     /// The change did not come to its end, or was not made.
     #[error("change {0} was not made: there is nothing to undo")]
@@ -135,13 +138,18 @@ pub enum TransactionError {
 impl Transaction {
     /// Locks a target, waiting for others that long, and mends what an earlier change left unfinished.
     ///
-    /// Without a `history`, changes are not recorded: each file is still replaced at once, but a crash may leave the
-    /// first new and the second old, and nothing can be undone.
+    /// Changes that are not `recorded` cannot be undone: each file is still replaced at once, but a crash may leave the
+    /// first new and the second old. Without a `history`, nothing is recorded or mended.
     ///
     /// # Errors
     ///
     /// If others hold the lock, or the history cannot be read or lies inside the target.
-    pub fn begin(target: &Target, history: Option<History>, wait: Duration) -> Result<Self, TransactionError> {
+    pub fn begin(
+        target: &Target,
+        history: Option<History>,
+        recorded: bool,
+        wait: Duration,
+    ) -> Result<Self, TransactionError> {
         let root = root(target);
         if let Some(history) = &history
             && history.lies_in(&root)
@@ -157,7 +165,7 @@ impl Transaction {
                 recovered.push(Recovered { id: change.id, how });
             }
         }
-        Ok(Self { target: target.path.clone(), root, history, recovered, _lock: lock })
+        Ok(Self { target: target.path.clone(), root, history, recorded, recovered, _lock: lock })
     }
 
     /// What became of earlier changes that had not come to their end.
@@ -175,7 +183,8 @@ impl Transaction {
             return Ok(None);
         }
         self.stay_inside(plan)?;
-        let Some(history) = &self.history else {
+        plan.files().iter().for_each(|file| replace::tidy(&through_links(&file.path)));
+        let Some(history) = self.history.as_ref().filter(|_| self.recorded) else {
             plan.commit()?;
             return Ok(None);
         };
@@ -200,7 +209,9 @@ impl Transaction {
     /// Symbolic links are followed, but not out of the target.
     fn stay_inside(&self, plan: &Plan) -> Result<(), TransactionError> {
         for file in plan.files() {
-            let to = canonical(&file.path);
+            let link = fs::read_link(&file.path).ok().filter(|_| !file.path.exists());
+            // A link that leads to nothing would be replaced by a file of its own.
+            let to = link.unwrap_or_else(|| canonical(&file.path));
             let outside = !to.starts_with(&self.root);
             if outside && lexically_inside(&file.path, &self.root) {
                 return Err(TransactionError::LeadsOut { path: file.path.clone(), target: self.target.clone(), to });
@@ -232,7 +243,10 @@ pub fn undo_plan(target: &Target, history: &History, id: Option<&str>) -> Result
         let path = as_given(target, &root, &file.path);
         let found = now(&path)?;
         if found.as_deref().map(Content::of) != file.after {
-            return Err(TransactionError::ChangedSince { path, id: change.id.clone() });
+            let touches =
+                |later: &&Change| later.id > change.id && later.files.iter().any(|other| other.path == file.path);
+            let later = changes.iter().filter(touches).map(|later| later.id.clone()).collect();
+            return Err(TransactionError::ChangedSince { path, id: change.id.clone(), later });
         }
         let before = history.content(change, index, &file.before, "before")?;
         plan.push(FileChange { path, before: found, after: before });
@@ -260,42 +274,37 @@ pub fn changes(target: &Target, history: &History) -> Result<Vec<Change>, Transa
 
 /// Finishes a change that a crash interrupted, or cleans up behind it.
 fn mend(history: &History, change: &Change) -> Result<Recovery, TransactionError> {
-    let mut old = 0;
-    let mut new = 0;
     for file in &change.files {
-        match now(&file.path)?.as_deref().map(Content::of) {
-            now if now == file.after => new += 1,
-            now if now == file.before => old += 1,
-            // Where files are written in place, a crash leaves one that is neither; what it should hold is known.
-            _ if cfg!(windows) => new += 1,
-            _ => return Ok(Recovery::Left(file.path.clone())),
-        }
+        replace::tidy(&file.path);
     }
+    let mut rest = Plan::default();
+    let mut untouched = true;
     for (index, file) in change.files.iter().enumerate() {
-        let beside = through_links(&file.path).with_file_name(change.temporary(index));
-        match fs::remove_file(&beside) {
-            Err(source)
-                if source.kind() != io::ErrorKind::NotFound && source.kind() != io::ErrorKind::NotADirectory =>
-            {
-                return Err(CommitError::Io { path: beside, source }.into());
+        let found = now(&file.path)?;
+        let (content, after) =
+            (found.as_deref().map(Content::of), history.content(change, index, &file.after, "after")?);
+        if content != file.before {
+            untouched = false;
+            if content != file.after && !is_cut_off(found.as_deref(), after.as_deref()) {
+                history.set_aside(change)?;
+                return Ok(Recovery::Left(file.path.clone()));
             }
-            _ => {}
         }
+        rest.push(FileChange { path: file.path.clone(), before: found, after });
     }
-    if new == 0 && old > 0 {
+    if untouched {
         replace::remove_folders(&change.folders);
         history.forget(change);
         return Ok(Recovery::Reverted);
     }
-    let mut rest = Plan::default();
-    for (index, file) in change.files.iter().enumerate() {
-        let before = now(&file.path)?;
-        let after = history.content(change, index, &file.after, "after")?;
-        rest.push(FileChange { path: file.path.clone(), before, after });
-    }
     rest.replace(|index| change.temporary(index), &mut Vec::new())?;
     history.finish(change)?;
     Ok(Recovery::Finished)
+}
+
+/// Whether a file holds the beginning of what it shall hold: where files are written in place, a crash leaves that.
+fn is_cut_off(found: Option<&[u8]>, after: Option<&[u8]>) -> bool {
+    cfg!(windows) && matches!((found, after), (Some(found), Some(after)) if after.starts_with(found))
 }
 
 fn now(path: &Path) -> Result<Option<Vec<u8>>, CommitError> {
@@ -342,6 +351,11 @@ fn lock_folder(target: &Target) -> PathBuf {
         },
         _ => path,
     };
+    // In a backup: `{id}/DomainSysvol/GPO`.
+    let backup = gpo.parent().filter(|above| named(above, "DomainSysvol")).and_then(Path::parent);
+    if let Some(backup) = backup.filter(|_| named(&gpo, "GPO")) {
+        return backup.to_path_buf();
+    }
     let system32 = gpo.ancestors().find(|above| named(above, "System32"));
     match system32.and_then(Path::parent) {
         Some(windows) => windows.to_path_buf(),

@@ -85,7 +85,8 @@ impl HistoryModel {
         }
         for change in &self.changes {
             let outcome = match (&change.outcome, &change.undoes) {
-                (Outcome::Unfinished, _) => "interrupted".to_owned(),
+                (Outcome::Unfinished, _) => "interrupted; the next change mends it".to_owned(),
+                (Outcome::Left, _) => "interrupted, and its files were written since by others".to_owned(),
                 (Outcome::Done, Some(id)) => format!("undoes {id}"),
                 (Outcome::Done, None) => count(change.files.len(), "file"),
             };
@@ -180,6 +181,12 @@ impl UndoModel {
                 (Some(before), Some(after)) => format!("{} -> {} bytes", thousands(before), thousands(after)),
             };
             page.line(Line::indented(2).text(below(&file.path, &self.target.path)).text("  ").hang().text(what));
+        }
+        let counts_back = |file: &UndoneFile| file.path.to_ascii_lowercase().ends_with("gpt.ini");
+        if self.files.iter().any(counts_back) {
+            page.blank().line(Line::new().span(Style::Warn, "note").text(": ").hang().text(
+                "the version in gpt.ini goes back as well. If Windows has applied the change meanwhile, let it apply this before the next change, which would count to the same number again.",
+            ));
         }
         if let Some(id) = &self.change {
             recorded(&mut page, id, &self.target.path);

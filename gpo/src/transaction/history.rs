@@ -1,13 +1,14 @@
 //! The record of changes, outside their targets: what each file held before and after.
 //!
 //! One folder a change, named by its id: `change.json` and the contents `0.before`, `0.after`, `1.before`, … While the
-//! change is carried out the name ends in `.open`; to take that away is what makes the change done. A folder appears
-//! under either name only when all of it is on the disk, and before that its name begins with a point.
+//! change is carried out the name ends in `.open`; to take that away is what makes the change done. One that was
+//! interrupted, and that cannot be mended since somebody wrote its files, ends in `.left`. A folder appears under such a
+//! name only when all of it is on the disk, and before that its name begins with a point.
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -20,6 +21,10 @@ use crate::replace::{sync_folder, through_links};
 const SCHEMA: &str = "gpol.change/1";
 /// How the folder's name of a change ends that did not come to its end.
 const OPEN: &str = ".open";
+/// How it ends of a change that was set aside.
+const LEFT: &str = ".left";
+/// After this time, what was not written to its end belongs to nobody.
+const ABANDONED: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Where changes are recorded.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,6 +41,8 @@ pub struct Change {
     pub id: String,
     /// When it was recorded, as RFC 3339 says.
     pub time: String,
+    /// Who made it, as the environment says.
+    pub user: Option<String>,
     /// The version of gpol.
     pub gpol: String,
     /// The command line.
@@ -64,6 +71,8 @@ pub enum Outcome {
     Unfinished,
     /// It was made.
     Done,
+    /// It was interrupted, and somebody else has written its files since.
+    Left,
 }
 
 /// A file of a change.
@@ -146,6 +155,7 @@ impl History {
     /// Writes a plan down, with the contents that it needs, before it is carried out.
     pub(super) fn record(&self, plan: &Plan, note: &Note) -> Result<Change, TransactionError> {
         make_private(&self.folder).map_err(Self::error(&self.folder))?;
+        self.tidy();
         let time = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
         let stamp: String = time.chars().filter(|c| !matches!(c, '-' | ':')).collect();
         let files = plan.files().iter().map(|file| ChangedFile {
@@ -163,6 +173,7 @@ impl History {
             schema: SCHEMA.to_owned(),
             id: String::new(),
             time,
+            user: ["USER", "USERNAME"].iter().find_map(|name| std::env::var(name).ok()),
             gpol: env!("CARGO_PKG_VERSION").to_owned(),
             command: note.command.clone(),
             reason: note.reason.clone(),
@@ -186,7 +197,8 @@ impl History {
     fn fresh(&self, stamp: &str) -> Result<(String, PathBuf), TransactionError> {
         for number in 0..=u16::MAX {
             let id = format!("{stamp}-{number:04x}");
-            let taken = || self.done(&id).exists() || self.open(&id).exists();
+            let taken =
+                || [self.done(&id), self.named(&id, OPEN), self.named(&id, LEFT)].iter().any(|path| path.exists());
             let folder = self.hidden(&id);
             if taken() {
                 continue;
@@ -206,8 +218,8 @@ impl History {
         self.folder.join(id)
     }
 
-    fn open(&self, id: &str) -> PathBuf {
-        self.folder.join(format!("{id}{OPEN}"))
+    fn named(&self, id: &str, ending: &str) -> PathBuf {
+        self.folder.join(format!("{id}{ending}"))
     }
 
     fn hidden(&self, id: &str) -> PathBuf {
@@ -231,7 +243,7 @@ impl History {
         text.push(b'\n');
         write("change.json", &text)?;
         sync_folder(&folder.join("change.json"))?;
-        let named = self.open(&change.id);
+        let named = self.named(&change.id, OPEN);
         fs::rename(folder, &named)?;
         sync_folder(&named)
     }
@@ -239,14 +251,31 @@ impl History {
     /// Notes that a change was made.
     pub(super) fn finish(&self, change: &Change) -> Result<(), TransactionError> {
         let path = self.done(&change.id);
-        fs::rename(self.open(&change.id), &path).and_then(|()| sync_folder(&path)).map_err(Self::error(&path))
+        fs::rename(self.named(&change.id, OPEN), &path).and_then(|()| sync_folder(&path)).map_err(Self::error(&path))
+    }
+
+    /// Leaves a change as it is that cannot be mended.
+    pub(super) fn set_aside(&self, change: &Change) -> Result<(), TransactionError> {
+        let path = self.named(&change.id, LEFT);
+        fs::rename(self.named(&change.id, OPEN), &path).and_then(|()| sync_folder(&path)).map_err(Self::error(&path))
+    }
+
+    /// Takes away what runs left that were killed while they wrote a change down.
+    fn tidy(&self) {
+        let Ok(entries) = fs::read_dir(&self.folder) else { return };
+        for entry in entries.flatten().filter(|entry| entry.file_name().to_string_lossy().starts_with('.')) {
+            let age = entry.metadata().and_then(|metadata| metadata.modified()).map(|time| time.elapsed());
+            if matches!(age, Ok(Ok(age)) if age > ABANDONED) {
+                drop(fs::remove_dir_all(entry.path()));
+            }
+        }
     }
 
     /// Takes back the record of a change that was not made. If that fails, the next change finds it unfinished.
     pub(super) fn forget(&self, change: &Change) {
         // First out of sight, so that no half of it is ever read.
         let hidden = self.hidden(&change.id);
-        if fs::rename(self.open(&change.id), &hidden).is_ok() {
+        if fs::rename(self.named(&change.id, OPEN), &hidden).is_ok() {
             drop(fs::remove_dir_all(hidden));
         }
     }
@@ -291,8 +320,12 @@ impl History {
         if change.schema != SCHEMA {
             return Err(malformed(format!("schema {:?}; gpol reads {SCHEMA:?}", change.schema)));
         }
-        let open = folder.as_os_str().to_string_lossy().ends_with(OPEN);
-        change.outcome = if open { Outcome::Unfinished } else { Outcome::Done };
+        let name = folder.to_string_lossy();
+        change.outcome = match () {
+            () if name.ends_with(OPEN) => Outcome::Unfinished,
+            () if name.ends_with(LEFT) => Outcome::Left,
+            () => Outcome::Done,
+        };
         Ok(change)
     }
 
@@ -305,7 +338,11 @@ impl History {
         which: &str,
     ) -> Result<Option<Vec<u8>>, TransactionError> {
         let Some(expected) = expected else { return Ok(None) };
-        let folder = if change.outcome == Outcome::Done { self.done(&change.id) } else { self.open(&change.id) };
+        let folder = match change.outcome {
+            Outcome::Done => self.done(&change.id),
+            Outcome::Unfinished => self.named(&change.id, OPEN),
+            Outcome::Left => self.named(&change.id, LEFT),
+        };
         let path = folder.join(format!("{index}.{which}"));
         let bytes = fs::read(&path).map_err(Self::error(&path))?;
         if Content::of(&bytes) == *expected {

@@ -40,14 +40,16 @@ impl Lock {
         let io = |source| LockError::Io { path: folder.to_path_buf(), source };
         let start = Instant::now();
         let mut file = open(folder).map_err(io)?;
+        let mut stands_in = cfg!(windows);
         loop {
             match file.try_lock() {
                 Ok(()) => return Ok(Self(file)),
                 Err(TryLockError::WouldBlock) if start.elapsed() < wait => thread::sleep(PAUSE),
                 Err(TryLockError::WouldBlock) => return Err(LockError::Held(folder.to_path_buf())),
-                // A file system that has no locks: a file elsewhere stands for the folder.
-                Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => {
+                // A file system that has no locks, or none for folders: a file elsewhere stands for it.
+                Err(TryLockError::Error(_)) if !stands_in => {
                     file = stand_in(folder).map_err(io)?;
+                    stands_in = true;
                 }
                 Err(TryLockError::Error(source)) => return Err(io(source)),
             }
@@ -65,5 +67,14 @@ fn stand_in(folder: &Path) -> io::Result<File> {
     let name = hex(&Sha256::digest(folder.to_string_lossy().to_lowercase().as_bytes())[..8]);
     let locks = std::env::temp_dir().join("gpol-locks");
     fs::create_dir_all(&locks)?;
-    File::options().write(true).create(true).truncate(false).open(locks.join(name))
+    let mut options = File::options();
+    options.write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    {
+        // For every user of the machine; whose folder it is decides nothing.
+        use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+        drop(fs::set_permissions(&locks, fs::Permissions::from_mode(0o1777)));
+        options.mode(0o666);
+    }
+    options.open(locks.join(name))
 }

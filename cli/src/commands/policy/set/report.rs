@@ -239,7 +239,9 @@ impl Report {
         if let Some(id) = &self.change {
             recorded(&mut page, id, &self.target.path);
         }
-        if let Some(doctor) = self.doctor.as_ref().filter(|_| target.kind != Kind::Pol) {
+        // Of a policy file alone, and of a backup, it says only that Windows does not read it there.
+        let asked = !matches!(target.kind, Kind::Pol | Kind::GpoBackup);
+        if let Some(doctor) = self.doctor.as_ref().filter(|_| asked) {
             page.blank().append(verdict(doctor));
         }
         if target.kind == Kind::Pol {
