@@ -159,7 +159,7 @@ fn the_side_of_a_text_is_the_folders_or_the_one_that_is_given() {
 }
 
 #[test]
-fn what_text_cannot_say_is_a_comment_and_a_warning() {
+fn what_text_cannot_say_is_refused_with_a_list_or_a_comment_and_a_warning() {
     let pol = PolBuilder::new()
         .dword(KEY, "Level", 3)
         .sz(KEY, "**soft.Home", "x")
@@ -168,18 +168,29 @@ fn what_text_cannot_say_is_a_comment_and_a_warning() {
         .record(KEY, "Link", 6, b"ab")
         .build();
     let dir = TestDir::with("Machine/Registry.pol", pol);
-    let run = dir.run(["convert", "Machine/Registry.pol", "-f", "lgpo"]);
+    let refused = dir.run(["convert", "Machine/Registry.pol", "-o", "x.txt"]);
+    assert_eq!(refused.refused(5), "E0602");
+    assert!(!dir.has("x.txt"));
+    insta::assert_snapshot!(refused.stderr(), @r"
+    error[E0602]: 4 records cannot be expressed in LGPO text
+      record 2   @0x66      **soft.Home   Directive set-if-missing
+      record 3   @0xd0      Odd           REG_DWORD with 1 byte of data; it must have 4
+      record 4   @0x127     Open          REG_SZ with 2 bytes of data comes back as REG_SZ with 4
+      record 5   @0x181     Link          Data type 0x00000006
+       Nothing was written.
+    help: add --lossy to write the other record and list what is left out, or use -f yaml, which carries every record
+    ");
+    let run = dir.run(["convert", "Machine/Registry.pol", "-f", "lgpo", "--lossy"]);
     assert_eq!(run.status, Some(0));
     let text = run.stdout();
     assert_eq!(text.matches("\r\nComputer\r\n").count(), 2, "Level and Open are entries:\n{text}");
     assert_eq!(text.matches(";;; ----").count(), 3, "the others are comments:\n{text}");
-    assert!(run.stderr().lines().all(|line| line.starts_with("warning: ")), "{run}");
     insta::assert_snapshot!(run.stderr(), @r"
     warning: record 2 at 0x66 stands in the text as a comment: Directive set-if-missing
     warning: record 3 at 0xd0 stands in the text as a comment: REG_DWORD with 1 byte of data; it must have 4
     warning: record 4 at 0x127 is written, but REG_SZ with 2 bytes of data comes back as REG_SZ with 4
     warning: record 5 at 0x181 stands in the text as a comment: Data type 0x00000006
-    warning: LGPO text cannot carry 4 records; -f json can
+    warning: LGPO text cannot carry 4 records; -f yaml can
     ");
     // The comments keep a text that builds: what can be said comes back.
     dir.write("x.txt", run.out);
@@ -260,7 +271,7 @@ fn a_key_that_windows_may_trip_over_is_built_with_a_warning() {
     let dir = TestDir::with("x.txt", "Computer\nHKLM\\Software\\X\nA\nDWORD:1\n");
     let run = dir.run(["convert", "x.txt", "-o", "x.pol"]);
     assert_eq!((run.status, run.out.len()), (Some(0), 0));
-    assert!(run.stderr().starts_with("warning: x.txt, line 2: "), "{run}");
+    assert!(run.stderr().starts_with("warning: x.txt:1: "), "{run}");
     assert_eq!(dir.read("x.pol"), PolBuilder::new().dword(r"HKLM\Software\X", "A", 1).build());
 }
 
@@ -300,4 +311,221 @@ fn the_format_is_the_endings_or_the_one_that_is_given() {
     }
     let run = dir.run(["convert", COMPUTER_POL]);
     assert_eq!((run.status, run.out.len()), (Some(2), 0));
+}
+
+/// Each format that carries records of one side there and back, with what it is called in a file.
+const THERE_AND_BACK: [&str; 7] = ["x.txt", "x.PolicyRules", "x.reg", "x.yaml", "x.toml", "x.gpol.json", "x.json"];
+
+#[test]
+fn every_format_carries_the_image_there_and_back() {
+    let dir = TestDir::with_image();
+    for (pol, scope) in [(COMPUTER_POL, "computer"), (USER_POL, "user")] {
+        for name in THERE_AND_BACK {
+            dir.run(["convert", pol, "-o", name]).ok();
+            dir.run(["convert", name, "-o", "out.pol", "--scope", scope]).ok();
+            assert_eq!(dir.read("out.pol"), dir.read(pol), "{pol} {name}");
+        }
+        dir.run(["convert", pol, "-f", "samba-json", "-o", "samba.json"]).ok();
+        dir.run(["convert", "samba.json", "-o", "out.pol"]).ok();
+        assert_eq!(dir.read("out.pol"), dir.read(pol), "{pol} samba-json");
+    }
+}
+
+#[test]
+fn state_files_carry_every_policy_file_there_and_back() {
+    let dir = TestDir::new();
+    for (name, bytes) in accepted() {
+        dir.write(name, &bytes);
+        for state in ["x.yaml", "x.toml", "x.gpol.json"] {
+            dir.run(["convert", name, "-o", state, "--scope", "computer"]).ok();
+            dir.run(["convert", state, "-o", "out.pol"]).ok();
+            assert_eq!(dir.read("out.pol"), bytes, "{name} {state}");
+        }
+    }
+}
+
+#[test]
+fn a_whole_image_keeps_both_sides_where_the_format_has_scopes() {
+    let dir = TestDir::with_image();
+    for name in ["x.txt", "x.PolicyRules", "x.reg", "x.yaml"] {
+        dir.run(["convert", "image", "-o", name]).ok();
+        for (scope, pol) in [("computer", COMPUTER_POL), ("user", USER_POL)] {
+            dir.run(["convert", name, "-o", "out.pol", "--scope", scope]).ok();
+            assert_eq!(dir.read("out.pol"), dir.read(pol), "{name} {scope}");
+        }
+        assert_eq!(dir.run(["convert", name, "-f", "pol"]).refused(5), "E0601", "{name}");
+    }
+}
+
+#[test]
+fn a_state_file_names_policies_and_changes_its_notation_as_it_is() {
+    let dir = TestDir::with_image();
+    insta::assert_snapshot!(dir.run(["convert", COMPUTER_POL, "-f", "yaml"]).ok(), @r"
+    apiVersion: gpol/v1
+    kind: PolicySet
+
+    computer:
+      policies:
+        # Allow users to connect remotely by using Remote Desktop Services
+        - policy: Microsoft.Policies.TerminalServer:TS_DISABLE_CONNECTIONS
+          state: enabled
+        # Set client connection encryption level
+        - policy: Microsoft.Policies.TerminalServer:TS_ENCRYPTION_POLICY
+          state: enabled
+          elements:
+            TS_ENCRYPTION_LEVEL: 3
+        # Require use of specific security layer for remote (RDP) connections
+        - policy: Microsoft.Policies.TerminalServer:TS_SECURITY_LAYER_POLICY
+          state: enabled
+          elements:
+            TS_SECURITY_LAYER: 2
+        # Require user authentication for remote connections by using Network Level Authentication
+        - policy: Microsoft.Policies.TerminalServer:TS_USER_AUTHENTICATION_POLICY
+          state: enabled
+      registry:
+        - key: SOFTWARE\Policies\Acme\Agent
+          value: Tier
+          type: sz
+          data: gold
+        - key: SOFTWARE\Policies\Microsoft\Windows\WindowsUpdate\AU
+          value: NoAutoRebootWithLoggedOnUsers
+          type: dword
+          data: 1
+    ");
+    let state = "apiVersion: gpol/v1\nkind: PolicySet\nextends:\n  - base.yaml\nuser:\n  policies:\n    \
+                 - policy: Nobody.Knows:This\n      state: not-configured\n      reason: why not\n";
+    dir.write("x.gpol.yaml", state);
+    // No template is needed for that.
+    dir.run(["convert", "x.gpol.yaml", "-o", "x.toml"]).ok();
+    dir.run(["convert", "x.toml", "-o", "y.yaml"]).ok();
+    dir.run(["convert", "x.gpol.yaml", "-o", "z.yaml"]).ok();
+    assert_eq!(dir.read("y.yaml"), dir.read("z.yaml"));
+    assert!(dir.text("y.yaml").contains("reason: why not"), "{}", dir.text("y.yaml"));
+    // Records cannot say what a state file says.
+    let run = dir.run(["convert", "x.gpol.yaml", "-f", "pol"]);
+    assert_eq!(run.refused(4), "E0214");
+    dir.write("x.gpol.yaml", state.replace("Nobody.Knows:This", NLA_ID).replace("user:", "computer:"));
+    let run = dir.run(["convert", "x.gpol.yaml", "-f", "pol"]);
+    assert_eq!(run.refused(5), "E0602");
+    insta::assert_snapshot!(run.stderr(), @r"
+    error[E0602]: a policy file cannot hold all of the input
+      not in it: the files that it builds on (1), x.gpol.yaml
+      not in it: Microsoft.Policies.TerminalServer:TS_USER_AUTHENTICATION_POLICY not configured, x.gpol.yaml:7
+       Nothing was written.
+    help: add --lossy to go on without it
+    ");
+}
+
+const NLA_ID: &str = "Microsoft.Policies.TerminalServer:TS_USER_AUTHENTICATION_POLICY";
+
+#[test]
+fn reg_is_utf_16_in_a_file_and_says_in_its_head_what_it_leaves_out() {
+    let pol = PolBuilder::new().sz(KEY, "Grüße", "Да").del_all_values(KEY).build();
+    let dir = TestDir::with("User/Registry.pol", &pol);
+    assert_eq!(dir.run(["convert", "User/Registry.pol", "-o", "x.reg"]).refused(5), "E0602");
+    assert!(!dir.has("x.reg"));
+    dir.run(["convert", "User/Registry.pol", "-o", "x.reg", "--lossy"]);
+    let bytes = dir.read("x.reg");
+    let (text, broken) = encoding_rs::UTF_16LE.decode_without_bom_handling(&bytes[2..]);
+    assert!(bytes.starts_with(b"\xFF\xFE") && !broken);
+    assert_eq!(
+        text,
+        "Windows Registry Editor Version 5.00\r\n\r\n; User, record 2 **delvals. left out: .reg can delete a whole key with \
+         its subkeys, not just its values\r\n\r\n[HKEY_CURRENT_USER\\Software\\Policies\\Acme\\Agent]\r\n\"Grüße\"=\"Да\"\r\n\r\n"
+    );
+    dir.run(["convert", "x.reg", "-o", "x.pol"]).ok();
+    assert_eq!(dir.read("x.pol"), PolBuilder::new().sz(KEY, "Grüße", "Да").build());
+}
+
+#[test]
+fn csv_is_for_spreadsheets() {
+    let dir = TestDir::with_image();
+    let text = dir.run(["convert", USER_POL, "-f", "csv"]).ok();
+    let mut lines = text.split("\r\n");
+    assert_eq!(lines.next(), Some("scope,record,policy,key,value_name,action,type,value,raw"));
+    assert!(lines.next().is_some_and(|line| line.starts_with("user,1,,Software\\")), "{text}");
+    dir.run(["convert", USER_POL, "-o", "x.csv", "--bom"]).ok();
+    assert_eq!(dir.text("x.csv"), format!("\u{FEFF}{text}"));
+}
+
+#[test]
+fn a_backup_is_one_that_gpol_reads_as_the_same_policy() {
+    let dir = TestDir::with_image();
+    let backup = |folder: &str| {
+        let mut command = dir.command(["convert", "image", "-f", "backup", "-o", folder, "--name", "Gold <1>"]);
+        command.env("SOURCE_DATE_EPOCH", "1767225600").output().expect("gpol runs")
+    };
+    assert!(backup("a").status.success() && backup("b").status.success());
+    let below = |folder: &str| {
+        let root = dir.path(folder);
+        let relative = |path: &std::path::Path| path.strip_prefix(&root).expect("below").to_path_buf();
+        dir.state()
+            .into_iter()
+            .filter(|e| e.path.starts_with(&root))
+            .map(|e| (relative(&e.path), e.bytes))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(below("a"), below("b"), "the same policy and the same time, the same files");
+    let shown = parse(&dir.run(["show", "a", "--records", "--format", "json"]).ok());
+    assert_eq!((&shown["target"]["kind"], &shown["target"]["name"]), (&json!("gpo-backup"), &json!("Gold <1>")));
+    for (scope, pol) in [("computer", COMPUTER_POL), ("user", USER_POL)] {
+        dir.run(["convert", "a", "-o", "out.pol", "--scope", scope]).ok();
+        assert_eq!(dir.read("out.pol"), dir.read(pol), "{scope}");
+    }
+    assert_eq!(dir.run(["convert", "image", "-f", "backup", "-o", "a"]).refused(5), "E0603");
+    assert_eq!(dir.run(["convert", "image", "-f", "backup"]).refused(2), "E0102");
+}
+
+#[test]
+fn another_local_gpos_policy_is_taken_by_its_name() {
+    let dir = TestDir::with("x.txt", "User:Administrators\nK\nA\nDWORD:1\n\nUser\nK\nB\nDWORD:2\n");
+    dir.run(["convert", "x.txt", "-o", "x.yaml"]).ok();
+    assert!(dir.text("x.yaml").contains("users:\n  administrators:\n"), "{}", dir.text("x.yaml"));
+    for name in ["x.txt", "x.yaml"] {
+        dir.run(["convert", name, "-o", "out.pol", "--scope", "user:administrators"]).ok();
+        assert_eq!(dir.read("out.pol"), PolBuilder::new().dword("K", "A", 1).build(), "{name}");
+    }
+    let run = dir.run(["convert", "x.txt", "-f", "reg"]);
+    assert_eq!(run.refused(5), "E0602");
+}
+
+#[test]
+fn several_inputs_stand_one_behind_the_other() {
+    let dir = TestDir::with("a.txt", "User\nK\nA\nDWORD:1\n");
+    dir.write("b.reg", "REGEDIT4\n\n[HKEY_CURRENT_USER\\K]\n\"B\"=dword:2\n");
+    dir.run(["convert", "a.txt", "b.reg", "-o", "out.pol"]).ok();
+    assert_eq!(dir.read("out.pol"), PolBuilder::new().dword("K", "A", 1).dword("K", "B", 2).build());
+}
+
+#[test]
+fn the_documentation_has_the_table_of_the_help() {
+    let help = TestDir::new().run(["convert", "--help"]).ok();
+    let table: String = help.split_once("What each format can carry:").expect("the table").1.trim().to_owned();
+    let docs = include_str!("../docs/formats.md");
+    assert!(
+        docs.contains(table.split("\n1 ").next().expect("the rows").trim_end()),
+        "docs/formats.md has another table:\n{table}"
+    );
+}
+
+#[test]
+fn what_is_no_registry_policy_is_named_and_never_dropped_in_silence() {
+    let dir = TestDir::with("gpo/Machine/Registry.pol", PolBuilder::new().dword(KEY, "Level", 3).build());
+    dir.write("gpo/gpt.ini", "[General]\r\nVersion=1\r\n");
+    dir.write("gpo/Machine/Microsoft/Windows NT/SecEdit/GptTmpl.inf", "[Unicode]");
+    let rules = "<PolicyRules><SecurityTemplate Section=\"System Access\"><LineItem>A=1</LineItem></SecurityTemplate>\
+                 <UserConfig><Key>K</Key><Value>A</Value><RegType>REG_DWORD</RegType><RegData>1</RegData></UserConfig></PolicyRules>";
+    dir.write("x.PolicyRules", rules);
+    for (input, what) in
+        [("gpo", "security settings (GptTmpl.inf)"), ("x.PolicyRules", "SecurityTemplate \"System Access\"")]
+    {
+        let run = dir.run(["convert", input, "-o", "x.yaml"]);
+        assert_eq!(run.refused(5), "E0602");
+        assert!(run.stderr().contains(&format!("not in it: {what}")) && !dir.has("x.yaml"), "{run}");
+        let run = dir.run(["convert", input, "-o", "x.yaml", "--lossy"]);
+        assert_eq!(run.status, Some(0));
+        assert!(run.stderr().starts_with(&format!("warning: not in it: {what}")), "{run}");
+        assert!(dir.text("x.yaml").starts_with(&format!("# not in it: {what}")), "{}", dir.text("x.yaml"));
+        std::fs::remove_file(dir.path("x.yaml")).expect("it was written");
+    }
 }

@@ -61,6 +61,9 @@ fn provoked(dir: &TestDir) -> Vec<(&'static str, Run)> {
     dir.write_store();
     dir.write("side.pol", PolBuilder::new().dword(KEY, "Level", 3).build());
     dir.write("gpo/User/Registry.pol", PolBuilder::new().build());
+    let lossy =
+        PolBuilder::new().dword(KEY, "Level", 3).del_all_values(KEY).sz(KEY, "**soft.Home", "x").dword(KEY, "A", 1);
+    dir.write("lossy.pol", lossy.build());
     dir.write("empty/x", "");
     dir.write("gold.qcow2", b"QFI\xFB\0\0\0\x03");
     dir.write("install.wim", b"MSWIM\0\0\0");
@@ -122,6 +125,14 @@ fn provoked(dir: &TestDir) -> Vec<(&'static str, Run)> {
         ("E0212", text(dir, "Computer\r\nK\r\nA\r\nBINARY:0102ff\r\n")),
         ("E0212", text(dir, "Computer\r\nK\r\nA\r\nCLEAR\r\n")),
         ("E0213", text(dir, r#"{"schema": "gpol.records/2", "records": []}"#)),
+        ("E0214", text(dir, "apiVersion: gpol/v1\nkind: PolicySet\ncomputr: {}\n")),
+        (
+            "E0214",
+            text(dir, "apiVersion: gpol/v1\nkind: PolicySet\ncomputer: {policies: [{policy: X, state: enabled}]}\n"),
+        ),
+        ("E0215", text(dir, "REGEDIT4\r\n\r\n[HKEY_CLASSES_ROOT\\.txt]\r\n")),
+        ("E0215", text(dir, "<PolicyRules>")),
+        ("E0215", text(dir, "[{\"keyname\": \"K\"}]")),
         ("E0221", set("bad", &[NLA, "disabled"])),
         ("E0221", set("list", &[NLA, "disabled"])),
         ("E0222", set("notes", &[NLA, "disabled", "--comment", "x"])),
@@ -174,6 +185,8 @@ fn provoked(dir: &TestDir) -> Vec<(&'static str, Run)> {
         ("E0522", set("notes", &[NLA, "disabled", "--backup-dir", "side.pol"])),
         ("E0525", changed_since()),
         ("E0601", text(dir, "Computer\r\nK\r\nA\r\nDWORD:1\r\n\r\nUser\r\nK\r\nA\r\nDWORD:1\r\n")),
+        ("E0602", run(&["convert", "lossy.pol", "-f", "reg", "--scope", "user"])),
+        ("E0603", run(&["convert", "gpo/User/Registry.pol", "-f", "backup", "-o", "bad"])),
         ("E0901", run(&["pol", "cat", "empty"])),
         ("E0902", run(&["convert", "side.pol", "-o", "empty", "-f", "pol"])),
     ]
@@ -212,7 +225,7 @@ fn a_refused_change_writes_nothing() {
     let dir = TestDir::new();
     // The inputs are written anew before each run: paths and bytes are compared, not times.
     let left = || dir.state().into_iter().map(|entry| (entry.path, entry.bytes)).collect::<Vec<_>>();
-    let inputs = "x.txt side.pol store empty bad list notes Policies backup gpo lgpo.txt GroupPolicy hive hive.LOG1 gold.qcow2 install.wim setup.esd folder asleep";
+    let inputs = "x.txt side.pol lossy.pol store empty bad list notes Policies backup gpo lgpo.txt GroupPolicy hive hive.LOG1 gold.qcow2 install.wim setup.esd folder asleep";
     provoked(&dir);
     let first = left();
     for (path, bytes) in &first {

@@ -9,7 +9,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use gpo::scope::Scope;
 use gpo::templates::Templates;
 
-use crate::commands::{admx, convert, detect, diagnose, doctor, history, hive, pol, policy, recover, shell, show};
+use crate::commands::{
+    admx, convert, detect, diagnose, doctor, history, hive, pol, policy, recover, schema, shell, show,
+};
 use crate::paste::quoted;
 
 /// Read, explain, check and edit Windows Group Policy in files, offline
@@ -76,6 +78,7 @@ pub enum Command {
     Hive(hive::HiveCommand),
     Recover(recover::RecoverArgs),
     Convert(convert::ConvertArgs),
+    Schema(schema::SchemaArgs),
     Completions(shell::CompletionsArgs),
     Man(shell::ManArgs),
 }

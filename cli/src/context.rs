@@ -89,11 +89,6 @@ fn cannot_write(path: &Path, error: &io::Error) -> CommandError {
     CommandError::new(Code::WRITE, format!("{} cannot be written: {error}", path.display()))
 }
 
-/// Whose policy a policy file is, by its folder.
-pub fn scope_of_file(path: &Path) -> Option<Scope> {
-    Target::open(path).ok().filter(|target| target.kind == Kind::Pol)?.sides.first()?.scope.clone()
-}
-
 /// Opens one target, and warns of what is wrong with its folders.
 pub fn open_target(path: &Path, ui: &Ui) -> Result<Target, CommandError> {
     let target = Target::open(path).map_err(|error| failed(error.into()))?;

@@ -43,6 +43,8 @@ codes! {
     LGPO_TEXT = "E0211", Malformed, "the LGPO text cannot be read";
     LGPO_MANGLES = "E0212", Malformed, "LGPO.exe would silently change this line, so gpol refuses it";
     JSON = "E0213", Malformed, "the JSON is not that of a policy file";
+    STATE = "E0214", Malformed, "the state file cannot be read, or asks for what the templates do not have";
+    EXCHANGE = "E0215", Malformed, "a text of another format (.PolicyRules, .reg, samba-tool's JSON, Registry.xml) cannot be read";
     GPT_INI = "E0221", Malformed, "gpt.ini cannot be understood";
     COMMENTS = "E0222", Malformed, "comment.cmtx cannot be understood, or the comment cannot stand in it";
     BACKUP_XML = "E0223", Malformed, "Backup.xml cannot be understood, or not changed without guessing";
@@ -83,7 +85,9 @@ codes! {
     ATTRIBUTES = "E0523", Refused, "an attribute of a file cannot be kept";
     LEADS_OUT = "E0524", Refused, "a symbolic link in the target leads out of it";
     CHANGED_SINCE = "E0525", Refused, "a file is not as the change to undo left it";
-    MIXED_SIDES = "E0601", Refused, "the text has settings of both sides, a policy file has one";
+    MIXED_SIDES = "E0601", Refused, "the input has settings of several scopes, a policy file has one";
+    CANNOT_CARRY = "E0602", Refused, "the format cannot carry all that the input holds";
+    FOLDER_TAKEN = "E0603", Refused, "the folder to make is there already";
     READ = "E0901", Io, "a file cannot be read";
     WRITE = "E0902", Io, "a file cannot be written";
     TORN = "E0903", Io, "a change stopped halfway and could not be taken back";

@@ -30,6 +30,7 @@ pub mod plan;
 mod replace;
 pub mod scope;
 pub mod show;
+pub mod source;
 pub mod target;
 pub mod template_diff;
 pub mod templates;

@@ -7,4 +7,5 @@ mod record;
 pub(crate) use hive::key_path;
 pub use hive::{DamageModel, HiveLogModel, HiveModel, HiveStateModel, HiveValueModel, KeyModel};
 pub use policy::{ElementModel, ElementValueModel, ListEntryModel, PolicyModel};
+pub(crate) use record::from_hex;
 pub use record::{ModelError, RecordModel, Text, TypeModel, ValueModel, hex};

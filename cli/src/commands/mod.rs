@@ -11,6 +11,7 @@ pub mod hive;
 pub mod pol;
 pub mod policy;
 pub mod recover;
+pub mod schema;
 pub mod shell;
 pub mod show;
 mod values;
@@ -38,6 +39,7 @@ pub fn run(cli: &Cli, ui: &Ui) -> Result<Exit, Stop> {
         Some(Command::Hive(command)) => hive::run(command, ui),
         Some(Command::Recover(args)) => recover::run(args, ui),
         Some(Command::Convert(args)) => convert::run(args, ui),
+        Some(Command::Schema(args)) => schema::run(args, ui),
         Some(Command::Completions(args)) => shell::completions(args, ui),
         Some(Command::Man(args)) => shell::man(args, ui),
         // Somebody who types the bare name wants to know what it is for.

@@ -6,11 +6,15 @@
 
 use std::fmt::Write as _;
 
-use encoding_rs::{UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
-use polfile::{Action, KeyProblem, Record, RecordError, RecordRef, Value, ValueError, ValueType, WideStr};
+use admx::Side;
+use polfile::{Action, Record, RecordError, RecordRef, Value, ValueError, ValueType, WideStr};
+
+use super::{Entry, Loss, Scoped, Written, comes_back, wide};
+
+pub use super::encoding::decode;
 
 /// Whose policy an entry belongs to.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Scope {
     /// The computer side.
     Computer,
@@ -18,6 +22,56 @@ pub enum Scope {
     User,
     /// The user side of another local GPO: `User:Administrators`, `User:Non-Administrators`, `User:<account>`.
     UserOf(String),
+}
+
+/// Groups that have a local GPO of their own.
+const GROUPS: [&str; 2] = ["Administrators", "Non-Administrators"];
+
+impl Scope {
+    /// The side of a GPO that it is.
+    pub fn side(&self) -> Side {
+        match self {
+            Self::Computer => Side::Computer,
+            Self::User | Self::UserOf(_) => Side::User,
+        }
+    }
+
+    /// As `--scope` takes it and JSON has it: `computer`, `user`, `user:administrators`.
+    pub fn word(&self) -> String {
+        match self {
+            Self::Computer => "computer".to_owned(),
+            Self::User => "user".to_owned(),
+            Self::UserOf(account) => {
+                format!(
+                    "user:{}",
+                    if GROUPS.contains(&account.as_str()) { account.to_ascii_lowercase() } else { account.clone() }
+                )
+            }
+        }
+    }
+}
+
+impl From<&crate::scope::Scope> for Scope {
+    /// LGPO.exe wants a user's account name, which no policy file tells: the SID stands in its place.
+    fn from(scope: &crate::scope::Scope) -> Self {
+        use crate::scope::Scope as Whose;
+        match scope {
+            Whose::Computer => Self::Computer,
+            Whose::User => Self::User,
+            Whose::Administrators => Self::UserOf("Administrators".to_owned()),
+            Whose::NonAdministrators => Self::UserOf("Non-Administrators".to_owned()),
+            Whose::UserOf(sid) => Self::UserOf(sid.as_str().to_owned()),
+        }
+    }
+}
+
+impl From<Side> for Scope {
+    fn from(side: Side) -> Self {
+        match side {
+            Side::Computer => Self::Computer,
+            Side::User => Self::User,
+        }
+    }
 }
 
 impl std::fmt::Display for Scope {
@@ -28,19 +82,6 @@ impl std::fmt::Display for Scope {
             Self::UserOf(account) => write!(f, "User:{account}"),
         }
     }
-}
-
-/// One entry.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Entry {
-    /// Line of its first line, counted from 1.
-    pub line: usize,
-    /// Whose policy.
-    pub scope: Scope,
-    /// The record that LGPO.exe would write.
-    pub record: Record,
-    /// Something about the key that Windows may trip over. LGPO.exe says nothing.
-    pub problem: Option<KeyProblem>,
 }
 
 /// Why a text is not taken.
@@ -97,20 +138,6 @@ pub enum LgpoErrorKind {
     Record(#[from] RecordError),
 }
 
-/// Text of a file: by its byte order mark, else UTF-8 where it is valid, else Windows-1252.
-pub fn decode(bytes: &[u8]) -> String {
-    let text = match bytes {
-        [0xFF, 0xFE, rest @ ..] => UTF_16LE.decode_without_bom_handling(rest).0,
-        [0xFE, 0xFF, rest @ ..] => UTF_16BE.decode_without_bom_handling(rest).0,
-        [0xEF, 0xBB, 0xBF, rest @ ..] => UTF_8.decode_without_bom_handling(rest).0,
-        _ => match std::str::from_utf8(bytes) {
-            Ok(text) => return text.to_owned(),
-            Err(_) => WINDOWS_1252.decode_without_bom_handling(bytes).0,
-        },
-    };
-    text.into_owned()
-}
-
 /// Reads LGPO text.
 ///
 /// ```
@@ -124,6 +151,7 @@ pub fn decode(bytes: &[u8]) -> String {
 ///
 /// [`LgpoError`] for all that LGPO.exe refuses, and for what it would silently change.
 pub fn parse(text: &str) -> Result<Vec<Entry>, LgpoError> {
+    let escaped = unescaped_line(text).is_none();
     let mut lines = text.lines().map(|line| line.strip_suffix('\r').unwrap_or(line)).zip(1..);
     let end = text.lines().count() + 1;
     let mut entries = Vec::new();
@@ -140,9 +168,8 @@ pub fn parse(text: &str) -> Result<Vec<Entry>, LgpoError> {
         }
         let (name, _) = next("the value name")?;
         let (action, action_line) = next("the action")?;
-        let record = record(key, name, action).map_err(at(action_line))?;
-        let problem = KeyProblem::of(record.as_ref().key);
-        entries.push(Entry { line, scope, record, problem });
+        let record = record(key, name, action, escaped).map_err(at(action_line))?;
+        entries.push(Entry { line, scope, record });
     }
     Ok(entries)
 }
@@ -155,10 +182,12 @@ fn scope(line: &str) -> Option<Scope> {
         return Some(Scope::User);
     }
     let (user, account) = line.split_once(':')?;
+    // The groups have one spelling, so that two entries for one are one scope.
+    let account = GROUPS.into_iter().find(|group| group.eq_ignore_ascii_case(account)).unwrap_or(account);
     (user.eq_ignore_ascii_case("User") && !account.is_empty()).then(|| Scope::UserOf(account.to_owned()))
 }
 
-fn record(key: &str, name: &str, action: &str) -> Result<Record, LgpoErrorKind> {
+fn record(key: &str, name: &str, action: &str, escaped: bool) -> Result<Record, LgpoErrorKind> {
     let value_name = if name == "(Default)" { "" } else { name };
     let set = |value_type, data| Record::new(key.into(), value_name.into(), value_type, data);
     let made = match action.split_once(':') {
@@ -178,18 +207,14 @@ fn record(key: &str, name: &str, action: &str) -> Result<Record, LgpoErrorKind> 
             let n = number(n, ValueType::QWORD, u64::MAX, "9223372036854775807")?;
             set(ValueType::QWORD, n.to_le_bytes().to_vec())
         }
-        Some(("SZ", text)) => set(ValueType::SZ, wide(&format!("{}\0", unescape(text, false)))),
-        Some(("EXSZ", text)) => set(ValueType::EXPAND_SZ, wide(&format!("{}\0", unescape(text, false)))),
+        Some(("SZ", text)) => set(ValueType::SZ, wide(&format!("{}\0", unescape(text, false, escaped)))),
+        Some(("EXSZ", text)) => set(ValueType::EXPAND_SZ, wide(&format!("{}\0", unescape(text, false, escaped)))),
         // Two NULs behind the text, whatever it holds: an empty list has 4 bytes here.
-        Some(("MULTISZ", text)) => set(ValueType::MULTI_SZ, wide(&format!("{}\0\0", unescape(text, true)))),
+        Some(("MULTISZ", text)) => set(ValueType::MULTI_SZ, wide(&format!("{}\0\0", unescape(text, true, escaped)))),
         Some(("BINARY", bytes)) => set(ValueType::BINARY, hex_bytes(bytes)?),
         Some(_) => return Err(LgpoErrorKind::Action(action.to_owned())),
     };
     Ok(made?)
-}
-
-fn wide(text: &str) -> Vec<u8> {
-    text.encode_utf16().flat_map(u16::to_le_bytes).collect()
 }
 
 /// A decimal number, or a hexadecimal one behind `0x`. A leading 0 does not make it octal.
@@ -221,15 +246,46 @@ fn hex_bytes(text: &str) -> Result<Vec<u8>, LgpoErrorKind> {
         .collect()
 }
 
-/// `\r`, `\n`, `\\`, and in lists `\0`; any other backslash is itself.
-fn unescape(text: &str, list: bool) -> String {
+/// Line, counted from 1, of the first `\r` or `\n` in a text whose backslashes are not escaped. `None` for the text of
+/// LGPO.exe 3.0, and where it makes no difference.
+///
+/// LGPO.exe 3.0 writes every backslash twice. Texts of older versions have paths as they are, and 3.0 reads line ends
+/// into them: `C:\WinRAR\rar.exe`. So where a backslash stands alone before another letter, and none is doubled but at
+/// the start of a network path, all of them are meant.
+pub fn unescaped_line(text: &str) -> Option<usize> {
+    let (mut first, mut alone) = (None, false);
+    for (line, number) in text.lines().zip(1..) {
+        let line = line.strip_suffix('\r').unwrap_or(line);
+        let Some((kind @ ("SZ" | "EXSZ" | "MULTISZ"), mut rest)) = line.split_once(':') else { continue };
+        let mut starts = true;
+        while let Some(at) = rest.find('\\') {
+            let (before, behind) = rest.split_at(at);
+            starts &= before.is_empty();
+            let mut taken = 2;
+            match behind.chars().nth(1) {
+                Some('\\') if starts => {}
+                Some('\\') => return None,
+                Some('r' | 'n') => first = first.or(Some(number)),
+                Some('0') if kind == "MULTISZ" => {}
+                _ => (alone, taken) = (true, 1),
+            }
+            // Behind a separator another text of the list starts.
+            starts = behind.starts_with(r"\0") && kind == "MULTISZ";
+            rest = behind.get(taken..).unwrap_or_default();
+        }
+    }
+    first.filter(|_| alone)
+}
+
+/// `\r`, `\n`, `\\`, and in lists `\0`; any other backslash is itself. Without escapes, only `\0` of lists is one.
+fn unescape(text: &str, list: bool, escaped: bool) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text.chars();
     while let Some(c) = rest.next() {
         let escaped = match (c, rest.clone().next()) {
-            ('\\', Some('r')) => '\r',
-            ('\\', Some('n')) => '\n',
-            ('\\', Some('\\')) => '\\',
+            ('\\', Some('r')) if escaped => '\r',
+            ('\\', Some('n')) if escaped => '\n',
+            ('\\', Some('\\')) if escaped => '\\',
             ('\\', Some('0')) if list => '\0',
             _ => {
                 out.push(c);
@@ -246,57 +302,52 @@ fn escape(text: &str) -> String {
     text.replace('\\', r"\\").replace('\r', r"\r").replace('\n', r"\n").replace('\0', r"\0")
 }
 
-/// A record that LGPO text cannot carry as it is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Unsaid {
-    /// Record, counted from 0.
-    pub record: usize,
-    /// Where it begins in its file, in bytes.
-    pub offset: usize,
-    /// What the text cannot say.
-    pub why: String,
-    /// Whether the record stands in the text all the same, changed as `why` says; else as a comment.
-    pub written: bool,
-}
-
-/// Writes records as `LGPO.exe /parse` prints them, and says what the text cannot carry.
+/// Writes records as `LGPO.exe /parse` prints them, one scope behind the other, and says what the text cannot carry.
 ///
-/// `source` stands in the head, as LGPO.exe names its input there. Lines end with CR LF.
-pub fn write<'a>(
-    records: impl IntoIterator<Item = RecordRef<'a>>,
-    scope: &Scope,
-    source: &str,
-) -> (String, Vec<Unsaid>) {
+/// `source` stands in the head, as LGPO.exe names its input there; `remarks` stand below it as comments. Records that
+/// LGPO text has no word for stand in it as comments, as LGPO.exe prints them. Lines end with CR LF.
+pub fn write(scopes: &[Scoped<'_>], source: &str, remarks: &[String]) -> Written {
     const RULE: &str = "; ----------------------------------------------------------------------";
-    let mut text = format!("{RULE}\r\n; PARSING {scope} POLICY\r\n; Source file:  {}\r\n\r\n", escape(source));
-    let mut unsaid = Vec::new();
-    for (index, record) in records.into_iter().enumerate() {
-        let mut not = |why: String, written| unsaid.push(Unsaid { record: index, offset: record.offset, why, written });
-        let (key, name) = (record.key.to_text_lossy(), record.value_name.to_text_lossy());
-        match entry(&record) {
-            Ok((value_name, action)) => {
-                let _ = write!(text, "{scope}\r\n{key}\r\n{value_name}\r\n{action}\r\n\r\n");
-                if record.key.is_empty() {
-                    not("its key is empty: neither gpol nor LGPO.exe reads such a text again".to_owned(), true);
-                } else if let Some(why) = rebuilt(&record, &value_name, &action) {
-                    not(why, true);
-                }
-            }
-            Err(why) => {
-                text.push_str(";;; ---- Commented out because \"LGPO.exe /t\" cannot process this command\r\n");
-                let size = record.data.len();
-                let _ = write!(
-                    text,
-                    "; {scope}\r\n; {}\r\n; {}\r\n; Action: {why} (data not shown; size = {size})\r\n\r\n",
-                    escape_lines(&key),
-                    escape_lines(&name)
-                );
-                not(why, false);
+    let mut text = String::new();
+    let mut losses = Vec::new();
+    for remark in remarks {
+        let _ = write!(text, "; {}\r\n", escape_lines(remark));
+    }
+    for Scoped { scope, file } in scopes {
+        let source = escape(source);
+        let _ = write!(text, "{RULE}\r\n; PARSING {scope} POLICY\r\n; Source file:  {source}\r\n\r\n");
+        for (index, record) in file.records().enumerate() {
+            match write_record(&mut text, scope, &record) {
+                None => {}
+                Some((why, written)) => losses.push(Loss::new(scope, index, &record, why, written)),
             }
         }
+        let _ = write!(text, "; PARSING COMPLETED.\r\n{RULE}\r\n\r\n");
     }
-    let _ = write!(text, "; PARSING COMPLETED.\r\n{RULE}\r\n\r\n");
-    (text, unsaid)
+    Written { text, losses }
+}
+
+/// Writes an entry, or a comment. Says what it does not carry, and whether it stands there all the same.
+fn write_record(text: &mut String, scope: &Scope, record: &RecordRef<'_>) -> Option<(String, bool)> {
+    let (key, name) = (record.key.to_text_lossy(), record.value_name.to_text_lossy());
+    match entry(record) {
+        Ok((value_name, action)) => {
+            let _ = write!(text, "{scope}\r\n{key}\r\n{value_name}\r\n{action}\r\n\r\n");
+            if record.key.is_empty() {
+                return Some(("its key is empty: neither gpol nor LGPO.exe reads such a text again".to_owned(), true));
+            }
+            rebuilt(record, &value_name, &action).map(|why| (why, true))
+        }
+        Err(why) => {
+            let (key, name, size) = (escape_lines(&key), escape_lines(&name), record.data.len());
+            text.push_str(";;; ---- Commented out because \"LGPO.exe /t\" cannot process this command\r\n");
+            let _ = write!(
+                text,
+                "; {scope}\r\n; {key}\r\n; {name}\r\n; Action: {why} (data not shown; size = {size})\r\n\r\n"
+            );
+            Some((why, false))
+        }
+    }
 }
 
 /// Line ends cannot stand in a line.
@@ -373,108 +424,9 @@ fn rebuilt(old: &RecordRef<'_>, name: &str, action: &str) -> Option<String> {
     if matches!(old.value(), Ok(Value::MultiSz(texts)) if texts.is_empty()) {
         return None;
     }
-    let new = record(&old.key.to_text_lossy(), name, action).ok()?;
-    let new = new.as_ref();
-    let (old, new) = ((old.value_type, old.data), (new.value_type, new.data));
-    (old != new)
-        .then(|| format!("{} with {} bytes of data comes back as {} with {}", old.0, old.1.len(), new.0, new.1.len()))
+    let new = record(&old.key.to_text_lossy(), name, action, true).ok()?;
+    comes_back(old, &new.as_ref())
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn action(line: &str) -> Result<(ValueType, Vec<u8>), String> {
-        let text = format!("Computer\r\nSoftware\\X\r\nA\r\n{line}\r\n");
-        let entries = parse(&text).map_err(|e| e.to_string())?;
-        let record = entries[0].record.as_ref();
-        Ok((record.value_type, record.data.to_vec()))
-    }
-
-    #[test]
-    fn actions_build_what_lgpo_builds() {
-        for (line, value_type, data) in [
-            ("DWORD:010", ValueType::DWORD, vec![10, 0, 0, 0]),
-            ("DWORD:0xFFFFFFFF", ValueType::DWORD, vec![255; 4]),
-            ("QWORD:0xFFFFFFFFFFFFFFFF", ValueType::QWORD, vec![255; 8]),
-            (r"SZ:a\r\n\\ \t\", ValueType::SZ, wide("a\r\n\\ \\t\\\0")),
-            (r"MULTISZ:a\0b", ValueType::MULTI_SZ, wide("a\0b\0\0")),
-            (r"MULTISZ:a\\0b", ValueType::MULTI_SZ, wide("a\\0b\0\0")),
-            (r"MULTISZ:", ValueType::MULTI_SZ, wide("\0\0")),
-            ("BINARY:01, ff,2", ValueType::BINARY, vec![1, 255, 2]),
-            ("BINARY:", ValueType::BINARY, vec![]),
-            ("DELETE", ValueType::SZ, wide(" \0")),
-        ] {
-            assert_eq!(action(line), Ok((value_type, data)), "{line}");
-        }
-    }
-
-    #[test]
-    fn what_lgpo_refuses_or_mangles_is_refused_with_its_line() {
-        for (line, why) in [
-            ("DWORD:", "line 4: \"\" is not a number"),
-            ("DWORD:abc", "line 4: \"abc\" is not a number"),
-            (
-                "DWORD:-1",
-                "line 4: -1 does not fit REG_DWORD; LGPO.exe would silently write the number modulo 4294967296",
-            ),
-            (
-                "DWORD:4294967296",
-                "line 4: 4294967296 does not fit REG_DWORD; LGPO.exe would silently write the number modulo 4294967296",
-            ),
-            ("dword:1", "line 4: unknown action \"dword:1\""),
-            ("delete", "line 4: unknown action \"delete\""),
-        ] {
-            assert_eq!(action(line), Err(why.to_owned()), "{line}");
-        }
-        assert!(action("BINARY:zz").unwrap_err().starts_with("line 4: \"zz\" is not a byte"));
-        assert!(action("CLEAR").unwrap_err().starts_with("line 4: CLEAR"));
-        let why = |text: &str| parse(text).unwrap_err().to_string();
-        assert_eq!(why("  \r\n"), "line 1: expected \"Computer\" or \"User\", found \"  \"");
-        assert_eq!(why("Computer\n\nA\nDWORD:1\n"), "line 2: no registry key");
-        assert_eq!(why("Computer\nK\nA\n"), "line 4: the text ends inside the entry; the action is missing");
-    }
-
-    #[test]
-    fn every_scope_is_known() {
-        let scopes: Vec<Scope> = parse("user\nK\nA\nDELETE\nUser:Administrators\nK\nA\nDELETE\n")
-            .unwrap()
-            .into_iter()
-            .map(|e| e.scope)
-            .collect();
-        assert_eq!(scopes, [Scope::User, Scope::UserOf("Administrators".into())]);
-    }
-
-    #[test]
-    fn what_the_text_cannot_say_is_a_comment_and_is_named() {
-        let records = [
-            Record::new("K".into(), "**soft.x".into(), ValueType::SZ, wide("a\0")).unwrap(),
-            Record::new("K".into(), "a\nb".into(), ValueType::SZ, wide("a\0")).unwrap(),
-            Record::new("K".into(), "short".into(), ValueType::DWORD, vec![1]).unwrap(),
-            Record::new("K".into(), "open".into(), ValueType::SZ, wide("a")).unwrap(),
-            Record::new("K".into(), "".into(), ValueType::SZ, wide("default\0")).unwrap(),
-        ];
-        let (text, unsaid) = write(records.iter().map(Record::as_ref), &Scope::User, "x.pol");
-        let named: Vec<_> = unsaid.iter().map(|u| (u.record, u.written, u.why.as_str())).collect();
-        assert_eq!(
-            named,
-            [
-                (0, false, "Directive set-if-missing"),
-                (1, false, "The value name holds a line end"),
-                (2, false, "REG_DWORD with 1 byte of data; it must have 4"),
-                (3, true, "REG_SZ with 2 bytes of data comes back as REG_SZ with 4"),
-            ]
-        );
-        let again = parse(&text).unwrap();
-        let names: Vec<String> = again.iter().map(|e| e.record.as_ref().value_name.to_string()).collect();
-        assert_eq!(names, ["open", ""]);
-    }
-
-    #[test]
-    fn text_is_decoded_by_its_mark_then_as_utf_8_then_as_windows_1252() {
-        assert_eq!(decode(b"\xFF\xFEa\0"), "a");
-        assert_eq!(decode("Да".as_bytes()), "Да");
-        assert_eq!(decode(b"\xEF\xBB\xBFa"), "a");
-        assert_eq!(decode(b"Gr\xFC\x80e"), "Grü€e");
-    }
-}
+mod tests;

@@ -1,0 +1,86 @@
+//! GPOs in folders: their policy files, and what else lies beside them.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::{Part, Place, SetAside, Source, SourceError, SourceKind, Spot};
+use crate::edit;
+use crate::error::Error;
+use crate::exchange::lgpo::Scope;
+use crate::target::{Kind, Target};
+
+/// How deep files of a GPO lie; a loop of links ends there.
+const DEEPEST: usize = 16;
+
+/// Reads the policy files of all GPOs, and names what else configures something.
+pub(super) fn read(path: &Path, kind: Kind, targets: &[Target]) -> Result<Source, SourceError> {
+    let mut source = Source::empty(SourceKind::Target(kind), path);
+    for target in targets {
+        for side in &target.sides {
+            if let Some(folder) = side.file.path.parent() {
+                let files = other_files(folder).map_err(|source| Error::Io { path: folder.to_path_buf(), source })?;
+                source.asides.extend(files.into_iter().map(|path| SetAside {
+                    what: what_is(&path),
+                    place: Place { path, spot: Spot::Line(0) },
+                    count: 1,
+                }));
+            }
+            if !side.file.path.exists() {
+                continue;
+            }
+            let part = Part::new(&side.file.path, side.scope.as_ref().map(Scope::from), edit::read(side)?);
+            let gpo = target.name.clone().or_else(|| target.guid.clone());
+            source.parts.push(Part { gpo, guid: target.guid.clone(), ..part });
+        }
+    }
+    Ok(source)
+}
+
+/// Files of a side that are no registry policy and no comments on it, by their paths.
+fn other_files(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    collect(folder, DEEPEST, &mut files)?;
+    files.retain(|path| {
+        let beside = path.parent() == Some(folder);
+        let name = path.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
+        let known = name == "registry.pol" || name == "comment.cmtx";
+        let empty = fs::metadata(path).is_ok_and(|metadata| metadata.len() == 0);
+        !(beside && known || name.ends_with(".cmtl") || empty)
+    });
+    files.sort();
+    Ok(files)
+}
+
+fn collect(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> io::Result<()> {
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    for entry in entries {
+        let entry = entry?;
+        let kind = entry.file_type()?;
+        if kind.is_dir() && depth > 0 {
+            collect(&entry.path(), depth.saturating_sub(1), files)?;
+        } else if kind.is_file() {
+            files.push(entry.path());
+        }
+    }
+    Ok(())
+}
+
+/// What people call a file, by its name.
+fn what_is(path: &Path) -> String {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let preferences = path.components().any(|part| part.as_os_str().eq_ignore_ascii_case("Preferences"));
+    let what = match name.to_ascii_lowercase().as_str() {
+        "gpttmpl.inf" => "security settings",
+        "audit.csv" => "audit policy",
+        "scripts.ini" | "psscripts.ini" => "scripts",
+        "fdeploy.ini" | "fdeploy1.ini" => "folder redirection",
+        _ if preferences => "preferences",
+        _ => "another file",
+    };
+    format!("{what} ({name})")
+}

@@ -1,0 +1,245 @@
+//! Promises of the exchange formats over random records.
+
+use gpo::exchange::lgpo::{self, Scope};
+use gpo::exchange::state::{self, Notation, StateFile};
+use gpo::exchange::{Entry, Scoped, Written, policy_rules, reg, samba};
+use polfile::{PolicyFile, Record, Value, ValueType, WideString};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+
+/// Names with what bothers one format or another.
+fn name() -> impl Strategy<Value = WideString> {
+    let parts = prop::sample::select(vec![
+        "",
+        "A",
+        "b",
+        "Software",
+        "(Default)",
+        "**del.x",
+        "**DelVals.",
+        "**delvals.",
+        "**soft.x",
+        "**DeleteKeys",
+        "**SecureKey",
+        "**DeleteValues",
+        "**other",
+        "*",
+        "@",
+        "x\"y",
+        "x]y",
+        "a;b",
+        "ä 😀",
+        " x ",
+        "x: y",
+        "# x",
+        "-",
+        "'",
+        "\r\n",
+        "\u{1}",
+        "\u{FFFF}",
+        "yes",
+        "0x10",
+        r"\0",
+        "--",
+        "a\\b",
+        "\\",
+        "tab\t",
+        "]]>",
+        "&amp;",
+    ]);
+    prop_oneof![
+        9 => parts.prop_map(WideString::from),
+        1 => vec(prop_oneof![Just(0xD800_u16), Just(0x41), Just(0xDC00)], 1..3)
+            .prop_map(|units| WideString::from_bytes(units.into_iter().flat_map(u16::to_le_bytes).collect()).expect("whole units")),
+    ]
+}
+
+fn key() -> impl Strategy<Value = WideString> {
+    prop_oneof![
+        4 => prop::sample::select(vec!["Software\\X", "Software\\X\\Y", "A", "software\\x", "Ä\\😀", "HKLM\\x", "a]b"]).prop_map(WideString::from),
+        1 => name(),
+    ]
+}
+
+fn value() -> impl Strategy<Value = (ValueType, Vec<u8>)> {
+    prop_oneof![
+        any::<u32>().prop_map(|n| Value::Dword(n).encode()),
+        any::<u64>().prop_map(|n| Value::Qword(n).encode()),
+        any::<u32>().prop_map(|n| Value::DwordBigEndian(n).encode()),
+        name().prop_map(|text| Value::Sz(text).encode()),
+        name().prop_map(|text| Value::ExpandSz(text).encode()),
+        vec(name(), 0..4).prop_map(|texts| Value::MultiSz(texts).encode()),
+        vec(any::<u8>(), 0..90).prop_map(|bytes| Value::Binary(bytes).encode()),
+        Just((ValueType::SZ, b" \0\0\0".to_vec())),
+        (0_u32..14, vec(any::<u8>(), 0..9)).prop_map(|(code, bytes)| (ValueType(code), bytes)),
+        Just((ValueType::NONE, Vec::new())),
+    ]
+}
+
+fn file() -> impl Strategy<Value = PolicyFile> {
+    vec((key(), name(), value()), 0..9).prop_map(|records| {
+        let mut file = PolicyFile::new();
+        for (key, name, (value_type, data)) in records {
+            file.push(Record::new(key, name, value_type, data).expect("no NUL").as_ref());
+        }
+        file
+    })
+}
+
+fn for_all(check: impl Fn(&PolicyFile) -> Result<(), TestCaseError>) {
+    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &[7; 32]);
+    let config = Config { cases: 400, failure_persistence: None, ..Config::default() };
+    TestRunner::new_with_rng(config, rng).run(&file(), |file| check(&file)).expect("the promise holds");
+}
+
+/// The same record, but for NULs at the end of a list and the letter case of a directive.
+fn same(a: &Record, b: &Record) -> bool {
+    let (a, b) = (a.as_ref(), b.as_ref());
+    let data = a.data == b.data || matches!(a.value(), Ok(Value::MultiSz(_))) && a.value() == b.value();
+    let name = a.value_name == b.value_name || a.value_name.eq_ignore_case(b.value_name);
+    a.key == b.key && name && a.value_type == b.value_type && data
+}
+
+/// Exactly the records that are not named as lost come back, in their order.
+fn check(file: &PolicyFile, written: &Written, entries: &[Entry]) -> Result<(), TestCaseError> {
+    let loss = |index: usize| written.losses.iter().find(|loss| loss.record == index);
+    let kept: Vec<usize> = (0..file.len()).filter(|&index| loss(index).is_none_or(|loss| loss.written)).collect();
+    prop_assert_eq!(kept.len(), entries.len(), "{}", &written.text);
+    for (&index, entry) in kept.iter().zip(entries) {
+        let record = file.record(index).expect("an index of the file").to_record();
+        prop_assert!(
+            loss(index).is_some() || same(&record, &entry.record),
+            "{:?} {:?}\n{}",
+            record,
+            entry.record,
+            &written.text
+        );
+    }
+    Ok(())
+}
+
+#[test]
+fn rules_of_policy_analyzer_give_back_what_they_do_not_name_as_lost() {
+    for_all(|file| {
+        let written =
+            policy_rules::write(&[Scoped { scope: Scope::Computer, file }], "a -- b", "<x>", &["--".to_owned()]);
+        let again = policy_rules::parse(&written.text).map_err(|error| TestCaseError::fail(error.to_string()))?;
+        check(file, &written, &again.entries)
+    });
+}
+
+#[test]
+fn reg_text_gives_back_what_it_does_not_name_as_lost() {
+    for_all(|file| {
+        let written = reg::write(&[Scoped { scope: Scope::User, file }], &["a\nb".to_owned()]);
+        let again =
+            reg::parse(&written.text).map_err(|error| TestCaseError::fail(format!("{error}\n{}", written.text)))?;
+        check(file, &written, &again)
+    });
+}
+
+#[test]
+fn lists_for_samba_give_back_what_they_do_not_name_as_lost() {
+    for_all(|file| {
+        let written = samba::write(&[Scoped { scope: Scope::User, file }]);
+        let again =
+            samba::parse(&written.text).map_err(|error| TestCaseError::fail(format!("{error}\n{}", written.text)))?;
+        check(file, &written, &again)
+    });
+}
+
+#[test]
+fn lgpo_text_gives_back_what_it_does_not_name_as_lost() {
+    for_all(|file| {
+        // A record with an empty key is named, and gives a text that no one reads.
+        if file.records().any(|record| record.key.is_empty()) {
+            return Ok(());
+        }
+        let written = lgpo::write(&[Scoped { scope: Scope::User, file }], "x", &[]);
+        let again =
+            lgpo::parse(&written.text).map_err(|error| TestCaseError::fail(format!("{error}\n{}", written.text)))?;
+        check(file, &written, &again)
+    });
+}
+
+#[test]
+fn state_files_give_back_every_byte_in_every_notation() {
+    for_all(|file| {
+        let sides = vec![state::export(&Scope::User, file, None)];
+        let state = StateFile { sides, ..StateFile::default() };
+        for notation in [Notation::Yaml, Notation::Json, Notation::Toml] {
+            let text = state::render(&state, notation, &["a\nb".to_owned()]);
+            let again =
+                state::parse(&text, notation).map_err(|error| TestCaseError::fail(format!("{error}\n{text}")))?;
+            let again =
+                state::resolve(&again, None).map_err(|error| TestCaseError::fail(format!("{error}\n{text}")))?;
+            prop_assert_eq!(again[0].file.as_bytes(), file.as_bytes(), "{}", text);
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn no_text_makes_a_reader_panic() {
+    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &[9; 32]);
+    let config = Config { cases: 2000, failure_persistence: None, ..Config::default() };
+    let words = prop::sample::select(vec![
+        "REGEDIT4\n",
+        "[HKLM\\K]\n",
+        "\"a\"=",
+        "\"",
+        "hex:",
+        "\\\n",
+        "dword:",
+        "@=",
+        "-",
+        "<PolicyRules>",
+        "</PolicyRules>",
+        "<ComputerConfig>",
+        "<RegistrySettings>",
+        "<Registry>",
+        "<Properties ",
+        "/>",
+        "apiVersion: gpol/v1\n",
+        "kind: PolicySet\n",
+        "user:\n",
+        "  registry:\n",
+        "    - ",
+        "key: K\n",
+        "raw: {",
+        "}",
+        "[",
+        "]",
+        ",",
+        ":",
+        "'",
+        "apiVersion = 'gpol/v1'\n",
+        "{\"apiVersion\": ",
+        "[{\"keyname\": ",
+        "null",
+        "0x",
+        "&a",
+        "*a",
+        "\u{FEFF}",
+        "\t",
+        "\r\n",
+        "ü",
+        "hex:0",
+        "Computer\n",
+        "K\n",
+        "\0",
+    ]);
+    TestRunner::new_with_rng(config, rng)
+        .run(&vec(words, 0..12), |words| {
+            let text = words.concat();
+            let _ = gpo::source::read_bytes("x".as_ref(), text.clone().into_bytes(), gpo::source::Options::default());
+            let _ =
+                (reg::parse(&text), samba::parse(&text), policy_rules::parse(&text), gpo::exchange::gpp::parse(&text));
+            for notation in [Notation::Yaml, Notation::Json, Notation::Toml] {
+                let _ = state::parse(&text, notation);
+            }
+            Ok(())
+        })
+        .expect("no reader panics");
+}
