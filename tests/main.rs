@@ -18,6 +18,7 @@ mod errors;
 mod explain;
 mod help;
 mod hive;
+mod journey;
 #[cfg(target_os = "linux")]
 mod kill;
 mod manners;
