@@ -10,7 +10,8 @@ use gpo::scope::Scope;
 use gpo::templates::Templates;
 
 use crate::commands::{
-    admx, convert, detect, diagnose, doctor, history, hive, pol, policy, recover, schema, shell, show,
+    ad, admx, convert, detect, diagnose, doctor, effective, history, hive, pol, policy, recover, schema, search, shell,
+    show,
 };
 use crate::paste::quoted;
 
@@ -59,6 +60,8 @@ pub enum Command {
     /// now and at the next boot. Of any other target, at its policy files. Hives are read, with
     /// their logs, and never written. What could not be read or was not looked at is said.
     Explain(PolicyOnTarget),
+    Search(search::SearchArgs),
+    Effective(effective::EffectiveArgs),
     Detect(detect::DetectArgs),
     Diagnose(diagnose::DiagnoseArgs),
     Doctor(doctor::DoctorArgs),
@@ -70,6 +73,9 @@ pub enum Command {
     /// Look at ADMX templates
     #[command(subcommand)]
     Admx(admx::AdmxCommand),
+    /// Look at a snapshot of Active Directory (LDIF)
+    #[command(subcommand)]
+    Ad(ad::AdCommand),
     /// Look at the records of a policy file
     #[command(subcommand)]
     Pol(pol::PolCommand),

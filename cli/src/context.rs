@@ -1,7 +1,7 @@
 //! What most commands begin with: the target, the templates, the policy, the side; and the errors of that.
 
 use std::io::{self, Read as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use admx::{Catalog, Class, FindError, LoadError, Match, Policy, Side};
 use gpo::error::Error;
@@ -28,6 +28,11 @@ pub fn read_input(path: &Path) -> Result<Vec<u8>, CommandError> {
         false => std::fs::read(path),
     };
     read.map_err(|error| cannot_read(path, &error))
+}
+
+/// A file of text, in any encoding that Windows writes.
+pub fn read_text(path: &Path) -> Result<String, CommandError> {
+    Ok(gpo::exchange::encoding::decode(&read_input(path)?))
 }
 
 /// The error of a file or folder that cannot be read.
@@ -109,6 +114,13 @@ pub fn load_templates(templates: &Templates, target: Option<&Target>) -> Result<
     Ok(Box::leak(Box::new(catalog)))
 }
 
+/// As [`load_templates`], for several targets: `store` is what belongs to one of them.
+pub fn load_templates_of(templates: &Templates, store: Option<PathBuf>) -> Result<&'static Catalog, CommandError> {
+    let own = store.filter(|_| templates.folders.is_empty()).into_iter();
+    let folders = templates.folders.iter().cloned().chain(own).collect();
+    load_templates(&Templates { folders, language: templates.language.clone() }, None)
+}
+
 /// Where a name is looked up, for messages.
 pub fn store_name(catalog: &Catalog) -> String {
     if catalog.is_builtin() {
@@ -129,7 +141,7 @@ pub fn find_policy<'c>(
     target: Option<&Target>,
 ) -> Result<(&'c Policy, Scope), CommandError> {
     let found = catalog.find_on(name, asked.map(Scope::side)).or_else(|_| catalog.find(name));
-    in_scope(found.map_err(|error| not_found(catalog, name, &error))?, asked, target)
+    in_scope(found.map_err(|error| no_such_policy(catalog, name, &error))?, asked, target)
 }
 
 /// As [`find_policy`], for reads: `~words` finds a name that is like them, and words that only one
@@ -143,7 +155,9 @@ pub fn find_policy_to_read<'c>(
 ) -> Result<(&'c Policy, Scope), CommandError> {
     let side = asked.map(Scope::side);
     let found = match (name.strip_prefix('~'), find_policy(catalog, name, asked, target)) {
-        (Some(words), _) => catalog.find_fuzzily(words, side).map_err(|error| not_found(catalog, words, &error))?,
+        (Some(words), _) => {
+            catalog.find_fuzzily(words, side).map_err(|error| no_such_policy(catalog, words, &error))?
+        }
         (None, Err(error)) if error.code == Code::NO_POLICY => catalog.find_by_words(name, side).map_err(|_| error)?,
         (None, exact) => return exact,
     };
@@ -190,7 +204,8 @@ fn in_scope<'c>(
     Ok((policy, scope))
 }
 
-fn not_found(catalog: &Catalog, name: &str, error: &FindError) -> CommandError {
+/// What to say where a name means no policy, or several.
+pub fn no_such_policy(catalog: &Catalog, name: &str, error: &FindError) -> CommandError {
     match error {
         FindError::Ambiguous { candidates, .. } => {
             let mut failed = CommandError::new(

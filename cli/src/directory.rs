@@ -22,17 +22,20 @@ pub struct AdArgs {
 impl AdArgs {
     /// The export, where one is named.
     pub fn snapshot(&self) -> Result<Option<Snapshot>, CommandError> {
-        let Some(path) = &self.ad else { return Ok(None) };
-        let bytes = read_input(path)?;
-        let snapshot = Snapshot::parse(&bytes).map_err(|error| {
-            let what = match error.line {
-                0 => format!("{} is no export of Active Directory: {}", path.display(), error.what),
-                _ => format!("{} is no export of Active Directory: {error}", path.display()),
-            };
-            CommandError::new(Code::SNAPSHOT, what).help(EXPORT)
-        })?;
-        Ok(Some(snapshot))
+        self.ad.as_ref().map(|path| read_snapshot(path)).transpose()
     }
+}
+
+/// Reads an export.
+pub fn read_snapshot(path: &Path) -> Result<Snapshot, CommandError> {
+    let bytes = read_input(path)?;
+    Snapshot::parse(&bytes).map_err(|error| {
+        let what = match error.line {
+            0 => format!("{} is no export of Active Directory: {}", path.display(), error.what),
+            _ => format!("{} is no export of Active Directory: {error}", path.display()),
+        };
+        CommandError::new(Code::SNAPSHOT, what).help(EXPORT)
+    })
 }
 
 /// How to make an export.

@@ -34,6 +34,7 @@ codes! {
     AD_NEEDED = "E0104", Usage, "--ldif needs what Active Directory has now, from --ad";
     NOT_OF_A_DOMAIN = "E0105", Usage, "the option is for domain GPOs, and the target is none";
     NOT_WINDOWS = "E0106", Usage, "local: means a running Windows, and this is none";
+    PATTERN = "E0110", Usage, "the pattern is no regular expression";
     NOT_A_POLICY_FILE = "E0201", Malformed, "the file is not a policy file";
     VERSION = "E0202", Malformed, "the policy file has an unknown version";
     CUT_OFF = "E0203", Malformed, "a record is cut off";
@@ -72,6 +73,8 @@ codes! {
     NO_KEY = "E0411", NotFound, "the hive has no such key or value";
     LINKED_KEY = "E0412", NotFound, "the path leads through a symbolic link of the registry";
     NO_CHANGE = "E0413", NotFound, "no such change of the target is recorded";
+    NO_PLACE = "E0421", NotFound, "the export of Active Directory has no such container";
+    ORDER = "E0422", NotFound, "a line of the order means no GPO, or several";
     HALF_ELSEWHERE = "E0501", Refused, "half of a domain GPO is in Active Directory, and nothing says how to change it";
     CASE_TWINS = "E0502", Refused, "two entries differ only by case";
     OVERWRITES_INPUT = "E0503", Refused, "the output would overwrite the input";

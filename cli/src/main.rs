@@ -9,6 +9,7 @@ mod error;
 mod exit;
 mod malformed;
 mod paste;
+mod progress;
 mod target_error;
 mod ui;
 

@@ -310,6 +310,13 @@ impl Ui {
         out.flush()
     }
 
+    /// Prints a document as JSON on a line of its own.
+    pub fn json_line(&self, document: &impl serde::Serialize) -> io::Result<()> {
+        let mut text = escape_json(&serde_json::to_string(document)?);
+        text.push('\n');
+        self.raw(text.as_bytes())
+    }
+
     /// Prints the bytes of a file format, which are for other programs.
     pub fn raw(&self, bytes: &[u8]) -> io::Result<()> {
         let mut out = io::stdout().lock();

@@ -70,6 +70,14 @@ pub enum Error {
         /// What is wrong.
         error: CommentsError,
     },
+    /// A file of another format cannot be understood.
+    #[error("{}: {message}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        message: String,
+    },
     /// A bare policy file has no place for comments.
     #[error("{} is a policy file alone; comments have their place in the GPO's folder", .0.display())]
     NoPlaceForComments(PathBuf),

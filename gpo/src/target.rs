@@ -21,6 +21,7 @@ use crate::scope::Scope;
 pub use disk_image::ImageFormat;
 pub use error::TargetError;
 use file::FileKind;
+pub(crate) use folder::{guid_of as folder_guid, is_cached};
 pub use misplaced::Misplaced;
 pub use trail::{Probe, Trail};
 pub use volume::Hibernation;

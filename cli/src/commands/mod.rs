@@ -1,10 +1,12 @@
 //! The commands: arguments, one call into the libraries, one view.
 
+pub mod ad;
 pub mod admx;
 pub mod convert;
 pub mod detect;
 pub mod diagnose;
 pub mod doctor;
+pub mod effective;
 pub mod explain;
 pub mod history;
 pub mod hive;
@@ -12,6 +14,7 @@ pub mod pol;
 pub mod policy;
 pub mod recover;
 pub mod schema;
+pub mod search;
 pub mod shell;
 pub mod show;
 mod values;
@@ -30,10 +33,13 @@ pub fn run(cli: &Cli, ui: &Ui) -> Result<Exit, Stop> {
         Some(Command::Explain(args)) => explain::run(args, ui),
         Some(Command::Detect(args)) => detect::run(args, ui),
         Some(Command::Diagnose(args)) => diagnose::run(args, ui),
+        Some(Command::Search(args)) => search::run(args, ui),
+        Some(Command::Effective(args)) => effective::run(args, ui),
         Some(Command::Doctor(args)) => doctor::run(args, ui),
         Some(Command::Undo(args)) => history::undo(args, ui),
         Some(Command::History(args)) => history::list(args, ui),
         Some(Command::Policy(command)) => policy::run(command, ui),
+        Some(Command::Ad(command)) => ad::run(command, ui),
         Some(Command::Admx(command)) => admx::run(command, ui),
         Some(Command::Pol(command)) => pol::run(command, ui),
         Some(Command::Hive(command)) => hive::run(command, ui),

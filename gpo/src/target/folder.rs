@@ -193,13 +193,13 @@ fn gpo(kind: Kind, path: &Path, gpo: &Found) -> io::Result<Target> {
 }
 
 /// Whether a path lies in the cache of domain GPOs that a client keeps: `…\GroupPolicy\DataStore\…`.
-pub(super) fn is_cached(real: &Path) -> bool {
+pub(crate) fn is_cached(real: &Path) -> bool {
     let names: Vec<_> = real.components().map(|component| component.as_os_str()).collect();
     names.windows(2).any(|two| two[0].eq_ignore_ascii_case("GroupPolicy") && two[1].eq_ignore_ascii_case("DataStore"))
 }
 
 /// The GUID that a folder is named by.
-fn guid_of(real: &Path) -> Option<String> {
+pub(crate) fn guid_of(real: &Path) -> Option<String> {
     let name = real.file_name()?.to_str()?;
     let inside = name.strip_prefix('{')?.strip_suffix('}')?;
     let parts: Vec<&str> = inside.split('-').collect();

@@ -1,0 +1,322 @@
+//! What several GPOs come to together: who decides each value, and what became of the rest.
+//!
+//! The records of all GPOs are executed in the order in which Windows applies them, directives included, and each value keeps
+//! what was said of it. Names of policies come after. Whatever had to be assumed is part of the answer.
+
+mod directory;
+mod layer;
+pub mod order;
+mod outcome;
+mod plan;
+
+use std::collections::{BTreeSet, HashSet};
+
+use admx::{Catalog, Side, State};
+use polfile::{Action, Effect, Folded, PolicyFile, Registry, WideStr};
+use serde::Serialize;
+
+use crate::model::{ElementModel, PolicyModel, RecordModel, Text};
+use crate::scope::Scope;
+use crate::search::{Unreadable, keys_of};
+use crate::show::{AdmxModel, TargetModel};
+pub use directory::{Place, containers, read_for};
+pub use layer::{Layer, LinkedFrom, layers};
+use outcome::Outcome;
+pub use outcome::{Said, ValueResult};
+pub use plan::{LeftOutModel, Plan, PlanError, as_argument, read, title};
+
+/// What several GPOs come to: `gpol.effective/1`.
+#[derive(Clone, Debug, Serialize)]
+pub struct Effective {
+    /// Name of the shape.
+    pub schema: &'static str,
+    /// The GPOs in the order in which they apply: the last one wins.
+    pub order: Vec<LayerModel>,
+    /// GPOs that count for nothing here.
+    pub left_out: Vec<LeftOutModel>,
+    /// What was taken for granted, because the files do not say it.
+    pub assumed: Vec<String>,
+    /// The templates that gave names of policies; `null` without any.
+    pub admx: Option<AdmxModel>,
+    /// The result of each side that a GPO says something of.
+    pub sides: Vec<SideResult>,
+    /// How much that is, whatever part of it is listed.
+    pub counts: Counts,
+    /// What could not be read; then the answer is not complete.
+    pub unreadable: Vec<Unreadable>,
+}
+
+/// A GPO in the order.
+#[derive(Clone, Debug, Serialize)]
+pub struct LayerModel {
+    /// Counted from 1; others refer to it by this.
+    pub number: usize,
+    /// Which one.
+    pub gpo: TargetModel,
+    /// Whose user policy it has.
+    pub scope: Scope,
+    /// Sides that are switched off.
+    pub off: Vec<&'static str>,
+    /// Container that links it, where an order from Active Directory was asked for.
+    pub linked: Option<String>,
+    /// Link order in that container.
+    pub link_order: Option<usize>,
+    /// Whether the link is enforced.
+    pub enforced: bool,
+}
+
+/// How many values there are, and what became of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Counts {
+    /// Values that are set in the end.
+    pub values: usize,
+    /// Values on which a later GPO decided otherwise than an earlier one, and which are set.
+    pub overridden: usize,
+    /// Values that a GPO set and a later one deleted.
+    pub removed: usize,
+    /// Values of which GPOs say different things: the sum of both.
+    pub conflicts: usize,
+    /// Policies that have a state.
+    pub policies: usize,
+}
+
+/// The result of one side.
+#[derive(Clone, Debug, Serialize)]
+pub struct SideResult {
+    /// `computer` or `user`.
+    pub side: &'static str,
+    /// Policies with a state, by category and name.
+    pub policies: Vec<PolicyResult>,
+    /// Values that belong to no policy with a state.
+    pub values: Vec<ValueResult>,
+    /// Keys that are made and left empty, and keys whose permissions change; with the whole result alone.
+    pub keys: Vec<KeyResult>,
+}
+
+/// A key that is made, or who may write to it.
+#[derive(Clone, Debug, Serialize)]
+pub struct KeyResult {
+    /// Path without hive.
+    pub key: Text,
+    /// Number of the GPO.
+    pub by: usize,
+    /// The record that does it.
+    pub record: Option<RecordModel>,
+}
+
+/// A policy and who decided it.
+#[derive(Clone, Debug, Serialize)]
+pub struct PolicyResult {
+    /// `namespace:name`.
+    pub id: String,
+    /// As the editor shows it.
+    pub display_name: String,
+    /// Display names, outermost first.
+    pub category: Vec<String>,
+    /// `enabled`, `disabled` or `mixed`.
+    pub state: &'static str,
+    /// Its inputs.
+    pub elements: Vec<ElementModel>,
+    /// Numbers of the GPOs whose records decide it.
+    pub by: Vec<usize>,
+    /// What the others make of it that speak of it.
+    pub others: Vec<OtherState>,
+    /// Its values.
+    pub values: Vec<ValueResult>,
+}
+
+/// What a GPO by itself makes of a policy.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct OtherState {
+    /// Its number.
+    pub layer: usize,
+    /// The state.
+    pub state: &'static str,
+}
+
+/// Which part of the result is listed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Only {
+    /// All of it.
+    #[default]
+    All,
+    /// What more than one GPO speaks of.
+    Changed,
+    /// What GPOs say different things of.
+    Conflicts,
+}
+
+impl Effective {
+    /// Executes the policy of all layers.
+    pub fn new(plan: Plan, catalog: Option<&Catalog>, only: Only) -> Self {
+        let Plan { layers, left_out, assumed, unreadable } = plan;
+        let mut counts = Counts::default();
+        let sides = [Side::Computer, Side::User];
+        let results = sides.iter().filter_map(|side| side_result(&layers, *side, catalog, only, &mut counts));
+        Self {
+            schema: "gpol.effective/1",
+            sides: results.collect(),
+            order: layers.iter().zip(1..).map(|(layer, number)| LayerModel::new(layer, number)).collect(),
+            left_out,
+            assumed,
+            admx: catalog.map(AdmxModel::new),
+            counts,
+            unreadable,
+        }
+    }
+}
+
+impl LayerModel {
+    fn new(layer: &Layer, number: usize) -> Self {
+        Self {
+            number,
+            gpo: (&layer.gpo).into(),
+            scope: layer.scope.clone(),
+            off: layer.off.iter().map(|side| side.as_str()).collect(),
+            linked: layer.link.as_ref().map(|link| link.container.clone()),
+            link_order: layer.link.as_ref().map(|link| link.number),
+            enforced: layer.link.as_ref().is_some_and(|link| link.enforced),
+        }
+    }
+}
+
+/// A policy file of the side that is computed, and the number of its layer.
+struct Source<'l> {
+    number: usize,
+    file: &'l PolicyFile,
+}
+
+fn side_result(
+    layers: &[Layer],
+    side: Side,
+    catalog: Option<&Catalog>,
+    only: Only,
+    counts: &mut Counts,
+) -> Option<SideResult> {
+    let numbered = layers.iter().zip(1..);
+    let sources: Vec<Source<'_>> =
+        numbered.filter_map(|(layer, number)| Some(Source { number, file: &layer.file(side)?.1 })).collect();
+    if sources.iter().all(|source| source.file.is_empty()) {
+        return None;
+    }
+    let registry = Registry::execute(sources.iter().map(|source| source.file));
+    let outcomes = outcome::outcomes(&registry);
+    for outcome in &outcomes {
+        outcome.count(counts);
+    }
+    let mut explained = vec![false; outcomes.len()];
+    let readings = catalog.map(|catalog| policies(catalog, side, &sources, &outcomes)).unwrap_or_default();
+    counts.policies += readings.len();
+    let mut policies = Vec::new();
+    for (mut policy, own) in readings {
+        for &at in &own {
+            explained[at] = true;
+        }
+        if own.is_empty() || own.iter().any(|&at| outcomes[at].is_wanted(only)) {
+            policy.values = own.iter().map(|&at| outcomes[at].result(&sources)).collect();
+            policies.push(policy);
+        }
+    }
+    policies.sort_by_cached_key(|policy| (policy.category.clone(), policy.display_name.clone(), policy.id.clone()));
+    let others = outcomes.iter().zip(&explained).filter(|(outcome, explained)| !**explained && outcome.is_wanted(only));
+    Some(SideResult {
+        side: side.as_str(),
+        policies,
+        values: others.map(|(outcome, _)| outcome.result(&sources)).collect(),
+        keys: if only == Only::All { keys(&registry, &sources) } else { Vec::new() },
+    })
+}
+
+/// Keys that are made and have no value, and keys whose permissions change.
+fn keys(registry: &Registry<'_>, sources: &[Source<'_>]) -> Vec<KeyResult> {
+    let mut keys = Vec::new();
+    for key in registry.keys() {
+        let without_values = key.exists() && key.values().next().is_none();
+        let worth = |effect: &Effect<'_>| match effect {
+            Effect::Created => without_values,
+            Effect::Secured(_) => true,
+            _ => false,
+        };
+        if let Some(event) = key.events.iter().rev().find(|event| worth(&event.effect)) {
+            let (at, index) = (event.origin.file, event.origin.record);
+            let by = sources.get(at).map_or(0, |source| source.number);
+            keys.push(KeyResult { key: key.path.as_wide().into(), by, record: record(sources, at, index) });
+        }
+    }
+    keys
+}
+
+/// The policies that the records of all sources come to, and their values by their place among the outcomes.
+fn policies(
+    catalog: &Catalog,
+    side: Side,
+    sources: &[Source<'_>],
+    outcomes: &[Outcome<'_>],
+) -> Vec<(PolicyResult, Vec<usize>)> {
+    let on_side = catalog.policies().iter().filter(|policy| policy.class.has(side));
+    let keys: HashSet<Folded> = on_side.flat_map(keys_of).map(Folded::from).collect();
+    // One file of all records that templates may explain, each remembered by where it came from.
+    let (mut merged, mut origins) = (PolicyFile::new(), Vec::new());
+    for (at, source) in sources.iter().enumerate() {
+        let mut last = (WideStr::default(), false);
+        for (index, record) in source.file.records().enumerate() {
+            if last.0 != record.key || index == 0 {
+                last = (record.key, keys.contains(&record.key.fold()));
+            }
+            if last.1 || matches!(record.action(), Action::DeleteKeys(_)) {
+                merged.push(record);
+                origins.push((at, index));
+            }
+        }
+    }
+    let by_origin = outcome::by_origin(outcomes, |key| keys.contains(key));
+    let mut readings: Vec<Option<Vec<(String, State)>>> = vec![None; sources.len()];
+    let mut results = Vec::new();
+    for reading in catalog.read(side, &merged).policies {
+        let records: Vec<(usize, usize)> =
+            reading.records.iter().filter_map(|&index| origins.get(index).copied()).collect();
+        let mut own: Vec<usize> = records.iter().flat_map(|origin| by_origin.get(origin)).flatten().copied().collect();
+        own.sort_unstable();
+        own.dedup();
+        let decisive: BTreeSet<usize> = own
+            .iter()
+            .filter_map(|&at| outcomes.get(at))
+            .map(Outcome::decided_by)
+            .filter(|origin| records.contains(origin))
+            .map(|(source, _)| source)
+            .collect();
+        let spoken: BTreeSet<usize> = records.iter().map(|(source, _)| *source).collect();
+        let id = reading.policy.id();
+        let others = spoken.difference(&decisive).map(|&at| {
+            let states = readings[at].get_or_insert_with(|| states(catalog, side, sources[at].file));
+            let state = states.iter().find(|(of, _)| *of == id).map_or(State::NotConfigured, |(_, state)| *state);
+            OtherState { layer: sources[at].number, state: state.as_str() }
+        });
+        let others = others.collect();
+        let model = PolicyModel::new(catalog, &reading);
+        let result = PolicyResult {
+            id,
+            display_name: model.display_name.trim().to_owned(),
+            category: model.category,
+            state: model.state,
+            elements: model.elements,
+            by: decisive.iter().map(|&at| sources[at].number).collect(),
+            others,
+            values: Vec::new(),
+        };
+        results.push((result, own));
+    }
+    results
+}
+
+fn states(catalog: &Catalog, side: Side, file: &PolicyFile) -> Vec<(String, State)> {
+    catalog.read(side, file).policies.into_iter().map(|reading| (reading.policy.id(), reading.state)).collect()
+}
+
+/// The model of a record of a source.
+fn record(sources: &[Source<'_>], at: usize, index: usize) -> Option<RecordModel> {
+    Some(RecordModel::new(index, &sources.get(at)?.file.record(index)?))
+}
+
+#[cfg(test)]
+mod tests;

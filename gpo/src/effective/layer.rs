@@ -1,0 +1,95 @@
+//! The GPOs of a result, in the order in which Windows applies them.
+
+use std::path::PathBuf;
+
+use admx::Side;
+use polfile::PolicyFile;
+
+use crate::error::Error;
+use crate::gpt_ini::GptIni;
+use crate::scan::{Content, Gpo, Problem, Read};
+use crate::scope::Scope;
+
+/// A GPO, or the policy that a local GPO has for one group or user.
+#[derive(Clone, Debug)]
+pub struct Layer {
+    /// Which one.
+    pub gpo: Gpo,
+    /// The policy file of each side, with its path.
+    pub computer: Option<(PathBuf, PolicyFile)>,
+    /// As above.
+    pub user: Option<(PathBuf, PolicyFile)>,
+    /// Whose user policy it is; only per-user local GPOs differ from [`Scope::User`].
+    pub scope: Scope,
+    /// Sides that are switched off in `gpt.ini` or in Active Directory: nothing of them applies.
+    pub off: Vec<Side>,
+    /// The link that brings it, for an order that comes from Active Directory.
+    pub link: Option<LinkedFrom>,
+}
+
+/// The link of a layer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LinkedFrom {
+    /// Distinguished name of the container.
+    pub container: String,
+    /// Link order in it as GPMC counts: 1 wins.
+    pub number: usize,
+    /// Whether the link is enforced.
+    pub enforced: bool,
+}
+
+impl Layer {
+    /// The policy file of a side, unless the side is switched off.
+    pub fn file(&self, side: Side) -> Option<&(PathBuf, PolicyFile)> {
+        let file = match side {
+            Side::Computer => self.computer.as_ref(),
+            Side::User => self.user.as_ref(),
+        };
+        file.filter(|_| !self.off.contains(&side))
+    }
+}
+
+/// The layers of a GPO as it was read: one, and one more for each per-user local GPO in it. What is malformed joins the problems.
+pub fn layers(read: Read) -> (Vec<Layer>, Vec<Problem>) {
+    let Read { gpo, parts, gpt_ini, mut problems } = read;
+    let mut files: Vec<(Option<Scope>, PathBuf, PolicyFile)> = Vec::new();
+    for part in parts.into_iter().filter(|part| part.content == Content::Policy) {
+        if files.iter().any(|(scope, path, _)| *scope == part.scope && *path != part.path) {
+            let (twin, path) = (part.path.clone(), gpo.path.clone());
+            problems.push(Problem { error: Error::Twins { path, twin }, path: part.path });
+            continue;
+        }
+        match PolicyFile::from_bytes(part.bytes) {
+            Ok(file) => files.push((part.scope, part.path, file)),
+            Err(error) => {
+                let error = Error::Malformed { path: part.path.clone(), bytes: Vec::new(), error };
+                problems.push(Problem { path: part.path, error });
+            }
+        }
+    }
+    let mut off: Vec<(Scope, Side)> = Vec::new();
+    for (scopes, bytes) in gpt_ini {
+        let options = GptIni::parse(bytes).ok().and_then(|ini| ini.options()).unwrap_or_default();
+        for scope in scopes {
+            let bit = if scope.side() == Side::User { 1 } else { 2 };
+            if options & bit != 0 {
+                off.push((scope.clone(), scope.side()));
+            }
+        }
+    }
+    let layer = |scope: Scope| {
+        let off = off.iter().filter(|(of, _)| *of == scope || (scope == Scope::User && *of == Scope::Computer));
+        let off = off.map(|(_, side)| *side).collect();
+        Layer { gpo: gpo.clone(), computer: None, user: None, scope, off, link: None }
+    };
+    let mut layers = vec![layer(Scope::User)];
+    for (scope, path, file) in files {
+        match scope {
+            None | Some(Scope::Computer) => layers[0].computer = Some((path, file)),
+            Some(Scope::User) => layers[0].user = Some((path, file)),
+            Some(other) => layers.push(Layer { user: Some((path, file)), ..layer(other) }),
+        }
+    }
+    layers[1..].sort_by(|a, b| a.scope.cmp(&b.scope));
+    (layers, problems)
+}

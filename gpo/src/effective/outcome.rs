@@ -1,0 +1,151 @@
+//! What became of each value, and who had a word in it.
+
+use std::collections::HashMap;
+
+use polfile::{Effect, Event, Folded, KeyHistory, Registry, ValueHistory, ValueType};
+use serde::Serialize;
+
+use super::{Counts, Only, Source};
+use crate::model::{RecordModel, Text};
+
+/// A value and who decided it.
+#[derive(Clone, Debug, Serialize)]
+pub struct ValueResult {
+    /// Path without hive.
+    pub key: Text,
+    /// Empty for the key's default value.
+    pub value_name: Text,
+    /// `set`, or `deleted`: Windows removes the value, or does not find it.
+    pub outcome: &'static str,
+    /// Number of the GPO that decides.
+    pub by: usize,
+    /// The record that decides: it sets the value, or is the directive that deletes it.
+    pub record: Option<RecordModel>,
+    /// Whether GPOs say different things of it.
+    pub conflict: bool,
+    /// What others said before, in the order in which they apply.
+    pub overridden: Vec<Said>,
+}
+
+/// What a GPO says of a value on which another decides.
+#[derive(Clone, Debug, Serialize)]
+pub struct Said {
+    /// Number of the GPO.
+    pub layer: usize,
+    /// The record that says it.
+    pub record: Option<RecordModel>,
+}
+
+/// A value in the executed registry.
+pub(super) struct Outcome<'r> {
+    key: &'r KeyHistory<'r>,
+    value: &'r ValueHistory<'r>,
+    /// The event that decides.
+    last: Event<'r>,
+    /// The last word of each source that has one, weakest first; the one that decides is the last.
+    words: Vec<Event<'r>>,
+    pub conflict: bool,
+}
+
+/// What two sources say is the same if both set the same, or both delete.
+fn same(a: &Effect<'_>, b: &Effect<'_>) -> bool {
+    fn said<'e>(effect: &'e Effect<'_>) -> Option<(ValueType, &'e [u8])> {
+        match effect {
+            Effect::Set(value_type, data) => Some((*value_type, data)),
+            _ => None,
+        }
+    }
+    said(a) == said(b)
+}
+
+/// All values that a record speaks of, by keys and names.
+pub(super) fn outcomes<'r>(registry: &'r Registry<'r>) -> Vec<Outcome<'r>> {
+    let values = registry.keys().flat_map(|key| key.values().map(move |value| (key, value)));
+    values.filter_map(|(key, value)| Outcome::new(key, value)).collect()
+}
+
+impl<'r> Outcome<'r> {
+    fn new(key: &'r KeyHistory<'r>, value: &'r ValueHistory<'r>) -> Option<Self> {
+        let mut words: Vec<Event<'r>> = Vec::new();
+        for event in value.events.iter().filter(|event| event.effect != Effect::LeftAsItWas) {
+            match words.last_mut().filter(|last| last.origin.file == event.origin.file) {
+                Some(last) => *last = *event,
+                None => words.push(*event),
+            }
+        }
+        let last = *words.last()?;
+        let conflict = words.iter().any(|word| !same(&word.effect, &last.effect));
+        Some(Self { key, value, last, words, conflict })
+    }
+
+    /// Number of sources that have a word in it.
+    pub fn sources(&self) -> usize {
+        self.words.len()
+    }
+
+    /// The source and the record that decide.
+    pub fn decided_by(&self) -> (usize, usize) {
+        (self.last.origin.file, self.last.origin.record)
+    }
+
+    pub fn is_wanted(&self, only: Only) -> bool {
+        match only {
+            Only::All => true,
+            Only::Changed => self.sources() > 1,
+            Only::Conflicts => self.conflict,
+        }
+    }
+
+    pub fn is_set(&self) -> bool {
+        matches!(self.last.effect, Effect::Set(..))
+    }
+
+    /// Records of sources that speak of it.
+    pub fn origins(&self) -> impl Iterator<Item = (usize, usize)> {
+        self.value.events.iter().map(|event| (event.origin.file, event.origin.record))
+    }
+
+    pub fn key(&self) -> Folded {
+        self.key.path.as_wide().fold()
+    }
+
+    pub fn count(&self, counts: &mut Counts) {
+        counts.values += usize::from(self.is_set());
+        counts.conflicts += usize::from(self.conflict);
+        match self.is_set() {
+            true => counts.overridden += usize::from(self.conflict),
+            false => counts.removed += usize::from(self.conflict),
+        }
+    }
+
+    pub fn result(&self, sources: &[Source<'_>]) -> ValueResult {
+        let number = |event: &Event<'_>| sources.get(event.origin.file).map_or(0, |source| source.number);
+        let record = |event: &Event<'_>| super::record(sources, event.origin.file, event.origin.record);
+        let others = self.words.split_last().map_or(&[][..], |(_, others)| others);
+        ValueResult {
+            key: self.key.path.as_wide().into(),
+            value_name: self.value.name.as_wide().into(),
+            outcome: if self.is_set() { "set" } else { "deleted" },
+            by: number(&self.last),
+            record: record(&self.last),
+            conflict: self.conflict,
+            overridden: others.iter().map(|event| Said { layer: number(event), record: record(event) }).collect(),
+        }
+    }
+}
+
+/// For each record, the values it speaks of.
+pub(super) fn by_origin(
+    outcomes: &[Outcome<'_>],
+    wanted: impl Fn(&Folded) -> bool,
+) -> HashMap<(usize, usize), Vec<usize>> {
+    let mut by_origin: HashMap<(usize, usize), Vec<usize>> = HashMap::new();
+    for (at, outcome) in outcomes.iter().enumerate() {
+        if wanted(&outcome.key()) {
+            for origin in outcome.origins() {
+                by_origin.entry(origin).or_default().push(at);
+            }
+        }
+    }
+    by_origin
+}

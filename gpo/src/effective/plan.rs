@@ -1,0 +1,194 @@
+//! Which GPOs count, and in which order.
+
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use super::layer::{Layer, layers};
+use crate::scan::{self, Gpo, Progress, Wanted};
+use crate::scope::Scope;
+use crate::search::Unreadable;
+use crate::show::TargetModel;
+use crate::target::{Kind, TargetError};
+
+/// The GPOs that count, weakest first, and what is to be said of that.
+#[derive(Debug, Default)]
+pub struct Plan {
+    /// In the order in which Windows applies them.
+    pub layers: Vec<Layer>,
+    /// What counts for nothing.
+    pub left_out: Vec<LeftOutModel>,
+    /// What was taken for granted.
+    pub assumed: Vec<String>,
+    /// What could not be read.
+    pub unreadable: Vec<Unreadable>,
+}
+
+/// A GPO that counts for nothing.
+#[derive(Clone, Debug, Serialize)]
+pub struct LeftOutModel {
+    /// Which one; `null` where only Active Directory knows it.
+    pub gpo: Option<TargetModel>,
+    /// What people know it by.
+    pub name: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// Why there is no order.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PlanError {
+    /// A target is none.
+    #[error(transparent)]
+    Target(#[from] TargetError),
+    /// A place that the snapshot does not know.
+    #[error("the snapshot has no {dn}")]
+    NotInSnapshot {
+        /// Its distinguished name.
+        dn: String,
+    },
+    /// A `gPLink` that is none.
+    #[error("line {line}: gPLink of {dn} is not [LDAP://…;options]: {text:?}")]
+    Link {
+        /// Whose.
+        dn: String,
+        /// Line of the entry, counted from 1.
+        line: usize,
+        /// What stands there.
+        text: String,
+    },
+    /// A line of an order means no GPO.
+    #[error("line {line}: no GPO here has the path, GUID or name \"{name}\"")]
+    Unknown {
+        /// Line, counted from 1.
+        line: usize,
+        /// What stands there.
+        name: String,
+    },
+    /// A line of an order means several.
+    #[error("line {line}: {count} GPOs here have the GUID or name \"{name}\"")]
+    Ambiguous {
+        /// Line, counted from 1.
+        line: usize,
+        /// What stands there.
+        name: String,
+        /// How many.
+        count: usize,
+    },
+}
+
+/// Reads the GPOs of the targets, weakest first: as the targets are given, or as the lines of `order` name them.
+///
+/// `users` says whose per-user local GPOs count, besides what is for all users.
+///
+/// # Errors
+///
+/// [`PlanError`].
+pub fn read(targets: &[PathBuf], order: Option<&str>, users: &[Scope], progress: &Progress) -> Result<Plan, PlanError> {
+    let wanted = Wanted { settings: false, gpt_ini: true };
+    let mut plan = Plan::default();
+    let mut gpos: Vec<Vec<Layer>> = Vec::new();
+    for target in targets {
+        let found = scan::scan(std::slice::from_ref(target), wanted, progress, |read| {
+            let gpo = read.gpo.clone();
+            let (layers, problems) = layers(read);
+            let unreadable: Vec<Unreadable> = problems.iter().map(|problem| Unreadable::new(&gpo, problem)).collect();
+            (layers, unreadable)
+        })?;
+        if found.len() > 1 && order.is_none() {
+            let text = format!("the {} GPOs in {} apply in the order of their paths", found.len(), target.display());
+            plan.assumed.push(text);
+        }
+        for (layers, unreadable) in found {
+            gpos.push(layers);
+            plan.unreadable.extend(unreadable);
+        }
+    }
+    if let Some(order) = order {
+        gpos = sorted(gpos, order, &mut plan)?;
+    }
+    for layer in gpos.into_iter().flatten() {
+        plan.add(layer, users);
+    }
+    plan.assume_for_domains();
+    Ok(plan)
+}
+
+/// The GPOs that the lines name, in their order. The rest is left out.
+fn sorted(gpos: Vec<Vec<Layer>>, order: &str, plan: &mut Plan) -> Result<Vec<Vec<Layer>>, PlanError> {
+    let mut left: Vec<Option<Vec<Layer>>> = gpos.into_iter().map(Some).collect();
+    let mut sorted = Vec::new();
+    for (text, line) in order.lines().zip(1..) {
+        let name = text.trim().trim_start_matches('\u{FEFF}');
+        if name.is_empty() || name.starts_with('#') {
+            continue;
+        }
+        let is_meant = |layers: &Option<Vec<Layer>>| {
+            layers.as_ref().and_then(|layers| layers.first()).is_some_and(|layer| is_called(&layer.gpo, name))
+        };
+        let meant: Vec<usize> = left.iter().enumerate().filter(|(_, l)| is_meant(l)).map(|(at, _)| at).collect();
+        match *meant {
+            [at] => sorted.extend(left[at].take()),
+            [] => return Err(PlanError::Unknown { line, name: name.to_owned() }),
+            _ => return Err(PlanError::Ambiguous { line, name: name.to_owned(), count: meant.len() }),
+        }
+    }
+    for layers in left.into_iter().flatten() {
+        if let Some(layer) = layers.first() {
+            plan.leave_out(&layer.gpo, "the order does not name it");
+        }
+    }
+    Ok(sorted)
+}
+
+/// Whether a GPO is meant by its GUID with or without braces, its display name, or its path.
+pub(super) fn is_called(gpo: &Gpo, name: &str) -> bool {
+    let bare = |text: &str| text.trim_start_matches('{').trim_end_matches('}').to_ascii_lowercase();
+    let by_guid = gpo.guid.as_deref().is_some_and(|guid| bare(guid) == bare(name));
+    let by_name = gpo.name.as_deref().is_some_and(|own| own.trim().eq_ignore_ascii_case(name));
+    let path = Path::new(name);
+    by_guid || by_name || gpo.path == path || gpo.path.ends_with(path)
+}
+
+impl Plan {
+    pub(super) fn leave_out(&mut self, gpo: &Gpo, reason: &str) {
+        self.left_out.push(LeftOutModel { gpo: Some(gpo.into()), name: title(gpo), reason: reason.to_owned() });
+    }
+
+    /// Adds a layer, unless it is that of a group or user who is not asked for.
+    pub(super) fn add(&mut self, layer: Layer, users: &[Scope]) {
+        match &layer.scope {
+            Scope::User | Scope::Computer => self.layers.push(layer),
+            scope if users.contains(scope) => self.layers.push(layer),
+            scope => {
+                let reason = format!("it is the policy of {scope} alone; --as {} takes it in", as_argument(scope));
+                self.leave_out(&layer.gpo, &reason);
+            }
+        }
+    }
+
+    /// What the files of a domain GPO do not tell.
+    fn assume_for_domains(&mut self) {
+        let domain = |layer: &Layer| matches!(layer.gpo.kind, Kind::GpoSysvol | Kind::GpoBackup | Kind::GpoCached);
+        if self.layers.iter().any(domain) {
+            self.assumed.push(
+                "of domain GPOs: each is linked, no side is switched off, all security filters pass, all WMI filters are true, no loopback (Active Directory knows)"
+                    .to_owned(),
+            );
+        }
+        if self.layers.iter().any(|layer| layer.gpo.kind == Kind::Windows) {
+            self.assumed.push("no domain GPOs and no MDM beside the local GPO".to_owned());
+        }
+    }
+}
+
+/// What stands behind `--as`.
+pub fn as_argument(scope: &Scope) -> String {
+    scope.to_string().trim_start_matches("user:").to_owned()
+}
+
+/// What people know a GPO by: its name, else its path.
+pub fn title(gpo: &Gpo) -> String {
+    gpo.name.clone().unwrap_or_else(|| gpo.path.display().to_string())
+}

@@ -1,0 +1,381 @@
+//! Who sets this: looking for text, a policy or a registry value in many GPOs.
+//!
+//! A search that misses a match is worse than none, since it is believed. So every record is looked at, by its names in any case,
+//! with and without the hive in front, with and without the directive; what no template explains is found as well as the rest;
+//! and what could not be read is part of the answer.
+
+mod pattern;
+mod policies;
+mod record;
+mod settings;
+
+use std::path::PathBuf;
+
+use admx::{Catalog, FindError, Side, State};
+use polfile::{PolicyFile, ValueType};
+use serde::Serialize;
+
+use crate::error::Error;
+use crate::model::RecordModel;
+use crate::scan::{self, Content, Gpo, Part, Problem, Progress, Read, Wanted};
+use crate::scope::Scope;
+use crate::show::{AdmxModel, TargetModel};
+use crate::target::TargetError;
+use pattern::{Address, Text};
+pub use pattern::{Case, Manner};
+use policies::Policies;
+pub(crate) use policies::keys_of;
+pub use settings::Setting;
+
+/// Where a match may be; none chosen means everywhere.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Places {
+    /// In the key.
+    pub key: bool,
+    /// In the name of the value.
+    pub value: bool,
+    /// In the data.
+    pub data: bool,
+    /// In the name, id or category of the policy.
+    pub policy: bool,
+}
+
+impl Places {
+    /// Everywhere, if none was chosen.
+    fn or_all(self) -> Self {
+        match self == Self::default() {
+            true => Self { key: true, value: true, data: true, policy: true },
+            false => self,
+        }
+    }
+}
+
+/// What else a match must be.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// Where.
+    pub places: Places,
+    /// Part of a policy in this state.
+    pub state: Option<State>,
+    /// Of this type.
+    pub value_type: Option<ValueType>,
+    /// A directive that makes Windows delete something.
+    pub deleted: bool,
+    /// Whose policy.
+    pub scope: Option<Scope>,
+}
+
+/// What is looked for.
+#[derive(Debug)]
+pub struct Query<'c> {
+    pattern: String,
+    wanted: WhatFor,
+    /// The policies that the pattern means or names.
+    policies: Policies<'c>,
+    filter: Filter,
+    catalog: Option<&'c Catalog>,
+}
+
+#[derive(Debug)]
+enum WhatFor {
+    Text(Text),
+    Address(Address),
+    /// The policies alone.
+    Policies,
+}
+
+/// Why a pattern cannot be looked for.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum QueryError {
+    /// No regular expression.
+    #[error(transparent)]
+    Regex(#[from] regex::Error),
+    /// `id:`, `name:` and `path:` mean policies of the templates.
+    #[error(transparent)]
+    NoPolicy(#[from] FindError),
+    /// The same, without templates.
+    #[error("\"{0}\" means a policy, and there are no templates to look it up in")]
+    NoTemplates(String),
+}
+
+impl<'c> Query<'c> {
+    /// Reads a pattern: `reg:` or a hive in front means a place in the registry, `id:`, `name:` and `path:` mean a policy;
+    /// anything else is text, which the names of policies may have as well.
+    ///
+    /// # Errors
+    ///
+    /// [`QueryError`].
+    pub fn new(
+        pattern: &str,
+        manner: Manner,
+        filter: Filter,
+        catalog: Option<&'c Catalog>,
+    ) -> Result<Self, QueryError> {
+        let behind = |prefix: &str| {
+            let start = pattern.get(..prefix.len())?;
+            start.eq_ignore_ascii_case(prefix).then(|| &pattern[prefix.len()..])
+        };
+        let in_policies = filter.places.or_all().policy;
+        let (wanted, policies) = if let Some(place) = behind("reg:") {
+            (Address::new(place, true).map(WhatFor::Address), Policies::none())
+        } else if ["id:", "name:", "path:"].iter().any(|prefix| behind(prefix).is_some()) {
+            let catalog = catalog.ok_or_else(|| QueryError::NoTemplates(pattern.to_owned()))?;
+            (Some(WhatFor::Policies), Policies::meant(catalog, pattern)?)
+        } else if !manner.fixed {
+            (Address::new(pattern, false).map(WhatFor::Address), Policies::none())
+        } else {
+            (None, Policies::none())
+        };
+        let (wanted, policies) = match wanted {
+            Some(wanted) => (wanted, policies),
+            None => {
+                let text = Text::new(pattern, manner)?;
+                let named = catalog.filter(|_| in_policies).map(|catalog| Policies::named(catalog, &text));
+                (WhatFor::Text(text), named.unwrap_or_else(Policies::none))
+            }
+        };
+        Ok(Self { pattern: pattern.to_owned(), wanted, policies, filter, catalog })
+    }
+
+    /// Whether the pattern is no regular expression and was taken as it stands, because it has a backslash.
+    pub fn is_taken_as_it_stands(&self) -> bool {
+        matches!(&self.wanted, WhatFor::Text(text) if text.as_it_stands)
+    }
+}
+
+/// What a search found: `gpol.search/1`.
+#[derive(Debug, Serialize)]
+pub struct Search {
+    /// Name of the shape.
+    pub schema: &'static str,
+    /// As asked.
+    pub pattern: String,
+    /// The templates that gave names of policies; `null` without any.
+    pub admx: Option<AdmxModel>,
+    /// GPOs with a match, in the order of targets and paths.
+    pub gpos: Vec<GpoMatches>,
+    /// What could not be read; then the answer is not complete.
+    pub unreadable: Vec<Unreadable>,
+    /// How much there was.
+    pub searched: Searched,
+}
+
+/// How much was searched and found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Searched {
+    /// GPOs.
+    pub gpos: usize,
+    /// Records of policy files.
+    pub records: usize,
+    /// Registry values of preferences and security templates.
+    pub settings: usize,
+    /// Matches.
+    pub matches: usize,
+}
+
+/// A GPO with matches.
+#[derive(Debug, Serialize)]
+pub struct GpoMatches {
+    /// Which one.
+    pub gpo: TargetModel,
+    /// The matches, in the order of the files.
+    pub matches: Vec<Match>,
+}
+
+/// A record or a setting that matches.
+#[derive(Debug, Serialize)]
+pub struct Match {
+    /// `policy`, `preferences` or `security`.
+    pub source: &'static str,
+    /// `computer` or `user`; `null` for a bare policy file whose folder does not tell.
+    pub side: Option<&'static str>,
+    /// Whose policy.
+    pub scope: Option<Scope>,
+    /// The file.
+    pub file: String,
+    /// Policies that the record is part of, and their states.
+    pub policies: Vec<PolicyState>,
+    /// The record; `null` for a setting.
+    pub record: Option<RecordModel>,
+    /// The setting of preferences or a security template; `null` for a record.
+    pub setting: Option<Setting>,
+}
+
+/// A policy and its state.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct PolicyState {
+    /// `namespace:name`.
+    pub id: String,
+    /// As the editor shows it.
+    pub display_name: String,
+    /// `enabled`, `disabled` or `mixed`.
+    pub state: &'static str,
+}
+
+/// Something that could not be read.
+#[derive(Clone, Debug, Serialize)]
+pub struct Unreadable {
+    /// The GPO it belongs to.
+    pub gpo: TargetModel,
+    /// The file or folder.
+    pub path: String,
+    /// Why.
+    pub message: String,
+}
+
+impl From<&Gpo> for TargetModel {
+    fn from(gpo: &Gpo) -> Self {
+        Self { kind: gpo.kind, path: gpo.path.display().to_string(), guid: gpo.guid.clone(), name: gpo.name.clone() }
+    }
+}
+
+impl Unreadable {
+    /// What a program or a person needs to know of a problem.
+    pub(crate) fn new(gpo: &Gpo, problem: &Problem) -> Self {
+        let message = match &problem.error {
+            // What was listed and is not there any more.
+            Error::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
+                "it vanished while it was read, or is a link that leads nowhere".to_owned()
+            }
+            Error::Io { source, .. } => source.to_string(),
+            Error::Malformed { error, .. } => error.to_string(),
+            other => other.to_string(),
+        };
+        Self { gpo: gpo.into(), path: problem.path.display().to_string(), message }
+    }
+}
+
+/// Searches all GPOs of the targets.
+///
+/// # Errors
+///
+/// If a target that was named is none, or holds no GPO.
+pub fn search(query: &Query<'_>, targets: &[PathBuf], progress: &Progress) -> Result<Search, TargetError> {
+    let wanted = Wanted { settings: true, gpt_ini: false };
+    let found = scan::scan(targets, wanted, progress, |read| query.gpo(read))?;
+    let mut search = Search {
+        schema: "gpol.search/1",
+        pattern: query.pattern.clone(),
+        admx: query.catalog.map(AdmxModel::new),
+        gpos: Vec::new(),
+        unreadable: Vec::new(),
+        searched: Searched { gpos: found.len(), ..Searched::default() },
+    };
+    for gpo in found {
+        search.searched.records += gpo.records;
+        search.searched.settings += gpo.settings;
+        search.searched.matches += gpo.matches.len();
+        search.unreadable.extend(gpo.problems.iter().map(|problem| Unreadable::new(&gpo.gpo, problem)));
+        if !gpo.matches.is_empty() {
+            search.gpos.push(GpoMatches { gpo: (&gpo.gpo).into(), matches: gpo.matches });
+        }
+    }
+    Ok(search)
+}
+
+/// What was found in one GPO.
+struct OfGpo {
+    gpo: Gpo,
+    matches: Vec<Match>,
+    problems: Vec<Problem>,
+    records: usize,
+    settings: usize,
+}
+
+impl Query<'_> {
+    fn gpo(&self, read: Read) -> OfGpo {
+        let mut found = OfGpo { gpo: read.gpo, matches: Vec::new(), problems: read.problems, records: 0, settings: 0 };
+        for part in read.parts {
+            if self.filter.scope.is_some() && part.scope.is_some() && part.scope != self.filter.scope {
+                continue;
+            }
+            match part.content {
+                Content::Policy => self.policy_file(part, &mut found),
+                Content::Preferences => match settings::preferences(&part.bytes) {
+                    Ok(settings) => self.settings("preferences", &part, settings, &mut found),
+                    Err(message) => {
+                        let error = Error::Unreadable { path: part.path.clone(), message };
+                        found.problems.push(Problem { path: part.path, error });
+                    }
+                },
+                Content::Security => self.settings("security", &part, settings::security(&part.bytes), &mut found),
+            }
+        }
+        found
+    }
+
+    fn policy_file(&self, part: Part, found: &mut OfGpo) {
+        let Part { scope, path, bytes, .. } = part;
+        let scope = scope.or_else(|| self.filter.scope.clone());
+        let file = match PolicyFile::from_bytes(bytes) {
+            Ok(file) => file,
+            Err(error) => {
+                let error = Error::Malformed { path: path.clone(), bytes: Vec::new(), error };
+                return found.problems.push(Problem { path, error });
+            }
+        };
+        found.records += file.len();
+        let side = scope.as_ref().map(Scope::side);
+        let hits: Vec<usize> = record::matching(self, side, &file);
+        if hits.is_empty() {
+            return;
+        }
+        let states = self.states(side, &file);
+        for index in hits {
+            let policies = states.of(index);
+            if self.filter.state.is_some_and(|state| !policies.iter().any(|policy| policy.state == state.as_str())) {
+                continue;
+            }
+            found.matches.push(Match {
+                source: "policy",
+                side: side.map(Side::as_str),
+                scope: scope.clone(),
+                file: path.display().to_string(),
+                policies,
+                record: file.record(index).map(|record| RecordModel::new(index, &record)),
+                setting: None,
+            });
+        }
+    }
+
+    fn settings(&self, source: &'static str, part: &Part, settings: Vec<Setting>, found: &mut OfGpo) {
+        found.settings += settings.len();
+        let hits = settings.into_iter().filter(|setting| record::setting_matches(self, setting));
+        found.matches.extend(hits.map(|setting| Match {
+            source,
+            side: part.scope.as_ref().map(|scope| scope.side().as_str()),
+            scope: part.scope.clone(),
+            file: part.path.display().to_string(),
+            policies: Vec::new(),
+            record: None,
+            setting: Some(setting),
+        }));
+    }
+
+    /// The states of the policies in a file. Where nothing tells the side, that one is taken whose policies explain more.
+    fn states(&self, side: Option<Side>, file: &PolicyFile) -> States {
+        let Some(catalog) = self.catalog else { return States(Vec::new()) };
+        let reading = match side {
+            Some(side) => catalog.read(side, file),
+            None => {
+                let (computer, user) = (catalog.read(Side::Computer, file), catalog.read(Side::User, file));
+                if user.unexplained.len() < computer.unexplained.len() { user } else { computer }
+            }
+        };
+        let told = reading.policies.into_iter().map(|reading| {
+            let (id, display_name) = (reading.policy.id(), reading.policy.display_name.trim().to_owned());
+            (reading.records, PolicyState { id, display_name, state: reading.state.as_str() })
+        });
+        States(told.collect())
+    }
+}
+
+/// The policies of a file, each with its records.
+struct States(Vec<(Vec<usize>, PolicyState)>);
+
+impl States {
+    fn of(&self, record: usize) -> Vec<PolicyState> {
+        self.0.iter().filter(|(records, _)| records.contains(&record)).map(|(_, state)| state.clone()).collect()
+    }
+}

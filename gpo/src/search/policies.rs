@@ -1,0 +1,111 @@
+//! The policies that a pattern means, and which records speak of them.
+
+use std::collections::{HashMap, HashSet};
+
+use admx::{Catalog, Detail, FindError, Policy, Side};
+use polfile::{Folded, WideStr};
+
+use super::pattern::Text;
+
+/// Policies that are looked for.
+#[derive(Debug)]
+pub(super) struct Policies<'c> {
+    catalog: Option<&'c Catalog>,
+    /// The keys they write to.
+    keys: HashMap<Folded, Vec<&'c Policy>>,
+}
+
+impl<'c> Policies<'c> {
+    pub fn none() -> Self {
+        Self { catalog: None, keys: HashMap::new() }
+    }
+
+    /// The policies that a name means: all of them, if it is ambiguous.
+    pub fn meant(catalog: &'c Catalog, query: &str) -> Result<Self, FindError> {
+        let found = match catalog.find(query) {
+            Ok(found) => vec![found.policy],
+            Err(FindError::Ambiguous { candidates, .. }) => {
+                let ids: HashSet<String> = candidates.into_iter().map(|candidate| candidate.id).collect();
+                catalog.policies().iter().filter(|policy| ids.contains(&policy.id())).collect()
+            }
+            Err(error) => return Err(error),
+        };
+        Ok(Self::new(catalog, found))
+    }
+
+    /// The policies with a text in their name, their id or their category.
+    pub fn named(catalog: &'c Catalog, text: &Text) -> Self {
+        let matches = |policy: &&Policy| {
+            text.in_name(policy.display_name.trim())
+                || text.in_name(&policy.id())
+                || text.in_name(&path(catalog, policy))
+        };
+        Self::new(catalog, catalog.policies().iter().filter(matches).collect())
+    }
+
+    fn new(catalog: &'c Catalog, policies: Vec<&'c Policy>) -> Self {
+        let mut keys: HashMap<Folded, Vec<&Policy>> = HashMap::new();
+        for policy in &policies {
+            for key in keys_of(policy) {
+                let of_key = keys.entry(key.into()).or_default();
+                if !of_key.last().is_some_and(|last| std::ptr::eq(*last, *policy)) {
+                    of_key.push(policy);
+                }
+            }
+        }
+        Self { catalog: Some(catalog), keys }
+    }
+
+    /// Whether a policy writes to the key.
+    pub fn have_key(&self, side: Option<Side>, key: &Folded) -> bool {
+        self.of_key(key).iter().any(|policy| on(policy, side))
+    }
+
+    /// Whether a policy writes the value, by its name or as an entry of a list.
+    pub fn have_value(&self, side: Option<Side>, key: &Folded, as_spelled: WideStr<'_>, name: WideStr<'_>) -> bool {
+        let of_key = self.of_key(key);
+        let (Some(catalog), false) = (self.catalog, of_key.is_empty()) else { return false };
+        let sides = [Side::Computer, Side::User].into_iter().filter(|this| side.is_none_or(|side| side == *this));
+        sides.into_iter().any(|side| {
+            let mut claiming = catalog.claiming(side, &as_spelled, &name);
+            claiming.any(|policy| of_key.iter().any(|wanted| std::ptr::eq(*wanted, policy)))
+        })
+    }
+
+    fn of_key(&self, key: &Folded) -> &[&'c Policy] {
+        self.keys.get(key).map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether a policy writes to the key or below it.
+    pub fn are_gone_with(&self, side: Option<Side>, key: &Folded) -> bool {
+        let below = self.keys.iter().filter(|(of_policy, _)| of_policy.is_at_or_below(key));
+        below.into_iter().any(|(_, policies)| policies.iter().any(|policy| on(policy, side)))
+    }
+}
+
+fn on(policy: &Policy, side: Option<Side>) -> bool {
+    side.is_none_or(|side| policy.class.has(side))
+}
+
+/// Categories and name as an administrator clicks them.
+fn path(catalog: &Catalog, policy: &Policy) -> String {
+    let mut parts: Vec<&str> = catalog.category_path(policy).into_iter().map(str::trim).collect();
+    parts.push(policy.display_name.trim());
+    parts.join(" > ")
+}
+
+/// All keys that a policy writes to; some come several times.
+pub(crate) fn keys_of(policy: &Policy) -> Vec<&str> {
+    let mut keys: Vec<&str> = vec![&policy.key];
+    let mut lists = vec![&policy.enabled_list, &policy.disabled_list];
+    for element in &policy.elements {
+        keys.push(&element.key);
+        match &element.detail {
+            Detail::Boolean { true_list, false_list, .. } => lists.extend([true_list, false_list]),
+            Detail::Enum { items } => lists.extend(items.iter().map(|item| &item.value_list)),
+            _ => {}
+        }
+    }
+    keys.extend(lists.into_iter().flatten().map(|item| &*item.key));
+    keys
+}
