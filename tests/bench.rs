@@ -252,6 +252,7 @@ pub fn slashes(text: &str) -> String {
         r"image\",
         r"folder\",
         r"asleep\",
+        r"sysvol\",
         r"store\",
         r"gpo\",
         r"Policies\{",

@@ -73,7 +73,7 @@ pub enum Command {
     /// Look at ADMX templates
     #[command(subcommand)]
     Admx(admx::AdmxCommand),
-    /// Look at a snapshot of Active Directory (LDIF)
+    /// Look at an export of Active Directory (LDIF)
     #[command(subcommand)]
     Ad(ad::AdCommand),
     /// Look at the records of a policy file

@@ -10,6 +10,8 @@ mod outcome;
 mod plan;
 
 use std::collections::{BTreeSet, HashSet};
+use std::panic::resume_unwind;
+use std::thread;
 
 use admx::{Catalog, Side, State};
 use polfile::{Action, Effect, Folded, PolicyFile, Registry, WideStr};
@@ -78,6 +80,18 @@ pub struct Counts {
     pub conflicts: usize,
     /// Policies that have a state.
     pub policies: usize,
+}
+
+impl Counts {
+    fn with(self, other: Self) -> Self {
+        Self {
+            values: self.values + other.values,
+            overridden: self.overridden + other.overridden,
+            removed: self.removed + other.removed,
+            conflicts: self.conflicts + other.conflicts,
+            policies: self.policies + other.policies,
+        }
+    }
 }
 
 /// The result of one side.
@@ -150,12 +164,16 @@ impl Effective {
     /// Executes the policy of all layers.
     pub fn new(plan: Plan, catalog: Option<&Catalog>, only: Only) -> Self {
         let Plan { layers, left_out, assumed, unreadable } = plan;
-        let mut counts = Counts::default();
-        let sides = [Side::Computer, Side::User];
-        let results = sides.iter().filter_map(|side| side_result(&layers, *side, catalog, only, &mut counts));
+        let of_side = |side| side_result(&layers, side, catalog, only);
+        let ((computer, of_computer), (user, of_user)) = thread::scope(|scope| {
+            let user = scope.spawn(|| of_side(Side::User));
+            let computer = of_side(Side::Computer);
+            (computer, user.join().unwrap_or_else(|panic| resume_unwind(panic)))
+        });
+        let counts = of_computer.with(of_user);
         Self {
             schema: "gpol.effective/1",
-            sides: results.collect(),
+            sides: computer.into_iter().chain(user).collect(),
             order: layers.iter().zip(1..).map(|(layer, number)| LayerModel::new(layer, number)).collect(),
             left_out,
             assumed,
@@ -186,23 +204,18 @@ struct Source<'l> {
     file: &'l PolicyFile,
 }
 
-fn side_result(
-    layers: &[Layer],
-    side: Side,
-    catalog: Option<&Catalog>,
-    only: Only,
-    counts: &mut Counts,
-) -> Option<SideResult> {
+fn side_result(layers: &[Layer], side: Side, catalog: Option<&Catalog>, only: Only) -> (Option<SideResult>, Counts) {
+    let mut counts = Counts::default();
     let numbered = layers.iter().zip(1..);
     let sources: Vec<Source<'_>> =
         numbered.filter_map(|(layer, number)| Some(Source { number, file: &layer.file(side)?.1 })).collect();
     if sources.iter().all(|source| source.file.is_empty()) {
-        return None;
+        return (None, counts);
     }
     let registry = Registry::execute(sources.iter().map(|source| source.file));
     let outcomes = outcome::outcomes(&registry);
     for outcome in &outcomes {
-        outcome.count(counts);
+        outcome.count(&mut counts);
     }
     let mut explained = vec![false; outcomes.len()];
     let readings = catalog.map(|catalog| policies(catalog, side, &sources, &outcomes)).unwrap_or_default();
@@ -219,12 +232,13 @@ fn side_result(
     }
     policies.sort_by_cached_key(|policy| (policy.category.clone(), policy.display_name.clone(), policy.id.clone()));
     let others = outcomes.iter().zip(&explained).filter(|(outcome, explained)| !**explained && outcome.is_wanted(only));
-    Some(SideResult {
+    let result = SideResult {
         side: side.as_str(),
         policies,
         values: others.map(|(outcome, _)| outcome.result(&sources)).collect(),
         keys: if only == Only::All { keys(&registry, &sources) } else { Vec::new() },
-    })
+    };
+    (Some(result), counts)
 }
 
 /// Keys that are made and have no value, and keys whose permissions change.
@@ -317,6 +331,3 @@ fn states(catalog: &Catalog, side: Side, file: &PolicyFile) -> Vec<(String, Stat
 fn record(sources: &[Source<'_>], at: usize, index: usize) -> Option<RecordModel> {
     Some(RecordModel::new(index, &sources.get(at)?.file.record(index)?))
 }
-
-#[cfg(test)]
-mod tests;

@@ -16,11 +16,13 @@ use crate::ui::{Line, Page, Style, Ui};
 
 #[derive(Subcommand, Debug)]
 pub enum AdCommand {
-    /// List the GPOs of a snapshot: GUID, name, and what is switched off
+    /// List the GPOs: GUID, name, and what is switched off
     ///
     /// The export may come from ldifde, ldapsearch or ldbsearch.
     Names(SnapshotArgs),
-    /// List where GPOs are linked: each container with its links, the winner first, as GPMC numbers them
+    /// List where GPOs are linked, the winner first
+    ///
+    /// Each container with its links, numbered as GPMC does: 1 wins.
     Links(SnapshotArgs),
 }
 
@@ -41,7 +43,8 @@ pub fn run(command: &AdCommand, ui: &Ui) -> Result<Exit, Stop> {
 
 /// What to say of a link that is none.
 pub fn bad_link(path: &Path, error: &PlanError) -> CommandError {
-    CommandError::new(Code::SNAPSHOT, format!("{}: {error}", path.display())).help("export it again: the text may be cut off")
+    CommandError::new(Code::SNAPSHOT, format!("{}: {error}", path.display()))
+        .help("export it again: the text may be cut off")
 }
 
 /// The GPOs of a snapshot: `gpol.ad-names/1`.
@@ -80,7 +83,7 @@ fn names(args: &SnapshotArgs, ui: &Ui) -> Result<Exit, Stop> {
             let mut page = Page::new();
             for gpo in &names.gpos {
                 let off: String = gpo.off.iter().map(|side| format!("  ({side} side switched off)")).collect();
-                let name = gpo.name.as_deref().unwrap_or("(no displayName in the snapshot)");
+                let name = gpo.name.as_deref().unwrap_or("(the export gives no name)");
                 page.line(Line::new().text(&gpo.guid).text("  ").hang().text(name).span(Style::Faint, off));
             }
             page.line(&*count(names.gpos.len(), "GPO"));

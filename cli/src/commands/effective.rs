@@ -24,7 +24,7 @@ use crate::exit::Exit;
 use crate::progress::while_reading;
 use crate::ui::{Line, Page, Style, Ui};
 
-/// Show what several GPOs come to together, who decides each setting and whom that overrides
+/// Show what several GPOs come to together, and who decides what
 ///
 /// The GPOs apply in the order in which they are named, and the last one wins; a folder of GPOs stands for all in it, by
 /// their paths. Records are executed as Windows does, deletions included. What the files do not tell, such as links and
@@ -39,7 +39,7 @@ pub struct EffectiveArgs {
     /// File with the order, weakest first: the path, GUID or name of a GPO on each line; others are left out
     #[arg(long, value_name = "FILE")]
     order: Option<PathBuf>,
-    /// Snapshot of Active Directory (LDIF), which says what is linked to --for, in which order, enforced or blocked
+    /// Export of Active Directory (LDIF), which says what is linked to --for, in which order, enforced or blocked
     #[arg(
         long,
         value_name = "FILE",
@@ -237,13 +237,13 @@ fn of_value(page: &mut Page, effective: &Effective, side: &str, value: &ValueRes
         name => name,
     };
     let hive = if side == "user" { "HKCU" } else { "HKLM" };
-    let what = match (&*value.outcome, &value.record) {
+    let what = match (value.outcome, &value.record) {
         ("set", Some(record)) => said(record),
         _ => "deleted".to_owned(),
     };
     let line = Line::indented(indent).text(format!(r"{hive}\{}!{name}  ", value.key.lossy())).hang_at(indent + 2);
-    let directive = match (&value.outcome, &value.record) {
-        (&"deleted", Some(record)) => format!("  ({})", record.value_name.lossy()),
+    let directive = match (value.outcome, &value.record) {
+        ("deleted", Some(record)) => format!("  ({})", record.value_name.lossy()),
         _ => String::new(),
     };
     page.line(line.text(what).span(Style::Faint, format!("{}{directive}", by(effective, &[value.by]))));

@@ -26,24 +26,21 @@ use crate::ui::{Line, Page, Style, Ui};
 
 /// Search many GPOs: who sets this value, this policy, this text?
 ///
-/// Looks at every record of every policy file, and at the registry values of Group Policy Preferences (Registry.xml) and
-/// security templates (GptTmpl.inf). Names are compared in any case, with and without a hive in front, with and without
-/// **del. and the like; policies are found by the names that templates give them, records without template as well.
-///
+/// Looks at every record of every policy file, and at the registry values of Group Policy Preferences
+/// and security templates. Names match in any case, with and without a hive or **del. in front.
 /// PATTERN is a regular expression, or one of these:
 ///
 ///   HKLM\key!value   that value, and what deletes it; also HKLM:\ and HKEY_LOCAL_MACHINE\
-///   HKLM\key         that key and all below it
-///   reg:key!value    the same without a hive
+///   HKLM\key         that key and all below it; reg:key without a hive
 ///   id:X  name:X     the policy with this id or display name
 ///
-/// Exit code 0 if something was found, 1 if nothing was, 7 if a GPO could not be read and the answer may lack something.
+/// Exit code 0 if something was found, 1 if not, 7 if a GPO could not be read: something may be missing.
 #[derive(Args, Debug)]
 #[command(verbatim_doc_comment)]
 pub struct SearchArgs {
     /// What to look for
     pattern: String,
-    /// Where: SYSVOL or a copy of it, GPO folders, folders of GPO backups, policy files, roots of mounted Windows volumes
+    /// Where: SYSVOL or a copy, GPOs, folders of GPO backups, policy files, mounted Windows volumes
     #[arg(required = true)]
     targets: Vec<PathBuf>,
     /// Take PATTERN as text, not as a regular expression
@@ -52,7 +49,7 @@ pub struct SearchArgs {
     /// Only where PATTERN stands between word boundaries
     #[arg(short, long)]
     word_regexp: bool,
-    /// Compare data in any case, too; without it they are compared as written if PATTERN has a capital
+    /// Compare data in any case, too, even if PATTERN has a capital
     #[arg(short, long, conflicts_with = "case_sensitive")]
     ignore_case: bool,
     /// Compare everything as written, names too
@@ -70,7 +67,7 @@ pub struct SearchArgs {
     /// Look in names of values
     #[arg(long)]
     value: bool,
-    /// Look in data: text, each text of a list, numbers in decimal and hexadecimal (0x), bytes in hexadecimal
+    /// Look in data: text, items of lists, numbers (decimal or 0x…), bytes in hexadecimal
     #[arg(long)]
     data: bool,
     /// Look in names, ids and categories of policies

@@ -116,7 +116,7 @@ fn chain(place: Place<'_>, plan: &mut Plan) -> Result<Vec<Container>, PlanError>
             None => plan.unreadable.push(Unreadable {
                 gpo: TargetModel { kind: Kind::Sysvol, path: dn.clone(), guid: None, name: None },
                 path: dn,
-                message: "the snapshot does not have this container, so its links are not known".to_owned(),
+                message: "the export lacks this container, so its links are not known".to_owned(),
             }),
         }
     }
@@ -177,7 +177,7 @@ impl Plan {
             let known = if object.is_some() {
                 "no folder of this GPO is among the targets"
             } else {
-                "neither the snapshot nor a target has this GPO"
+                "neither the export nor a target has this GPO"
             };
             self.unreadable.push(Unreadable { gpo, path: dn.clone(), message: known.to_owned() });
             return;
@@ -196,15 +196,15 @@ impl Plan {
             }
             let mut layer = Layer { gpo, link: Some(link.clone()), ..layer.clone() };
             match object {
-                Some(object) => self.from_object(&object, &mut layer),
-                None => self.assumed.push(format!("no side of {shown} is switched off: the snapshot does not have it")),
+                Some(object) => self.apply_object(&object, &mut layer),
+                None => self.assumed.push(format!("no side of {shown} is switched off: the export lacks it")),
             }
             self.layers.push(layer);
         }
     }
 
     /// What the directory knows of a GPO.
-    fn from_object(&mut self, object: &GpoObject<'_>, layer: &mut Layer) {
+    fn apply_object(&mut self, object: &GpoObject<'_>, layer: &mut Layer) {
         let number = |attribute: &str| object.entry().text(attribute).and_then(|text| text.trim().parse::<i64>().ok());
         let flags = number("flags").unwrap_or_default();
         let sides = [(1, Side::User), (2, Side::Computer)];

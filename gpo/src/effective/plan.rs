@@ -43,7 +43,7 @@ pub enum PlanError {
     #[error(transparent)]
     Target(#[from] TargetError),
     /// A place that the snapshot does not know.
-    #[error("the snapshot has no {dn}")]
+    #[error("the export of Active Directory has no {dn}")]
     NotInSnapshot {
         /// Its distinguished name.
         dn: String,

@@ -163,7 +163,7 @@ mod tests {
             ]
         );
         assert_eq!(settings[0].side(), Some(Side::Computer));
-        assert!(preferences(b"<RegistrySettings>").unwrap_err().contains("1:"));
+        assert!(preferences(b"<RegistrySettings>").is_err());
     }
 
     /// Written by hand after [MS-GPSB] 2.2.9, in the encoding that Windows uses.

@@ -1,0 +1,191 @@
+//! `gpol search`: what it finds, how it prints that, and how it ends.
+
+use std::process::{Command, Stdio};
+
+use fixtures::PolBuilder;
+use serde_json::{Value, json};
+
+use crate::assert_file_snapshot;
+use crate::bench::{Run, TestDir};
+
+const A: &str = "{AAAAAAAA-016D-11D2-945F-00C04FB984F9}";
+const B: &str = "{BBBBBBBB-016D-11D2-945F-00C04FB984F9}";
+const C: &str = "{CCCCCCCC-016D-11D2-945F-00C04FB984F9}";
+const NLA_KEY: &str = r"SOFTWARE\Policies\Microsoft\Windows NT\Terminal Services";
+
+/// A SYSVOL with three GPOs: NLA on, NLA off for users of another vendor's key too, and settings that are no policy.
+fn sysvol() -> TestDir {
+    let dir = TestDir::new();
+    let gpo = |guid: &str| format!("Policies/{guid}");
+    let on =
+        PolBuilder::new().dword(NLA_KEY, "UserAuthentication", 1).sz(r"SOFTWARE\Policies\Acme\Agent", "Tier", "gold");
+    dir.write(&format!("{}/Machine/Registry.pol", gpo(A)), on.build());
+    let off = PolBuilder::new().dword(&NLA_KEY.to_lowercase(), "userauthentication", 0);
+    dir.write(&format!("{}/MACHINE/registry.pol", gpo(B)), off.build());
+    let user = PolBuilder::new().del(r"Software\Policies\Acme\Agent", "Tier");
+    dir.write(&format!("{}/USER/registry.pol", gpo(B)), user.build());
+    dir.write(&format!("{}/GPT.INI", gpo(C)), "[General]\r\nVersion=1\r\n");
+    dir.write(
+        &format!("{}/Machine/Preferences/Registry/Registry.xml", gpo(C)),
+        r#"<?xml version="1.0" encoding="utf-8"?><RegistrySettings><Registry><Properties action="U" hive="HKEY_LOCAL_MACHINE"
+ key="SOFTWARE\Policies\Acme\Agent" name="Tier" type="REG_SZ" value="silver"/></Registry></RegistrySettings>"#,
+    );
+    dir.write(
+        &format!("{}/Machine/Microsoft/Windows NT/SecEdit/GptTmpl.inf", gpo(C)),
+        "[Registry Values]\r\nMACHINE\\Software\\Policies\\Acme\\Agent\\Tier=1,\"bronze\"\r\n",
+    );
+    dir
+}
+
+#[test]
+fn a_policy_is_found_in_every_gpo_that_has_it() {
+    let dir = sysvol();
+    let run = dir.run(["search", "network level authentication", "Policies"]);
+    run.ok();
+    assert_file_snapshot!("search_policy", run);
+    let none = dir.run(["search", "network level authentication", "Policies", "--no-admx"]);
+    assert_eq!(none.status, Some(1), "{none}");
+}
+
+#[test]
+fn settings_that_are_no_policy_are_found_and_told_apart() {
+    let dir = sysvol();
+    let run = dir.run(["search", r"HKLM\Software\Policies\Acme\Agent!Tier", "Policies"]);
+    run.ok();
+    assert_file_snapshot!("search_settings", run);
+    let by_data = dir.run(["search", "--data", "bronze", "Policies", "-f", "json"]).json();
+    let found = &by_data["gpos"][0]["matches"][0];
+    assert_eq!((&found["source"], &found["setting"]["data"]), (&json!("security"), &json!("bronze")));
+}
+
+#[test]
+fn paths_and_counts_are_for_scripts() {
+    let dir = sysvol();
+    let slashes = |run: Run| run.ok().replace('\\', "/");
+    assert_eq!(
+        slashes(dir.run(["search", "-l", "tier", "Policies"])),
+        format!("Policies/{A}\nPolicies/{B}\nPolicies/{C}\n")
+    );
+    assert_eq!(
+        slashes(dir.run(["search", "-c", "tier", "Policies"])),
+        format!("Policies/{A}:1\nPolicies/{B}:1\nPolicies/{C}:2\n")
+    );
+}
+
+#[test]
+fn records_can_be_asked_for_by_state_type_side_and_deletion() {
+    let dir = sysvol();
+    let gpos = |words: &[&str]| -> Vec<Value> {
+        let found = dir.run(["search", "-f", "json"].iter().chain(words).chain(&["Policies"]).copied()).json();
+        found["gpos"].as_array().unwrap().iter().map(|gpo| gpo["gpo"]["guid"].clone()).collect()
+    };
+    assert_eq!(gpos(&["authentication", "--state", "disabled"]), [B]);
+    assert_eq!(gpos(&["authentication", "--state", "enabled"]), [A]);
+    assert_eq!(gpos(&["tier", "--deleted"]), [B]);
+    assert_eq!(gpos(&["acme", "--scope", "user"]), [B]);
+    assert_eq!(gpos(&[".", "--type", "dword"]), [A, B]);
+    let dots = dir.run(["search", "-F", "--data", ".", "Policies"]);
+    assert_eq!(dots.status, Some(1), "with -F a dot is a dot");
+}
+
+#[test]
+fn json_lines_end_with_a_summary() {
+    let dir = sysvol();
+    let out = dir.run(["search", "tier", "Policies", "-f", "jsonl"]).ok();
+    let lines: Vec<Value> = out.lines().map(crate::bench::parse).collect();
+    let schemas: Vec<&Value> = lines.iter().map(|line| &line["schema"]).collect();
+    assert_eq!(
+        json!(schemas),
+        json!(["gpol.search-gpo/1", "gpol.search-gpo/1", "gpol.search-gpo/1", "gpol.search-summary/1"])
+    );
+    assert_eq!(lines[3]["searched"], json!({"gpos": 3, "records": 4, "settings": 2, "matches": 4}));
+    assert_eq!(lines[3]["complete"], true);
+}
+
+#[test]
+fn nothing_found_is_exit_1_and_no_target_is_a_mistake() {
+    let dir = sysvol();
+    assert!(dir.run(["search", "nothing like it", "Policies"]).expect(1).starts_with("No match in 3 GPOs"));
+    assert_eq!(dir.run(["search", "tier"]).status, Some(2));
+    assert_eq!(dir.run(["search", "tier", "Policies", "elsewhere"]).refused(3), "E0403");
+    assert_eq!(dir.run(["search", "(", "Policies"]).refused(2), "E0110");
+    assert_eq!(dir.run(["search", "id:NO_SUCH_POLICY", "Policies"]).refused(3), "E0301");
+}
+
+/// A malformed file, preferences that are no XML, and a link to what is gone: each is named, the rest is searched, exit 7
+/// whether something was found or not.
+#[test]
+fn what_cannot_be_read_makes_the_answer_incomplete() {
+    let dir = sysvol();
+    dir.write(&format!("Policies/{A}/User/Registry.pol"), PolBuilder::new().dword("K", "V", 1).cut(3).build());
+    dir.write(&format!("Policies/{C}/Machine/Preferences/Registry/Registry.xml"), "<RegistrySettings>");
+    let mut unread = vec![A, C];
+    if cfg!(unix) {
+        link_to_nothing(&dir, &format!("Policies/{B}/USER/REGISTRY.POL"));
+        unread.insert(1, B);
+    }
+    let run = dir.run(["search", "gold", "Policies", "-f", "json"]);
+    assert_eq!(run.status, Some(7), "{run}");
+    let found = crate::bench::parse(&run.stdout());
+    assert_eq!(found["searched"]["matches"], 1);
+    let guids: Vec<&Value> = found["unreadable"].as_array().unwrap().iter().map(|u| &u["gpo"]["guid"]).collect();
+    assert_eq!(guids, unread);
+    assert_eq!(run.stderr().lines().filter(|line| line.starts_with("warning: ")).count(), unread.len(), "{run}");
+    let nothing = dir.run(["search", "nothing like it", "Policies"]);
+    assert_eq!(nothing.status, Some(7), "{nothing}");
+    assert!(nothing.stdout().contains("could not be read whole"), "{nothing}");
+}
+
+#[cfg(unix)]
+fn link_to_nothing(dir: &TestDir, name: &str) {
+    std::os::unix::fs::symlink("gone", dir.path(name)).expect("the link is made");
+}
+
+#[cfg(not(unix))]
+fn link_to_nothing(_: &TestDir, _: &str) {}
+
+/// A SYSVOL whose answer is longer than any pipe holds.
+fn large(gpos: usize) -> TestDir {
+    let dir = TestDir::new();
+    fixtures::write_sysvol(&dir.path("sysvol"), gpos, 60, 1).expect("the tree is written");
+    dir
+}
+
+fn spawned(mut command: Command) -> std::process::Child {
+    command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts")
+}
+
+#[test]
+fn a_pipe_that_is_closed_ends_the_search_quietly() {
+    let dir = large(60);
+    for words in [&["search", ".", "sysvol"][..], &["search", ".", "sysvol", "-f", "jsonl"], &["effective", "sysvol"]] {
+        let mut child = spawned(dir.command(words.iter().copied()));
+        drop(child.stdout.take());
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{words:?}");
+        assert_eq!(String::from_utf8_lossy(&output.stderr), "", "{words:?}");
+    }
+}
+
+/// Ctrl-C, which shells report as 130: the program is gone at once, and no file has changed or come into being.
+#[test]
+#[cfg(unix)]
+fn an_interrupted_search_leaves_nothing_behind() {
+    use std::os::unix::process::ExitStatusExt as _;
+    let dir = large(400);
+    let before = dir.state();
+    let child = spawned(dir.command(["search", ".", "sysvol"]));
+    let kill = Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill is everywhere");
+    assert!(kill.success());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((output.status.signal(), output.status.code()), (Some(2), None), "SIGINT, 130 to a shell");
+    assert!(output.stdout.is_empty(), "no half of an answer");
+    assert!(dir.state() == before, "a read changed a file");
+}
+
+#[test]
+fn progress_is_for_terminals_alone() {
+    let dir = large(30);
+    let run = dir.run(["search", "nothing like it", "sysvol"]);
+    assert_eq!(run.expect(1).lines().next(), Some("No match in 30 GPOs (1,800 records)."), "and no time either");
+}
