@@ -91,7 +91,7 @@ fn settings_that_are_no_policy_are_read_where_they_are_wanted() {
 #[test]
 fn what_was_named_and_holds_nothing_is_an_error() {
     let dir = tree(&["empty/notes.txt"]);
-    assert!(found(&dir, "empty", Wanted::default())[0].contains("is no folder that gpol knows"));
+    assert!(found(&dir, "empty", Wanted::default())[0].contains("gpol finds no policy in"));
     assert!(found(&dir, "nowhere", Wanted::default())[0].contains("does not exist"));
 }
 
