@@ -32,7 +32,7 @@ pub fn read_input(path: &Path) -> Result<Vec<u8>, CommandError> {
 
 /// A file of text, in any encoding that Windows writes.
 pub fn read_text(path: &Path) -> Result<String, CommandError> {
-    Ok(gpo::exchange::encoding::decode(&read_input(path)?))
+    Ok(gpo::exchange::decode(&read_input(path)?))
 }
 
 /// The error of a file or folder that cannot be read.

@@ -6,7 +6,7 @@
 
 pub mod backup;
 pub mod csv;
-pub mod encoding;
+mod encoding;
 pub mod gpp;
 pub mod json;
 pub mod lgpo;

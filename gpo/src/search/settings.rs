@@ -6,7 +6,7 @@
 use admx::Side;
 use serde::Serialize;
 
-use crate::exchange::encoding::decode;
+use crate::exchange::decode;
 
 /// A registry value that something other than policy sets.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
