@@ -185,7 +185,6 @@ fn provoked(dir: &TestDir) -> Vec<(&'static str, Run)> {
         ("E0511", set("asleep", &[NLA, "disabled"])),
         ("E0513", set(cached, &[NLA, "disabled"])),
         ("E0522", set("notes", &[NLA, "disabled", "--backup-dir", "notes/record"])),
-        ("E0522", set("notes", &[NLA, "disabled", "--backup-dir", "side.pol"])),
         ("E0525", changed_since()),
         ("E0601", text(dir, "Computer\r\nK\r\nA\r\nDWORD:1\r\n\r\nUser\r\nK\r\nA\r\nDWORD:1\r\n")),
         ("E0602", run(&["convert", "lossy.pol", "-f", "reg", "--scope", "user"])),

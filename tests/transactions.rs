@@ -273,24 +273,20 @@ fn an_interrupted_change_whose_files_others_wrote_since_is_set_aside() {
 #[test]
 fn no_update_is_lost_and_no_file_is_torn() {
     use std::sync::atomic::{AtomicBool, Ordering};
-    const CHANGES: u16 = 500;
+    // Under Wine, a program takes half a second to start.
+    const CHANGES: u16 = if cfg!(windows) { 25 } else { 500 };
     let dir = TestDir::with_image();
     dir.write(COMPUTER_POL, PolBuilder::new().build());
     let policies = [NLA, "TS_PASSWORD"];
     let stop = AtomicBool::new(false);
     let reads = std::thread::scope(|scope| {
         let reader = scope.spawn(|| {
-            let mut reads = 0;
-            while !stop.load(Ordering::Relaxed) {
-                // On Windows, files are written in place.
-                if !cfg!(windows) {
-                    let bytes = dir.read(COMPUTER_POL);
-                    assert!(
-                        bytes.starts_with(b"PReg\x01\0\0\0") && (bytes.len() == 8 || bytes.ends_with(b"]\0")),
-                        "torn"
-                    );
-                    assert!(dir.text(GPT_INI).ends_with("}]\r\n"), "torn");
-                }
+            let mut reads = 0_u64;
+            // On Windows, files are written in place, and nobody can read them meanwhile.
+            while !cfg!(windows) && !stop.load(Ordering::Relaxed) {
+                let bytes = dir.read(COMPUTER_POL);
+                let whole = bytes.starts_with(b"PReg\x01\0\0\0") && (bytes.len() == 8 || bytes.ends_with(b"]\0"));
+                assert!(whole && dir.text(GPT_INI).ends_with("}]\r\n"), "torn");
                 reads += 1;
             }
             reads
@@ -309,7 +305,7 @@ fn no_update_is_lost_and_no_file_is_torn() {
         stop.store(true, Ordering::Relaxed);
         reader.join().expect("nothing torn was seen")
     });
-    assert!(reads > 100, "{reads} reads");
+    assert!(cfg!(windows) || reads > 100, "{reads} reads");
     // Each change raised the version by one: user 1, computer 2 at first.
     let expected = 65536 + 2 + 2 * u32::from(CHANGES);
     assert!(dir.text(GPT_INI).contains(&format!("Version={expected}\r\n")), "{}", dir.text(GPT_INI));

@@ -192,7 +192,7 @@ fn found(folder: &Path, names: &[&str]) -> Option<PathBuf> {
 #[test]
 fn what_a_side_gained_it_loses_again() {
     let catalog = catalog();
-    for folder in backups().into_iter().step_by(10) {
+    for folder in backups().into_iter() {
         let copy = tempfile::tempdir().expect("a folder");
         let xml = found(&folder, &["Backup.xml"]).expect("it is there");
         fs::create_dir_all(copy.path().join("DomainSysvol/GPO")).expect("a folder");
@@ -203,9 +203,12 @@ fn what_a_side_gained_it_loses_again() {
             change.plan.commit().expect("it is written");
             let change = plan(copy.path(), &catalog, side, &Wanted::NotConfigured);
             let list = change.backup.as_ref().and_then(|b| b.extensions.clone()).expect("the list changes");
-            let tools = |guid: &String| {
-                !["{D02B1F72-", "{D02B1F73-", "{0F6B957", "{DF3DC19F-"].iter().any(|t| guid.starts_with(t))
+            // One list of the corpus has the tools of the other side; they are not this side's to take away.
+            let ours = match side {
+                Side::Computer => ["{D02B1F72-", "{0F6B957D-", "{DF3DC19F-"],
+                Side::User => ["{D02B1F73-", "{0F6B957E-", "{DF3DC19F-"],
             };
+            let tools = |guid: &String| !ours.iter().any(|tool| guid.starts_with(tool));
             let mut expected = groups(&text);
             expected.values_mut().for_each(|group| group.retain(tools));
             expected.retain(|_, tools| !tools.is_empty());

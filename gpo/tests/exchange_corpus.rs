@@ -182,7 +182,7 @@ fn with_templates_a_state_file_names_policies_and_gives_back_every_byte() {
         assert_eq!(again[0].file.as_bytes(), file.as_bytes(), "{}", path.display());
         // Put into an empty local GPO, one by one as an edit puts them, they come to the same registry. A value of which
         // a file speaks several times has no one place; its last word counts. Made-up files (lgpo/) set and delete by turns.
-        if file.repeated().is_empty() && !path.to_string_lossy().contains("/lgpo/") {
+        if file.repeated().is_empty() && !path.iter().any(|folder| folder == "lgpo") {
             let mut empty = PolicyFile::new();
             for record in again[0].file.records() {
                 empty.put(&record.to_record());
