@@ -10,8 +10,8 @@ use gpo::scope::Scope;
 use gpo::templates::Templates;
 
 use crate::commands::{
-    ad, admx, convert, detect, diagnose, doctor, effective, history, hive, pol, policy, recover, schema, search, shell,
-    show,
+    ad, admx, apply, convert, detect, diagnose, doctor, effective, history, hive, pol, policy, recover, schema, search,
+    shell, show,
 };
 use crate::paste::quoted;
 
@@ -65,6 +65,8 @@ pub enum Command {
     Detect(detect::DetectArgs),
     Diagnose(diagnose::DiagnoseArgs),
     Doctor(doctor::DoctorArgs),
+    Plan(apply::PlanArgs),
+    Apply(apply::ApplyArgs),
     Undo(history::UndoArgs),
     History(history::HistoryCommand),
     /// Read, describe and change single policies

@@ -10,6 +10,7 @@ mod exit;
 mod malformed;
 mod paste;
 mod progress;
+mod source_error;
 mod target_error;
 mod ui;
 

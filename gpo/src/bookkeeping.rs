@@ -8,13 +8,13 @@ mod directory;
 use std::path::{Path, PathBuf};
 
 use admx::{Catalog, Side, State};
+use polfile::PolicyFile;
 
-use crate::edit::PolicyChange;
 use crate::error::Error;
 use crate::extensions::{ExtensionList, ExtensionListError, REGISTRY, in_braces, registry_tool, registry_tools};
 use crate::gpt_ini::{GptIni, Version};
 use crate::place::Found;
-use crate::plan::read_if_there;
+use crate::plan::Plan;
 use crate::target::{Kind, SideFile, Target};
 
 pub use backup::BackupChange;
@@ -53,31 +53,68 @@ impl ListChange {
     }
 }
 
-/// Plans what goes with the change of a policy file or of its comments.
+/// What happens to version and extension list of a side, wherever the target keeps them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Books {
+    /// `gpt.ini`, where the target has one and the policy file changes.
+    pub gpt_ini: Option<GptIniChange>,
+    /// What has to happen in Active Directory, for a domain GPO.
+    pub directory: Option<DirectoryChange>,
+    /// `Backup.xml`, for a GPO backup.
+    pub backup: Option<BackupChange>,
+}
+
+impl Books {
+    /// The extension list that the change is about, wherever it stands.
+    pub fn extensions(&self) -> Option<&ListChange> {
+        let of_ini = self.gpt_ini.as_ref().and_then(|ini| ini.extensions.as_ref());
+        let of_backup = || self.backup.as_ref().and_then(|backup| backup.extensions.as_ref());
+        let of_directory = || self.directory.as_ref().filter(|done| done.known).map(|done| &done.extensions);
+        of_ini.or_else(of_backup).or_else(of_directory)
+    }
+}
+
+/// The change of one side's files.
+#[derive(Clone, Copy)]
+pub(crate) struct SideChange<'a> {
+    /// Where the side has its files.
+    pub file: &'a SideFile,
+    /// The side.
+    pub side: Side,
+    /// The policy file, before.
+    pub before: &'a PolicyFile,
+    /// The policy file, after.
+    pub after: &'a PolicyFile,
+    /// Whether its file of comments changes.
+    pub comments: bool,
+}
+
+/// Plans what goes with the change of a policy file or of its comments, on top of what is planned already: the other
+/// side of the GPO has its version in the same file.
 pub(crate) fn plan(
     target: &Target,
-    file: &SideFile,
-    change: &mut PolicyChange<'_>,
+    change: &SideChange<'_>,
     needs: &Needs<'_>,
     directory: &Directory<'_>,
-) -> Result<(), Error> {
+    plan: &mut Plan,
+) -> Result<Books, Error> {
     if target.kind != Kind::GpoSysvol && directory.write != DirectoryWrite::Undecided {
         return Err(DirectoryError::NotOfADomain { path: target.path.clone(), kind: target.kind }.into());
     }
     match target.kind {
-        Kind::GpoBackup => backup::plan(target, file, change, needs),
-        _ if change.before == change.after => Ok(()),
-        Kind::GpoSysvol => directory::plan(target, file, change, needs, directory),
-        _ => match &file.gpt_ini {
-            Some(place) => local(place, change, needs),
-            None => Ok(()),
+        Kind::GpoBackup => backup::plan(target, change, needs, plan),
+        _ if change.before == change.after => Ok(Books::default()),
+        Kind::GpoSysvol => directory::plan(target, change, needs, directory, plan),
+        _ => match &change.file.gpt_ini {
+            Some(place) => local(place, change, needs, plan),
+            None => Ok(Books::default()),
         },
     }
 }
 
-fn local(place: &Found, change: &mut PolicyChange<'_>, needs: &Needs<'_>) -> Result<(), Error> {
+fn local(place: &Found, change: &SideChange<'_>, needs: &Needs<'_>, plan: &mut Plan) -> Result<Books, Error> {
     let (path, side) = (&place.path, change.side);
-    let (bytes, mut ini) = gpt_ini(path)?;
+    let (bytes, mut ini) = gpt_ini(path, plan)?;
     let before = ini.version();
     let after = before.unwrap_or_default().bumped(side);
     let list = needs.of(&ini.extensions(side).unwrap_or_default(), change);
@@ -86,14 +123,13 @@ fn local(place: &Found, change: &mut PolicyChange<'_>, needs: &Needs<'_>) -> Res
         ini.set_extensions(side, &list.after);
     }
     ini.set_version(after);
-    change.plan.add(path, bytes, ini.as_bytes().to_vec());
-    change.gpt_ini = Some(GptIniChange { before, after, extensions: Some(list) });
-    Ok(())
+    plan.amend(path, bytes, ini.as_bytes().to_vec());
+    Ok(Books { gpt_ini: Some(GptIniChange { before, after, extensions: Some(list) }), ..Books::default() })
 }
 
 /// Bytes and content of a `gpt.ini`; a new one if there is none.
-fn gpt_ini(path: &Path) -> Result<(Option<Vec<u8>>, GptIni), Error> {
-    let bytes = read(path)?;
+fn gpt_ini(path: &Path, plan: &Plan) -> Result<(Option<Vec<u8>>, GptIni), Error> {
+    let bytes = read(path, plan)?;
     let ini = match &bytes {
         Some(bytes) => {
             GptIni::parse(bytes.clone()).map_err(|error| Error::GptIni { path: path.to_path_buf(), error })?
@@ -103,38 +139,40 @@ fn gpt_ini(path: &Path) -> Result<(Option<Vec<u8>>, GptIni), Error> {
     Ok((bytes, ini))
 }
 
-fn read(path: &Path) -> Result<Option<Vec<u8>>, Error> {
-    read_if_there(path).map_err(|source| Error::Io { path: PathBuf::from(path), source })
+fn read(path: &Path, plan: &Plan) -> Result<Option<Vec<u8>>, Error> {
+    plan.content(path).map_err(|source| Error::Io { path: PathBuf::from(path), source })
 }
 
-/// What a state of a policy needs in its side's extension list.
+/// What policies need in their side's extension list.
 pub(crate) struct Needs<'c> {
     /// Whose policies tell which extensions are still needed.
     pub catalog: &'c Catalog,
-    /// Whether the policy is configured then.
-    pub configured: bool,
+    /// Extensions of policies that are configured then.
+    pub wanted: Vec<String>,
+    /// Extensions of policies that are not configured any more.
+    pub gone: Vec<String>,
 }
 
 impl Needs<'_> {
     /// An extension list, and what becomes of it.
-    fn of(&self, text: &str, change: &PolicyChange<'_>) -> Result<ListChange, ExtensionListError> {
+    fn of(&self, text: &str, change: &SideChange<'_>) -> Result<ListChange, ExtensionListError> {
         let parsed = ExtensionList::parse(text)?;
         let mut list = parsed.clone();
         let listed = |list: &ExtensionList| list.extensions().map(str::to_owned).collect::<Vec<_>>();
         let before = listed(&parsed);
         let (tool, tools) = (registry_tool(change.side), registry_tools(change.side));
-        let own = change.policy.client_extensions().into_iter().map(in_braces);
         if change.after.is_empty() {
             // No setting from templates is left, so none is left of these tools.
             for extension in &before {
                 list.remove(extension, &tools);
             }
         } else {
-            if self.configured {
-                own.for_each(|extension| _ = list.add(&extension, tool, &tools));
-            } else if let Some(still) = self.still_needed(change) {
-                let gone = own.filter(|extension| !has(&still, extension));
-                gone.for_each(|extension| _ = list.remove(&extension, &tools));
+            for extension in &self.wanted {
+                list.add(extension, tool, &tools);
+            }
+            if let (false, Some(still)) = (self.gone.is_empty(), self.still_needed(change)) {
+                let unused = |extension: &&String| !has(&still, extension) && !has(&self.wanted, extension);
+                self.gone.iter().filter(unused).for_each(|extension| _ = list.remove(extension, &tools));
             }
             // Windows also takes values away when it applies what is left.
             list.add(REGISTRY, tool, &tools);
@@ -155,8 +193,8 @@ impl Needs<'_> {
 
     /// Extensions that the side's other policies need; nothing if records are left that no policy explains,
     /// since nobody knows what those need.
-    fn still_needed(&self, change: &PolicyChange<'_>) -> Option<Vec<String>> {
-        let reading = self.catalog.read(change.side, &change.after);
+    fn still_needed(&self, change: &SideChange<'_>) -> Option<Vec<String>> {
+        let reading = self.catalog.read(change.side, change.after);
         if !reading.unexplained.is_empty() {
             return None;
         }

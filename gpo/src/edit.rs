@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use admx::{Catalog, DefaultUsed, Policy, PolicyReading, Side, State, Wanted, write_set};
 use polfile::{Difference, PolicyFile, RecordRef, diff};
 
-use crate::bookkeeping::{self, BackupChange, Directory, DirectoryChange, GptIniChange, Needs};
+use crate::bookkeeping::{self, Books, Directory, Needs, SideChange};
 use crate::comments::Comments;
 use crate::error::Error;
+use crate::extensions::in_braces;
 use crate::plan::{Plan, read_if_there};
 use crate::scope::Scope;
 use crate::target::{Hibernation, SideFile, Target};
@@ -24,11 +25,11 @@ pub fn read(side: &SideFile) -> Result<PolicyFile, Error> {
     }
 }
 
-fn bytes_of(side: &SideFile) -> Result<Option<Vec<u8>>, Error> {
+pub(crate) fn bytes_of(side: &SideFile) -> Result<Option<Vec<u8>>, Error> {
     read_if_there(&side.file.path).map_err(|source| Error::Io { path: side.file.path.clone(), source })
 }
 
-fn parse(side: &SideFile, bytes: Vec<u8>) -> Result<PolicyFile, Error> {
+pub(crate) fn parse(side: &SideFile, bytes: Vec<u8>) -> Result<PolicyFile, Error> {
     PolicyFile::parse(&bytes).map_err(|error| Error::Malformed { path: side.file.path.clone(), bytes, error })
 }
 
@@ -87,12 +88,8 @@ pub struct PolicyChange<'c> {
     pub reads_as: State,
     /// The comment, where it changes.
     pub comment: Option<CommentChange>,
-    /// `gpt.ini`, where the target has one and the policy file changes.
-    pub gpt_ini: Option<GptIniChange>,
-    /// What has to happen in Active Directory, for a domain GPO.
-    pub directory: Option<DirectoryChange>,
-    /// `Backup.xml`, for a GPO backup.
-    pub backup: Option<BackupChange>,
+    /// What goes with it.
+    pub books: Books,
     /// The files to replace.
     pub plan: Plan,
 }
@@ -176,9 +173,7 @@ pub fn plan_policy<'c>(
         defaults: set.defaults.clone(),
         reads_as: set.reads_as,
         comment: None,
-        gpt_ini: None,
-        directory: None,
-        backup: None,
+        books: Books::default(),
         plan: Plan::default(),
     };
     if change.before != change.after {
@@ -187,13 +182,16 @@ pub fn plan_policy<'c>(
     if let Some(comment) = comment {
         plan_comment(file, &mut change, comment)?;
     }
-    let needs = Needs { catalog, configured: !set.records.is_empty() };
-    bookkeeping::plan(target, file, &mut change, &needs, directory)?;
+    let extensions = policy.client_extensions().into_iter().map(in_braces).collect();
+    let (wanted, gone) = if set.records.is_empty() { (Vec::new(), extensions) } else { (extensions, Vec::new()) };
+    let changed =
+        SideChange { file, side, before: &change.before, after: &change.after, comments: change.comment.is_some() };
+    change.books = bookkeeping::plan(target, &changed, &Needs { catalog, wanted, gone }, directory, &mut change.plan)?;
     Ok(change)
 }
 
 /// Refuses targets on which a change would be lost, or do harm.
-fn refuse_unsafe(target: &Target) -> Result<(), Error> {
+pub(crate) fn refuse_unsafe(target: &Target) -> Result<(), Error> {
     if target.is_cached() {
         return Err(Error::Cached(target.path.clone()));
     }

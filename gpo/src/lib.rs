@@ -7,11 +7,13 @@
 //! A write is a [`plan::Plan`], which a dry run prints and a [`transaction::Transaction`] carries out.
 
 pub mod ad;
+pub mod apply;
 pub mod backup;
 pub mod backup_xml;
 pub mod bookkeeping;
 pub mod comments;
 pub mod compare;
+pub mod desired;
 pub mod detect;
 pub mod diagnose;
 pub mod doctor;

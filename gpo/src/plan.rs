@@ -77,6 +77,24 @@ impl Plan {
         }
     }
 
+    /// What a file holds when the plan so far is carried out.
+    ///
+    /// # Errors
+    ///
+    /// If it is not planned and cannot be read.
+    pub fn content(&self, path: &Path) -> io::Result<Option<Vec<u8>>> {
+        match self.files.iter().find(|file| file.path == path) {
+            Some(planned) => Ok(planned.after.clone()),
+            None => read_if_there(path),
+        }
+    }
+
+    /// As [`add`](Self::add), on top of a change of the same file that is planned already; the file is replaced last.
+    pub fn amend(&mut self, path: &Path, before: Option<Vec<u8>>, after: Vec<u8>) {
+        let planned = self.files.iter().position(|file| file.path == path).map(|at| self.files.remove(at));
+        self.add(path, planned.map_or(before, |planned| planned.before), after);
+    }
+
     /// The files, in the order in which they are replaced.
     pub fn files(&self) -> &[FileChange] {
         &self.files

@@ -27,7 +27,7 @@ use admx::Catalog;
 use polfile::PolicyFile;
 
 use crate::exchange::lgpo::{self, Scope};
-use crate::exchange::state::{self, Absent, Notation, StateFile};
+use crate::exchange::state::{self, Absent, Named, Notation, StateFile};
 use crate::exchange::{Entry, Sniffed, decode, gpp, json, policy_rules, reg, samba, sniff};
 use crate::target::{self, Opened, Target};
 
@@ -94,6 +94,8 @@ pub struct Part {
     pub file: PolicyFile,
     /// What must have no record; only a state file can say so.
     pub absent: Vec<Absent>,
+    /// The policies that it names; only a state file does.
+    pub policies: Vec<Named>,
     /// Lines of the records, where the source is a text.
     lines: Option<Vec<usize>>,
 }
@@ -280,7 +282,7 @@ fn state(path: &Path, text: &str, notation: Notation, options: Options<'_>) -> R
     for resolved in state::resolve(&state, options.catalog).map_err(wrong)? {
         let lines = resolved.places.iter().map(|at| at.line).collect();
         let part = Part::new(path, Some(resolved.scope), resolved.file);
-        source.parts.push(Part { absent: resolved.absent, lines: Some(lines), ..part });
+        source.parts.push(Part { absent: resolved.absent, policies: resolved.policies, lines: Some(lines), ..part });
     }
     source.state = Some(state);
     Ok(source)
@@ -288,7 +290,16 @@ fn state(path: &Path, text: &str, notation: Notation, options: Options<'_>) -> R
 
 impl Part {
     fn new(path: &Path, scope: Option<Scope>, file: PolicyFile) -> Self {
-        Self { scope, gpo: None, guid: None, path: path.to_path_buf(), file, absent: Vec::new(), lines: None }
+        Self {
+            scope,
+            gpo: None,
+            guid: None,
+            path: path.to_path_buf(),
+            file,
+            absent: Vec::new(),
+            policies: Vec::new(),
+            lines: None,
+        }
     }
 }
 

@@ -2,12 +2,14 @@
 
 pub mod ad;
 pub mod admx;
+pub mod apply;
 pub mod convert;
 pub mod detect;
 pub mod diagnose;
 pub mod doctor;
 pub mod effective;
 pub mod explain;
+pub mod halves;
 pub mod history;
 pub mod hive;
 pub mod pol;
@@ -44,6 +46,8 @@ pub fn run(cli: &Cli, ui: &Ui) -> Result<Exit, Stop> {
         Some(Command::Pol(command)) => pol::run(command, ui),
         Some(Command::Hive(command)) => hive::run(command, ui),
         Some(Command::Recover(args)) => recover::run(args, ui),
+        Some(Command::Plan(args)) => apply::plan(args, ui),
+        Some(Command::Apply(args)) => apply::apply(args, ui),
         Some(Command::Convert(args)) => convert::run(args, ui),
         Some(Command::Schema(args)) => schema::run(args, ui),
         Some(Command::Completions(args)) => shell::completions(args, ui),

@@ -4,6 +4,8 @@ mod describe;
 mod list;
 mod set;
 
+pub use set::in_words;
+
 use clap::Subcommand;
 use gpo::edit::{comments_of, file_of, read};
 use gpo::model::PolicyModel;

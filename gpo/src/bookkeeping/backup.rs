@@ -2,12 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{ListChange, Needs, read};
+use super::{Books, ListChange, Needs, SideChange, read};
 use crate::backup_xml::{BackupXml, BackupXmlError, ListedFile, SideVersion};
-use crate::edit::PolicyChange;
 use crate::error::Error;
 use crate::place::find;
-use crate::target::{SideFile, Target};
+use crate::plan::Plan;
+use crate::target::Target;
 
 /// What happens to `Backup.xml`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,12 +26,12 @@ pub struct BackupChange {
 
 pub(super) fn plan(
     target: &Target,
-    file: &SideFile,
-    change: &mut PolicyChange<'_>,
+    change: &SideChange<'_>,
     needs: &Needs<'_>,
-) -> Result<(), Error> {
-    if change.plan.is_empty() {
-        return Ok(());
+    plan: &mut Plan,
+) -> Result<Books, Error> {
+    if change.before == change.after && !change.comments {
+        return Ok(Books::default());
     }
     let path = target.path.join("Backup.xml");
     let io = |source| Error::Io { path: path.clone(), source };
@@ -42,7 +42,7 @@ pub(super) fn plan(
         return Err(Error::Twins { path: found.path, twin });
     }
     let path = found.path;
-    let bytes = read(&path)?;
+    let bytes = read(&path, plan)?;
     let mut xml = BackupXml::parse(bytes.as_deref().unwrap_or_default()).map_err(|error| broken(&path, error))?;
     let mut done = BackupChange {
         file: path.clone(),
@@ -51,18 +51,16 @@ pub(super) fn plan(
         listed: Vec::new(),
         stale_report: find(&target.path, &["gpreport.xml"]).map_err(io)?.map(|report| report.path),
     };
-    edit(&mut xml, &mut done, target, file, change, needs).map_err(|error| broken(&path, error))?;
-    change.plan.add(&path, bytes, xml.to_bytes());
-    change.backup = Some(done);
-    Ok(())
+    edit(&mut xml, &mut done, target, change, needs).map_err(|error| broken(&path, error))?;
+    plan.amend(&path, bytes, xml.to_bytes());
+    Ok(Books { backup: Some(done), ..Books::default() })
 }
 
 fn edit(
     xml: &mut BackupXml,
     done: &mut BackupChange,
     target: &Target,
-    file: &SideFile,
-    change: &PolicyChange<'_>,
+    change: &SideChange<'_>,
     needs: &Needs<'_>,
 ) -> Result<(), BackupXmlError> {
     let side = change.side;
@@ -80,9 +78,9 @@ fn edit(
         }
         done.extensions = Some(list);
     }
-    let comments = file.comments.as_ref().filter(|_| change.comment.is_some());
+    let comments = change.file.comments.as_ref().filter(|_| change.comments);
     let files = [
-        (ListedFile::Policy, Some(&file.file).filter(|_| change.before != change.after)),
+        (ListedFile::Policy, Some(&change.file.file).filter(|_| change.before != change.after)),
         (ListedFile::Comments, comments),
     ];
     for (kind, place) in files {

@@ -4,13 +4,13 @@ use std::path::{Path, PathBuf};
 
 use admx::Side;
 
-use super::{GptIniChange, ListChange, Needs, gpt_ini, larger};
+use super::{Books, GptIniChange, ListChange, Needs, SideChange, gpt_ini, larger, read};
 use crate::ad::{GpoObject, Modification, Snapshot, VERSION, VersionError, dn_of, extension_attribute, version_value};
-use crate::edit::PolicyChange;
 use crate::error::Error;
 use crate::extensions::ExtensionListError;
 use crate::gpt_ini::Version;
-use crate::target::{Kind, SideFile, Target};
+use crate::plan::Plan;
+use crate::target::{Kind, Target};
 
 /// What is known of Active Directory, and how its half of a domain GPO is to be changed.
 #[derive(Clone, Debug, Default)]
@@ -19,6 +19,8 @@ pub struct Directory<'a> {
     pub snapshot: Option<&'a Snapshot>,
     /// What was decided.
     pub write: DirectoryWrite,
+    /// The version that a change of the GPO's other side, planned before, leads to; it stands first in the LDIF file.
+    pub planned: Option<Version>,
 }
 
 /// How the half of a domain GPO that is in Active Directory is to be changed.
@@ -152,18 +154,21 @@ impl Directory<'_> {
 
 pub(super) fn plan(
     target: &Target,
-    file: &SideFile,
-    change: &mut PolicyChange<'_>,
+    change: &SideChange<'_>,
     needs: &Needs<'_>,
     directory: &Directory<'_>,
-) -> Result<(), Error> {
-    let Some(place) = &file.gpt_ini else { return Ok(()) };
+    plan: &mut Plan,
+) -> Result<Books, Error> {
+    let Some(place) = &change.file.gpt_ini else { return Ok(Books::default()) };
     let side = change.side;
-    let (bytes, mut ini) = gpt_ini(&place.path)?;
+    let (bytes, mut ini) = gpt_ini(&place.path, plan)?;
     let before = ini.version();
     let now = before.unwrap_or_default();
     let object = directory.gpo(target)?;
-    let there = object.map(|object| version_of(&object)).transpose()?;
+    let there = match directory.planned {
+        Some(planned) => Some(planned),
+        None => object.map(|object| version_of(&object)).transpose()?,
+    };
     // Clients compare counters for being other than the last ones: the next of the larger one is new to both.
     let next = larger(now, there.unwrap_or(now), side).bumped(side).of(side);
     let after = with_half(now, side, next);
@@ -179,14 +184,15 @@ pub(super) fn plan(
         DirectoryWrite::Ldif(_) | DirectoryWrite::SysvolOnly => {}
     }
     ini.set_version(after);
-    change.plan.add(&place.path, bytes, ini.as_bytes().to_vec());
-    change.gpt_ini = Some(GptIniChange { before, after, extensions: None });
+    plan.amend(&place.path, bytes, ini.as_bytes().to_vec());
     if let DirectoryWrite::Ldif(path) = &directory.write {
-        change.plan.add(path, None, ldif(&done).into_bytes());
+        let planned = read(path, plan)?;
+        let text = [planned.clone().unwrap_or_default(), ldif(&done).into_bytes()].concat();
+        plan.amend(path, planned, text);
         done.ldif = Some(path.clone());
     }
-    change.directory = Some(done);
-    Ok(())
+    let gpt_ini = Some(GptIniChange { before, after, extensions: None });
+    Ok(Books { gpt_ini, directory: Some(done), backup: None })
 }
 
 fn version_of(object: &GpoObject<'_>) -> Result<Version, DirectoryError> {
@@ -197,7 +203,7 @@ fn version_of(object: &GpoObject<'_>) -> Result<Version, DirectoryError> {
 
 fn directory_change(
     target: &Target,
-    change: &PolicyChange<'_>,
+    change: &SideChange<'_>,
     needs: &Needs<'_>,
     object: Option<GpoObject<'_>>,
     there: Option<Version>,

@@ -35,7 +35,8 @@ use super::lgpo::Scope;
 pub use export::export;
 pub use read::{Notation, parse};
 pub use render::render;
-pub use resolve::{Absent, Resolved, resolve};
+pub(crate) use resolve::by_id;
+pub use resolve::{Absent, Named, Resolved, resolve};
 
 /// What `apiVersion` says.
 pub const API_VERSION: &str = "gpol/v1";

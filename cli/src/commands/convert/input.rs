@@ -3,18 +3,19 @@
 use std::path::{Path, PathBuf};
 
 use admx::Catalog;
-use gpo::exchange::lgpo::{LgpoError, LgpoErrorKind, Scope};
+use gpo::exchange::lgpo::Scope;
 use gpo::exchange::state::{self, Notation, StateFile};
-use gpo::exchange::{Sniffed, TextError, decode, sniff};
-use gpo::source::{self, Options, Part, Place, SetAside, Source, SourceError, SourceKind, Spot};
+use gpo::exchange::{Sniffed, decode, sniff};
+use gpo::source::{self, Options, Part, Place, SetAside, Source, SourceKind, Spot};
 use gpo::target::{self, Target};
 use polfile::PolicyFile;
 
 use super::ConvertArgs;
 use super::format::FileFormat;
-use crate::context::{failed, read_input};
+use crate::context::read_input;
 use crate::error::{Code, CommandError};
 use crate::paste::this_command;
+use crate::source_error::{source_error, state_error};
 use crate::ui::Ui;
 
 /// An input that was opened.
@@ -213,51 +214,4 @@ fn side_needed(path: &Path) -> CommandError {
             "This format names the side of every record; a policy file is the computer's or the user's by its folder.",
         )
         .help("add --scope computer or --scope user")
-}
-
-/// What is wrong with an input, for people.
-fn source_error(error: SourceError) -> CommandError {
-    match error {
-        SourceError::Target(error) => failed(error.into()),
-        SourceError::Policy(error) => failed(*error),
-        SourceError::Io { path, source } => failed(gpo::error::Error::Io { path, source }),
-        SourceError::Lgpo { path, error } => lgpo_error(&path, &error),
-        SourceError::Records { .. } => CommandError::new(Code::JSON, error.to_string())
-            .detail("Nothing was written.")
-            .help("to see the shape of it:  gpol convert SOME.pol -f json"),
-        SourceError::Text { path, format, error } => {
-            let what = format!("{}, {error}", path.display());
-            let failed = CommandError::new(Code::EXCHANGE, what)
-                .detail(format!("The input was read as {format}. Nothing was written."));
-            match error.help {
-                Some(help) => failed.help(help),
-                None => failed,
-            }
-        }
-        SourceError::State { path, error } => state_error(&path, &error),
-        other => CommandError::new(Code::READ, other.to_string()),
-    }
-}
-
-fn state_error(path: &Path, error: &TextError) -> CommandError {
-    let failed = CommandError::new(Code::STATE, format!("{}, {error}", path.display())).detail("Nothing was written.");
-    match &error.help {
-        Some(help) => failed.help(help),
-        None => failed.help("the fields of a state file:  gpol schema state"),
-    }
-}
-
-fn lgpo_error(path: &Path, error: &LgpoError) -> CommandError {
-    let mangled = matches!(error.kind, LgpoErrorKind::Range { .. } | LgpoErrorKind::Byte(_) | LgpoErrorKind::Clear);
-    let code = if mangled { Code::LGPO_MANGLES } else { Code::LGPO_TEXT };
-    let failed = CommandError::new(code, format!("{}, {error}", path.display())).detail("Nothing was written.");
-    match &error.kind {
-        LgpoErrorKind::Scope(_) => failed.help("an entry is four lines: scope, key, value name, action; comments begin with ; in the first column"),
-        LgpoErrorKind::Action(_) => failed.help(
-            "actions: DWORD:n QWORD:n SZ:text EXSZ:text MULTISZ:a\\0b BINARY:00,ff DELETE DELETEALLVALUES DELETEKEYS CREATEKEY, in capitals",
-        ),
-        LgpoErrorKind::Byte(_) => failed.help("write bytes as 00,1f,ff"),
-        LgpoErrorKind::Clear => failed.help("to forget settings, take their entries out of the text"),
-        _ => failed,
-    }
 }

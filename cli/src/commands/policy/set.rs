@@ -1,8 +1,9 @@
 //! `gpol policy set` and `unset`: a new state, written or only shown.
 
-mod halves;
 mod input;
 mod report;
+
+pub use report::in_words;
 
 use std::path::{Path, PathBuf};
 
@@ -15,11 +16,11 @@ use gpo::target::Hibernation;
 
 use crate::args::{ChangeArgs, Format, PolicyOptions};
 use crate::change::{begin, note, refused as not_committed};
+use crate::commands::halves::DomainArgs;
 use crate::context::{failed, find_policy, load_templates, open_target};
 use crate::error::{Code, CommandError, Stop};
 use crate::exit::Exit;
 use crate::ui::Ui;
-use halves::DomainArgs;
 use input::{input_error, inputs};
 use report::Report;
 
@@ -137,7 +138,7 @@ fn change(
             Error::Input(error) => refused(error),
             other => failed(other),
         })?;
-    if let (Some(file), None) = (args.domain.ldif(), &change.directory) {
+    if let (Some(file), None) = (args.domain.ldif(), &change.books.directory) {
         ui.warning(format!("{} is not written: nothing changes in Active Directory", file.display()));
     }
     let mut report = Report::new(&target, catalog, &change, &wanted, args.change.dry_run);

@@ -23,8 +23,21 @@ pub struct Resolved {
     pub places: Vec<At>,
     /// What must have no record.
     pub absent: Vec<Absent>,
+    /// The policies it names.
+    pub policies: Vec<Named>,
     /// Client-side extensions that its policies name.
     pub client_extensions: Vec<String>,
+}
+
+/// A policy that a state file names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Named {
+    /// Where.
+    pub at: At,
+    /// Its id.
+    pub id: String,
+    /// Whether it may contradict a file that this one builds on.
+    pub overrides: bool,
 }
 
 /// A value that must have no record.
@@ -72,6 +85,7 @@ pub(super) fn resolve_side(side: &Side, catalog: Option<&Catalog>) -> Result<Res
         file: PolicyFile::new(),
         places: Vec::new(),
         absent: Vec::new(),
+        policies: Vec::new(),
         client_extensions: Vec::new(),
     };
     let mut listed: Vec<(Record, At)> = Vec::new();
@@ -86,6 +100,7 @@ pub(super) fn resolve_side(side: &Side, catalog: Option<&Catalog>) -> Result<Res
             let why = format!("the policy {} is here twice; first in line {}", policy.id(), first.line);
             return Err(wanted.at.error(why));
         }
+        resolved.policies.push(Named { at: wanted.at, id: policy.id(), overrides: wanted.overrides });
         if wanted.state == WantedState::NotConfigured {
             let id = Some(policy.id());
             resolved.absent.push(Absent { at: wanted.at, policy: id, key: String::new(), value_name: String::new() });
@@ -197,7 +212,7 @@ fn policy<'c>(
 }
 
 /// By its whole id, as files that were written have it: without a search through names.
-fn by_id<'c>(catalog: &'c Catalog, id: &str) -> Option<&'c Policy> {
+pub(crate) fn by_id<'c>(catalog: &'c Catalog, id: &str) -> Option<&'c Policy> {
     let (namespace, name) = id.rsplit_once(':')?;
     let mut found = catalog.policies().iter().filter(|policy| policy.name == name && *policy.namespace == *namespace);
     found.next().filter(|_| found.next().is_none())

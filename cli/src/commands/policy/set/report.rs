@@ -10,9 +10,9 @@ use gpo::show::{TargetModel, VersionModel};
 use gpo::target::{Kind, Target};
 use serde::Serialize;
 
-use super::halves::{BackupModel, DirectoryModel, list_of, notes};
 use crate::commands::doctor::verdict;
 use crate::commands::explain::below;
+use crate::commands::halves::{BackupModel, DirectoryModel, notes};
 use crate::commands::history::recorded;
 use crate::commands::values;
 use crate::malformed::thousands;
@@ -136,6 +136,7 @@ impl Report {
                 .map(|file| FileReport::new(file, kind_of(file, target, change)))
                 .collect(),
             version: change
+                .books
                 .gpt_ini
                 .as_ref()
                 .map(|ini| VersionChange { before: ini.before.map(Into::into), after: ini.after.into() }),
@@ -157,11 +158,11 @@ impl Report {
             plan: change.plan.hash(),
             change: None,
             doctor: None,
-            extensions_added: list_of(change).map(|list| list.added.clone()).unwrap_or_default(),
-            extensions_removed: list_of(change).map(|list| list.removed.clone()).unwrap_or_default(),
-            directory: change.directory.as_ref().map(DirectoryModel::new),
-            backup: change.backup.as_ref().map(BackupModel::new),
-            notes: notes(change),
+            extensions_added: change.books.extensions().map(|list| list.added.clone()).unwrap_or_default(),
+            extensions_removed: change.books.extensions().map(|list| list.removed.clone()).unwrap_or_default(),
+            directory: change.books.directory.as_ref().map(DirectoryModel::new),
+            backup: change.books.backup.as_ref().map(BackupModel::new),
+            notes: notes(change.side, &change.books),
         }
     }
 
@@ -315,7 +316,7 @@ impl Report {
 
 /// The GPO's display name, from the target or from an export of Active Directory.
 fn name_of(target: &Target, change: &PolicyChange<'_>) -> Option<String> {
-    target.name.clone().or_else(|| change.directory.as_ref()?.name.clone())
+    target.name.clone().or_else(|| change.books.directory.as_ref()?.name.clone())
 }
 
 /// Some states leave the same records as others; then nobody can tell which was meant, Windows' own editor included.
@@ -347,9 +348,9 @@ fn kind_of(file: &FileChange, target: &Target, change: &PolicyChange<'_>) -> Fil
         FileKind::GptIni
     } else if change.comment.as_ref().is_some_and(|comment| comment.file == file.path) {
         FileKind::Comments
-    } else if change.backup.as_ref().is_some_and(|backup| backup.file == file.path) {
+    } else if change.books.backup.as_ref().is_some_and(|backup| backup.file == file.path) {
         FileKind::BackupXml
-    } else if change.directory.as_ref().is_some_and(|done| done.ldif.as_ref() == Some(&file.path)) {
+    } else if change.books.directory.as_ref().is_some_and(|done| done.ldif.as_ref() == Some(&file.path)) {
         FileKind::Ldif
     } else {
         FileKind::PolicyFile
@@ -382,7 +383,7 @@ impl FileReport {
     }
 }
 
-fn in_words(state: &str) -> &'static str {
+pub fn in_words(state: &str) -> &'static str {
     match state {
         "enabled" => "Enabled",
         "disabled" => "Disabled",

@@ -2,10 +2,10 @@
 
 use std::path::{MAIN_SEPARATOR_STR, PathBuf};
 
+use admx::Side;
 use clap::Args;
 use gpo::ad::{Snapshot, version_value};
-use gpo::bookkeeping::{BackupChange, Directory, DirectoryChange, DirectoryWrite, ListChange};
-use gpo::edit::PolicyChange;
+use gpo::bookkeeping::{BackupChange, Books, Directory, DirectoryChange, DirectoryWrite};
 use gpo::show::VersionModel;
 use serde::Serialize;
 
@@ -32,7 +32,7 @@ impl DomainArgs {
             (None, true) => DirectoryWrite::SysvolOnly,
             (None, false) => DirectoryWrite::Undecided,
         };
-        Directory { snapshot, write }
+        Directory { snapshot, write, planned: None }
     }
 
     /// The LDIF file that was asked for.
@@ -153,18 +153,10 @@ impl BackupModel {
     }
 }
 
-/// The extension list that a change is about, wherever it stands.
-pub fn list_of<'a>(change: &'a PolicyChange<'_>) -> Option<&'a ListChange> {
-    let of_ini = change.gpt_ini.as_ref().and_then(|ini| ini.extensions.as_ref());
-    let of_backup = || change.backup.as_ref().and_then(|backup| backup.extensions.as_ref());
-    let of_directory = || change.directory.as_ref().filter(|done| done.known).map(|done| &done.extensions);
-    of_ini.or_else(of_backup).or_else(of_directory)
-}
-
 /// What one should know beside the change itself.
-pub fn notes(change: &PolicyChange<'_>) -> Vec<String> {
+pub fn notes(side: Side, change: &Books) -> Vec<String> {
     let mut notes = Vec::new();
-    if let Some(stopped) = list_of(change).and_then(|list| list.stops_at.as_ref()) {
+    if let Some(stopped) = change.extensions().and_then(|list| list.stops_at.as_ref()) {
         notes.push(format!(
             "the extension list is out of order from {stopped} on: Windows stops there, after what this change needs. gpol leaves the rest as it is."
         ));
@@ -173,13 +165,13 @@ pub fn notes(change: &PolicyChange<'_>) -> Vec<String> {
         && let (false, Some(there), Some(here)) =
             (done.out_of_step.is_empty(), done.before, change.gpt_ini.as_ref().and_then(|ini| ini.before))
     {
-        let left = done.out_of_step.iter().find(|side| **side != change.side);
-        let left = left.map(|side| format!("; the {side} side stays out of step")).unwrap_or_default();
+        let left = done.out_of_step.iter().find(|other| **other != side);
+        let left = left.map(|other| format!("; the {other} side stays out of step")).unwrap_or_default();
         notes.push(format!(
             "GPT.INI ({}) and Active Directory ({}) were out of step; the {} side goes on from the larger counter in both{left}.",
             both_sides(here),
             both_sides(there),
-            change.side
+            side
         ));
     }
     if let Some(report) = change.backup.as_ref().and_then(|backup| backup.stale_report.as_ref()) {

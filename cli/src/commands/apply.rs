@@ -1,0 +1,227 @@
+//! `gpol plan` and `gpol apply`: a target as a state file, or any other source, wants it.
+
+mod report;
+
+use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
+use std::path::PathBuf;
+
+use clap::Args;
+use gpo::apply::Outcome;
+use gpo::bookkeeping::{Directory, DirectoryWrite};
+use gpo::desired::{self, Desired, DesiredError};
+use gpo::doctor::doctor;
+use gpo::exchange::state::Unmanaged;
+use gpo::target::{Hibernation, Kind, Target};
+
+use crate::args::{ChangeArgs, Format, OutputArgs, ScopeArgs, TemplateArgs};
+use crate::change::{begin, note, refused};
+use crate::commands::halves::DomainArgs;
+use crate::context::{failed, load_templates, open_target};
+use crate::directory::AdArgs;
+use crate::error::{Code, CommandError, Stop};
+use crate::exit::Exit;
+use crate::paste::this_command;
+use crate::source_error::source_error;
+use crate::ui::Ui;
+use report::Report;
+
+/// Show what would change for a target to be as a state file, or another source, wants it
+///
+/// EXPECT is a state file (see gpol schema state), LGPO text, rules of Policy Analyzer, a GPO backup, a policy
+/// file, or anything else that gpol convert reads. A later one wins over an earlier one. Writes nothing. Exit code 0
+/// says that nothing would change, 1 that something would.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Example:
+  gpol plan /mnt/gold baseline.yaml rpa.gpol.yaml")]
+pub struct PlanArgs {
+    #[command(flatten)]
+    what: WhatArgs,
+    #[command(flatten)]
+    ad: AdArgs,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+/// Make a target as a state file, or another source, wants it
+///
+/// Does what gpol plan shows: all files of all its GPOs or none, and the version of a GPO counts up once for each
+/// side that changes. What is right already keeps its bytes, so applying twice writes nothing the second time.
+/// Without --yes gpol shows the plan and asks.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Example:
+  gpol apply /mnt/gold baseline.yaml rpa.gpol.yaml --yes")]
+pub struct ApplyArgs {
+    #[command(flatten)]
+    what: WhatArgs,
+    /// Do not ask
+    #[arg(short, long)]
+    yes: bool,
+    #[command(flatten)]
+    change: ChangeArgs,
+    #[command(flatten)]
+    domain: DomainArgs,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+/// What both commands take.
+#[derive(Args, Debug)]
+struct WhatArgs {
+    /// Policy file, GPO folder, GPO backup, or root of a mounted Windows volume; `local:` on Windows
+    target: PathBuf,
+    /// What is wanted: state files, texts, backups, policy files; a later one wins
+    #[arg(required = true)]
+    expect: Vec<PathBuf>,
+    /// Forget settings that EXPECT does not name, if its last file says `unmanaged: remove`
+    #[arg(long)]
+    prune: bool,
+    #[command(flatten)]
+    scope: ScopeArgs,
+    #[command(flatten)]
+    templates: TemplateArgs,
+}
+
+pub fn plan(args: &PlanArgs, ui: &Ui) -> Result<Exit, Stop> {
+    let case = Case::read(&args.what, ui)?;
+    let snapshot = args.ad.snapshot()?;
+    // Nothing is written, so nothing has to be decided.
+    let write = match case.target.kind {
+        Kind::GpoSysvol => DirectoryWrite::SysvolOnly,
+        _ => DirectoryWrite::Undecided,
+    };
+    let outcome = case.plan(&Directory { snapshot: snapshot.as_ref(), write, planned: None })?;
+    let report = Report::new("gpol.plan/1", &case, &outcome, true);
+    print(&report, args.output.format, ui)?;
+    Ok(pending(&outcome))
+}
+
+pub fn apply(args: &ApplyArgs, ui: &Ui) -> Result<Exit, Stop> {
+    let case = Case::read(&args.what, ui)?;
+    if let Ok(Hibernation::Unclear(file)) = case.target.hibernation() {
+        ui.warning(format!(
+            "{} is not empty: if Windows is hibernated, a change is lost when it resumes",
+            file.display()
+        ));
+    }
+    // Locked before the files are read: what is computed from them is what they hold when they are replaced.
+    let transaction = begin(&case.target, &args.change, ui)?;
+    let snapshot = args.domain.ad.snapshot()?;
+    let outcome = case.plan(&args.domain.directory(snapshot.as_ref()))?;
+    let mut report = Report::new("gpol.apply/1", &case, &outcome, true);
+    let Some(transaction) = transaction else {
+        print(&report, args.output.format, ui)?;
+        return Ok(pending(&outcome));
+    };
+    if !outcome.plan.is_empty() {
+        if !args.yes {
+            print(&report, args.output.format, ui)?;
+            confirmed()?;
+        }
+        report.applied(transaction.commit(&outcome.plan, &note(&args.change)).map_err(refused)?);
+        let scope = match &*outcome.sides {
+            [one] => Some(&one.scope),
+            _ => None,
+        };
+        match doctor(&case.target, scope) {
+            Ok(found) => report.doctor = Some(found),
+            // The change is made; what it leads to is another question.
+            Err(error) => ui.warning(format!("whether Windows will apply this is not known: {error}")),
+        }
+    }
+    print(&report, args.output.format, ui)?;
+    Ok(Exit::Yes)
+}
+
+fn pending(outcome: &Outcome) -> Exit {
+    if outcome.plan.is_empty() { Exit::Yes } else { Exit::No }
+}
+
+fn print(report: &Report, format: Format, ui: &Ui) -> io::Result<()> {
+    match format {
+        Format::Json => ui.json(report),
+        Format::Human => ui.page(&report.page()),
+    }
+}
+
+/// A target, and what is wanted of it.
+struct Case {
+    target: Target,
+    catalog: &'static admx::Catalog,
+    desired: Desired,
+    /// Whether settings that nobody names go.
+    prune: bool,
+    /// What to say of those settings.
+    about_unmanaged: Option<&'static str>,
+}
+
+impl Case {
+    fn read(args: &WhatArgs, ui: &Ui) -> Result<Self, CommandError> {
+        let target = open_target(&args.target, ui)?;
+        let catalog = load_templates(&args.templates.templates(), Some(&target))?;
+        let desired = desired::read(&args.expect, catalog, args.scope.scope.as_ref()).map_err(wrong)?;
+        for (place, note) in &desired.notes {
+            ui.warning(format!("{place}: {note}"));
+        }
+        for aside in &desired.asides {
+            let times = if aside.count > 1 { format!(" ({} of them)", aside.count) } else { String::new() };
+            ui.warning(format!("{}: {}{times} is not registry policy and stays out of this", aside.place, aside.what));
+        }
+        if let (Kind::Pol, [first, second, ..]) = (target.kind, &*desired.scopes) {
+            let what = format!("settings of {} and of {} are wanted; a policy file has one", first.scope, second.scope);
+            return Err(CommandError::new(Code::MIXED_SIDES, what).detail("Nothing was written.").help(
+                "point gpol at the GPO's folder, or take the settings of one:  --scope computer or --scope user",
+            ));
+        }
+        let remove = desired.unmanaged == Unmanaged::Remove;
+        let about_unmanaged = match (remove, args.prune) {
+            (true, false) => Some("--prune would forget them, as the state file has unmanaged: remove"),
+            (false, true) => Some("--prune forgets nothing, since the last EXPECT does not say unmanaged: remove"),
+            _ => (desired.unmanaged == Unmanaged::Report).then_some("the state file wants them reported"),
+        };
+        Ok(Self { target, catalog, desired, prune: remove && args.prune, about_unmanaged })
+    }
+
+    fn plan(&self, directory: &Directory<'_>) -> Result<Outcome, CommandError> {
+        gpo::apply::plan(&self.target, self.catalog, &self.desired, self.prune, directory).map_err(failed)
+    }
+}
+
+/// Asks a person; refuses where there is none.
+fn confirmed() -> Result<(), Stop> {
+    let refused = |what: &str| {
+        let error = CommandError::new(Code::NOT_CONFIRMED, what).detail("Nothing was written.");
+        Stop::from(error.help(format!("to make these changes:  {} --yes", this_command())))
+    };
+    if !io::stdin().is_terminal() {
+        return Err(refused("nobody is there to be asked: standard input is no terminal"));
+    }
+    let mut stderr = io::stderr();
+    write!(stderr, "Make these changes? [y/N] ")?;
+    stderr.flush()?;
+    let mut answer = String::new();
+    io::stdin().lock().read_line(&mut answer)?;
+    match answer.trim().to_ascii_lowercase().as_str() {
+        "y" | "yes" => Ok(()),
+        _ => Err(refused("the answer was no")),
+    }
+}
+
+/// Why it is not clear what is wanted, for people.
+fn wrong(error: DesiredError) -> CommandError {
+    let what = error.to_string();
+    match error {
+        DesiredError::Source(error) => source_error(error),
+        DesiredError::SideNeeded(_) => {
+            CommandError::new(Code::SIDE_NEEDED, what).help("add --scope computer or --scope user")
+        }
+        DesiredError::Contradiction { .. } => CommandError::new(Code::CONTRADICTION, what)
+            .detail("A policy that is wanted otherwise than in a file that this one extends must say that it means to. Nothing was written.")
+            .help("add to the policy:  override: true"),
+        DesiredError::Account { .. } => CommandError::new(Code::NO_SCOPE, what)
+            .detail("Nothing was written.")
+            .help("write the user's SID there; groups are administrators and non-administrators"),
+        _ => CommandError::new(Code::READ, what),
+    }
+}

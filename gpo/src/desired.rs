@@ -1,0 +1,356 @@
+//! What is wanted of a target, out of one or more sources: state files with the files that they extend, and anything
+//! else that says registry policy.
+//!
+//! A later source wins over an earlier one, and a state file over those that it extends. Over those it only wins where
+//! it says so: a policy that contradicts them needs `override: true`.
+
+mod lay;
+
+use std::collections::{BTreeMap, HashSet};
+use std::path::{Path, PathBuf};
+
+use admx::{Catalog, Side, Wanted, write_set};
+use polfile::{PolicyFile, Record, Slot};
+
+use crate::exchange::TextError;
+use crate::exchange::state::{At, Unmanaged, by_id};
+use crate::scope::Scope;
+use crate::source::{self, Options, Part, Place, SetAside, Source, SourceError, Spot};
+
+pub(crate) use lay::lay;
+
+/// What is wanted, by scope.
+#[derive(Clone, Debug, Default)]
+pub struct Desired {
+    /// One for each scope that a source names, in the order in which they do.
+    pub scopes: Vec<DesiredScope>,
+    /// What becomes of settings that no source names, as the last source says.
+    pub unmanaged: Unmanaged,
+    /// What the sources hold beside registry policy.
+    pub asides: Vec<SetAside>,
+    /// What a person should know of the sources.
+    pub notes: Vec<(Place, String)>,
+}
+
+/// What is wanted of one scope.
+#[derive(Clone, Debug)]
+pub struct DesiredScope {
+    /// Whose.
+    pub scope: Scope,
+    /// The records that are wanted.
+    pub file: PolicyFile,
+    /// Where each of them is asked for.
+    pub origins: BTreeMap<Slot, Origin>,
+    /// What must have no record.
+    pub forgotten: Vec<Forgotten>,
+    /// Policies that are named: what else belongs to them goes.
+    pub policies: Vec<String>,
+}
+
+/// Where something is asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// The place.
+    pub place: Place,
+    /// Where a weaker source asks for something else.
+    pub overrides: Option<Place>,
+}
+
+/// Something that must have no record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Forgotten {
+    /// What.
+    pub what: What,
+    /// Where it is asked for.
+    pub origin: Origin,
+}
+
+/// What must have no record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum What {
+    /// A policy, by its id.
+    Policy(String),
+    /// A value, by key and name.
+    Value(String, String),
+}
+
+/// Why it is not clear what is wanted.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DesiredError {
+    /// A source cannot be read.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// Nothing says whose records they are.
+    #[error("nothing says which side {} belongs to", .0.display())]
+    SideNeeded(PathBuf),
+    /// A source names a user by an account, which no file can tell the SID of.
+    #[error("{place}: {account} is a user's account by its name; a target knows users by their SIDs")]
+    Account {
+        /// Where.
+        place: Place,
+        /// As the source says it.
+        account: String,
+    },
+    /// A state file contradicts one that it extends, and does not say that it means to.
+    #[error("{place}: {policy} is wanted otherwise than in {weaker}")]
+    Contradiction {
+        /// Where.
+        place: Place,
+        /// Id of the policy.
+        policy: String,
+        /// Where the file that is extended says it.
+        weaker: Place,
+    },
+}
+
+/// Reads sources, the weakest first. With `asked`, only what they say of that scope; a policy file or a list of records
+/// that does not tell its scope is taken for it.
+///
+/// # Errors
+///
+/// [`DesiredError`] if one cannot be read, or it is not clear what is wanted.
+pub fn read(paths: &[PathBuf], catalog: &Catalog, asked: Option<&Scope>) -> Result<Desired, DesiredError> {
+    let mut all = Desired::default();
+    for path in paths {
+        let one = Reader { catalog, asked, open: Vec::new() }.read(path)?;
+        all.unmanaged = one.unmanaged;
+        all.add(one, catalog);
+    }
+    Ok(all)
+}
+
+/// The records of a file that belong to a policy: those that it would forget if it were not configured.
+pub(crate) fn owned(catalog: &Catalog, policy: &str, side: Side, file: &PolicyFile) -> Vec<Slot> {
+    let Some(set) = by_id(catalog, policy).and_then(|policy| write_set(policy, side, &Wanted::NotConfigured).ok())
+    else {
+        return Vec::new();
+    };
+    let mut without = file.clone();
+    if !set.apply(catalog, &mut without) {
+        return Vec::new();
+    }
+    let left: HashSet<Slot> = without.records().map(|record| record.slot()).collect();
+    file.records().map(|record| record.slot()).filter(|slot| !left.contains(slot)).collect()
+}
+
+/// Takes out all records of these slots.
+pub(crate) fn take_out(file: &mut PolicyFile, gone: impl Fn(&Slot) -> bool) {
+    let indexes: Vec<usize> =
+        file.records().enumerate().filter(|(_, record)| gone(&record.slot())).map(|(index, _)| index).collect();
+    for index in indexes.into_iter().rev() {
+        file.forget_record(index);
+    }
+}
+
+/// Reads one source, with the files that it extends.
+struct Reader<'a> {
+    catalog: &'a Catalog,
+    asked: Option<&'a Scope>,
+    /// Files that are being read, the outermost first.
+    open: Vec<PathBuf>,
+}
+
+impl Reader<'_> {
+    fn read(&mut self, path: &Path) -> Result<Desired, DesiredError> {
+        let source = source::read(path, Options { catalog: Some(self.catalog) })?;
+        let mut all = Desired::default();
+        if let Some(state) = &source.state {
+            self.open.push(canonical(path));
+            let namespaces = self.catalog.policies();
+            for (namespace, at) in &state.require {
+                if !namespaces.iter().any(|policy| *policy.namespace == **namespace) {
+                    return Err(wrong(path, *at, format!("the templates do not have the namespace {namespace}")));
+                }
+            }
+            for (weaker, at) in &state.extends {
+                let weaker = path.parent().unwrap_or(Path::new("")).join(weaker);
+                if self.open.contains(&canonical(&weaker)) {
+                    return Err(wrong(path, *at, format!("{} extends itself by this", weaker.display())));
+                }
+                if !weaker.exists() {
+                    return Err(wrong(path, *at, format!("{} does not exist", weaker.display())));
+                }
+                let weaker = self.read(&weaker)?;
+                all.add(weaker, self.catalog);
+            }
+            self.open.pop();
+        }
+        let own = self.own(source)?;
+        for scope in &own.0.scopes {
+            let named = own.1.iter().filter(|(of, _, _)| *of == scope.scope);
+            for (_, policy, place) in named {
+                if let Some(weaker) =
+                    all.of(&scope.scope).and_then(|weaker| weaker.contradicted(scope, policy, self.catalog))
+                {
+                    return Err(DesiredError::Contradiction { place: place.clone(), policy: policy.clone(), weaker });
+                }
+            }
+        }
+        all.unmanaged = own.0.unmanaged;
+        all.add(own.0, self.catalog);
+        Ok(all)
+    }
+
+    /// What a source says itself, and its policies that must not contradict what it extends.
+    fn own(&self, source: Source) -> Result<(Desired, Vec<(Scope, String, Place)>), DesiredError> {
+        let unmanaged = source.state.as_ref().map(|state| state.unmanaged).unwrap_or_default();
+        let mut own = Desired { unmanaged, asides: source.asides, notes: source.notes, ..Desired::default() };
+        let mut careful = Vec::new();
+        for part in source.parts {
+            let Some(scope) = self.scope(&part)? else { continue };
+            let place = |at: At| Place { path: part.path.clone(), spot: Spot::Line(at.line) };
+            for named in part.policies.iter().filter(|named| !named.overrides) {
+                careful.push((scope.clone(), named.id.clone(), place(named.at)));
+            }
+            let origin = |place| Origin { place, overrides: None };
+            let forgotten = part.absent.iter().map(|absent| Forgotten {
+                what: match &absent.policy {
+                    Some(id) => What::Policy(id.clone()),
+                    None => What::Value(absent.key.clone(), absent.value_name.clone()),
+                },
+                origin: origin(place(absent.at)),
+            });
+            let origins = part.file.records().enumerate();
+            let said = DesiredScope {
+                scope,
+                origins: origins.map(|(index, record)| (record.slot(), origin(part.place(index)))).collect(),
+                forgotten: forgotten.collect(),
+                policies: part.policies.iter().map(|named| named.id.clone()).collect(),
+                file: part.file,
+            };
+            own.add_scope(said, self.catalog);
+        }
+        Ok((own, careful))
+    }
+
+    /// Whose records they are; `None` if they are not asked for.
+    fn scope(&self, part: &Part) -> Result<Option<Scope>, DesiredError> {
+        let Some(scope) = &part.scope else {
+            return self.asked.cloned().map(Some).ok_or_else(|| DesiredError::SideNeeded(part.path.clone()));
+        };
+        match scope.word().parse::<Scope>() {
+            Ok(scope) => Ok(Some(scope).filter(|scope| self.asked.is_none_or(|asked| asked == scope))),
+            Err(_) => Err(DesiredError::Account { place: part.place(0), account: scope.to_string() }),
+        }
+    }
+}
+
+fn wrong(path: &Path, at: At, what: String) -> DesiredError {
+    let error = Box::new(TextError::new(at.line, at.column, what));
+    SourceError::State { path: path.to_path_buf(), error }.into()
+}
+
+fn canonical(path: &Path) -> PathBuf {
+    path.canonicalize().unwrap_or_else(|_| path.to_path_buf())
+}
+
+impl Desired {
+    fn of(&self, scope: &Scope) -> Option<&DesiredScope> {
+        self.scopes.iter().find(|other| other.scope == *scope)
+    }
+
+    /// Adds a stronger source.
+    fn add(&mut self, stronger: Self, catalog: &Catalog) {
+        for scope in stronger.scopes {
+            self.add_scope(scope, catalog);
+        }
+        self.asides.extend(stronger.asides);
+        self.notes.extend(stronger.notes);
+    }
+
+    fn add_scope(&mut self, stronger: DesiredScope, catalog: &Catalog) {
+        match self.scopes.iter_mut().find(|scope| scope.scope == stronger.scope) {
+            Some(scope) => scope.add(stronger, catalog),
+            None => self.scopes.push(stronger),
+        }
+    }
+}
+
+impl DesiredScope {
+    /// Where this scope says something else of a policy than a stronger one.
+    fn contradicted(&self, stronger: &Self, policy: &str, catalog: &Catalog) -> Option<Place> {
+        let side = self.scope.side();
+        let records = |of: &Self| -> BTreeMap<Slot, Record> {
+            let slots: HashSet<Slot> = owned(catalog, policy, side, &of.file).into_iter().collect();
+            let owned = of.file.records().filter(|record| slots.contains(&record.slot()));
+            owned.map(|record| (record.slot(), record.to_record())).collect()
+        };
+        let (ours, theirs) = (records(self), records(stronger));
+        let is_it = |forgotten: &&Forgotten| matches!(&forgotten.what, What::Policy(id) if id == policy);
+        match ours.keys().next() {
+            Some(_) if !alike(&ours, &theirs) => {
+                let differs = ours.iter().find(|(slot, record)| !theirs.get(*slot).is_some_and(|r| same(record, r)));
+                let slot = differs.or_else(|| ours.iter().next()).map(|(slot, _)| slot);
+                slot.and_then(|slot| self.origins.get(slot)).map(|origin| origin.place.clone())
+            }
+            None if !theirs.is_empty() => self.forgotten.iter().find(is_it).map(|it| it.origin.place.clone()),
+            _ => None,
+        }
+    }
+
+    /// Lays what a stronger source says over this.
+    fn add(&mut self, stronger: Self, catalog: &Catalog) {
+        let side = self.scope.side();
+        let kept: HashSet<Slot> = stronger.origins.keys().cloned().collect();
+        // Where a weaker source says something of what a stronger one forgets.
+        let mut forgotten = stronger.forgotten;
+        for policy in &stronger.policies {
+            let gone: HashSet<Slot> =
+                owned(catalog, policy, side, &self.file).into_iter().filter(|slot| !kept.contains(slot)).collect();
+            let is_it = |what: &What| matches!(what, What::Policy(id) if id == policy);
+            if let Some(slot) = gone.iter().next() {
+                let weaker = self.origins.get(slot).map(|origin| origin.place.clone());
+                forgotten.iter_mut().filter(|it| is_it(&it.what)).for_each(|it| it.origin.overrides = weaker.clone());
+            }
+            take_out(&mut self.file, |slot| gone.contains(slot));
+            self.origins.retain(|slot, _| !gone.contains(slot));
+            self.forgotten.retain(|it| !is_it(&it.what));
+        }
+        for it in &mut forgotten {
+            let What::Value(..) = &it.what else { continue };
+            let slot = it.what.slot();
+            if let Some(weaker) = slot.as_ref().and_then(|slot| self.origins.remove(slot)) {
+                it.origin.overrides = Some(weaker.place);
+                take_out(&mut self.file, |other| Some(other) == slot.as_ref());
+            }
+        }
+        self.forgotten.retain(|it| it.what.slot().is_none_or(|slot| !kept.contains(&slot)));
+        let ours: BTreeMap<Slot, Record> =
+            self.file.records().map(|record| (record.slot(), record.to_record())).collect();
+        let theirs: BTreeMap<Slot, Record> =
+            stronger.file.records().map(|record| (record.slot(), record.to_record())).collect();
+        for (slot, mut origin) in stronger.origins {
+            if let (Some(weaker), Some(a), Some(b)) = (self.origins.get(&slot), ours.get(&slot), theirs.get(&slot))
+                && !same(a, b)
+            {
+                origin.overrides = Some(weaker.place.clone());
+            }
+            self.origins.insert(slot, origin);
+        }
+        lay(&mut self.file, &stronger.file);
+        self.forgotten.extend(forgotten);
+        self.policies.extend(stronger.policies);
+        self.policies.sort();
+        self.policies.dedup();
+    }
+}
+
+impl What {
+    /// The slot of a value.
+    pub(crate) fn slot(&self) -> Option<Slot> {
+        let Self::Value(key, name) = self else { return None };
+        // Any type but 0: an empty name means the default value here.
+        let record = Record::new(key.as_str().into(), name.as_str().into(), polfile::ValueType::SZ, Vec::new()).ok()?;
+        Some(record.as_ref().slot())
+    }
+}
+
+/// Whether two records of one slot make the same of it.
+fn same(a: &Record, b: &Record) -> bool {
+    polfile::diff([a.as_ref()].into_iter(), [b.as_ref()].into_iter()).is_empty()
+}
+
+fn alike(a: &BTreeMap<Slot, Record>, b: &BTreeMap<Slot, Record>) -> bool {
+    a.len() == b.len() && a.iter().all(|(slot, record)| b.get(slot).is_some_and(|other| same(record, other)))
+}

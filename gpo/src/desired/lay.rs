@@ -1,0 +1,46 @@
+//! Records that are wanted, put into a policy file.
+
+use std::collections::HashSet;
+
+use polfile::{PolicyFile, Record, Registry, Slot};
+
+use super::take_out;
+
+/// Puts records into a file, each in its place; a file that has them all already keeps every byte.
+///
+/// Where their order decides what comes out, as of a value that is set and then deleted with all others of its key,
+/// they stand together in that order, behind the rest.
+pub(crate) fn lay(onto: &mut PolicyFile, wanted: &PolicyFile) {
+    let mut put = PolicyFile::new();
+    for record in wanted.records() {
+        put.put(&record.to_record());
+    }
+    if put == *wanted || outcome(&put) == outcome(wanted) {
+        for record in wanted.records() {
+            onto.put(&record.to_record());
+        }
+        return;
+    }
+    let slots: HashSet<Slot> = wanted.records().map(|record| record.slot()).collect();
+    let there: Vec<Record> =
+        onto.records().filter(|record| slots.contains(&record.slot())).map(|record| record.to_record()).collect();
+    if !wanted.records().map(|record| record.to_record()).eq(there) {
+        take_out(onto, |slot| slots.contains(slot));
+        wanted.records().for_each(|record| onto.push(record));
+    }
+}
+
+/// What the records come to when they are executed: values set and deleted, keys created and deleted.
+fn outcome(file: &PolicyFile) -> Vec<String> {
+    let registry = Registry::execute([file]);
+    let mut all = Vec::new();
+    for key in registry.keys() {
+        let path = key.path.as_wide().fold();
+        all.push(format!("{path:?} {} {}", key.exists(), key.values_deleted().is_some()));
+        for value in key.values() {
+            let current = value.current().map(|(_, value_type, data)| (value_type, data));
+            all.push(format!("{path:?} {:?} {current:?}", value.name.as_wide().fold()));
+        }
+    }
+    all
+}
