@@ -30,6 +30,7 @@ const APART: &[&str] = &[
     "E0521", // another gpol holds the lock
     "E0523", // an attribute that the system refuses to set
     "E0524", // a symbolic link: not on Windows
+    "E0530", // behind the plan on standard output: the tests of apply
     "E0903", // the system refuses to replace a file, and to put another one back
 ];
 
@@ -93,6 +94,12 @@ fn provoked(dir: &TestDir) -> Vec<(&'static str, Run)> {
     dir.write("ad.ldif", name("{31B2F340-016D-11D2-945F-00C04FB984F9}"));
     dir.write("other.ldif", name("{6AC1786C-016F-11D2-945F-00C04FB984F9}"));
     dir.write("taken.ldif", "mine");
+    let state = |extends: &str, state: &str| {
+        let policies = format!("[{{policy: {NLA}, state: {state}}}]");
+        format!("apiVersion: gpol/v1\nkind: PolicySet\n{extends}computer: {{policies: {policies}}}\n")
+    };
+    dir.write("weaker.yaml", state("", "enabled"));
+    dir.write("contradicts.yaml", state("extends: [weaker.yaml]\n", "disabled"));
     let run = |words: &[&str]| dir.run(words.iter().copied());
     let set = |target: &str, rest: &[&str]| dir.run(["policy", "set", target].iter().chain(rest).copied());
     let store = &["--admx", "store"];
@@ -186,6 +193,7 @@ fn provoked(dir: &TestDir) -> Vec<(&'static str, Run)> {
         ("E0513", set(cached, &[NLA, "disabled"])),
         ("E0522", set("notes", &[NLA, "disabled", "--backup-dir", "notes/record"])),
         ("E0525", changed_since()),
+        ("E0531", run(&["plan", "side.pol", "contradicts.yaml"])),
         ("E0601", text(dir, "Computer\r\nK\r\nA\r\nDWORD:1\r\n\r\nUser\r\nK\r\nA\r\nDWORD:1\r\n")),
         ("E0602", run(&["convert", "lossy.pol", "-f", "reg", "--scope", "user"])),
         ("E0603", run(&["convert", "gpo/User/Registry.pol", "-f", "backup", "-o", "bad"])),

@@ -17,6 +17,8 @@ const PROMISED: &[&str] = &[
     "pol stat",
     "hive get",
     "hive list",
+    "plan",
+    "apply",
     "recover",
     "convert",
     "completions",

@@ -7,6 +7,7 @@
 mod bench;
 mod store;
 
+mod apply;
 mod comments;
 mod convert;
 mod corpus;
