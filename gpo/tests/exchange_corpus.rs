@@ -5,10 +5,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use admx::{Catalog, Side};
+use gpo::apply;
+use gpo::bookkeeping::Directory;
+use gpo::desired;
 use gpo::exchange::lgpo::{self, Scope};
 use gpo::exchange::state::{self, Notation, StateFile};
 use gpo::exchange::{Entry, Loss, Scoped, decode, gpp, policy_rules, reg, samba};
 use gpo::source::{Options, read};
+use gpo::target::Target;
 use polfile::{PolicyFile, Record, Registry, Value};
 
 fn corpus() -> Option<PathBuf> {
@@ -191,6 +195,45 @@ fn with_templates_a_state_file_names_policies_and_gives_back_every_byte() {
         }
     }
     assert!(policies > configured / 2, "{policies} of {configured}");
+}
+
+#[test]
+fn a_state_file_applied_to_an_empty_local_gpo_gives_the_same_registry_and_once_is_enough() {
+    let Some(corpus) = corpus() else { return };
+    let store = corpus.join("admx/mxk+windows-secure-group-policy/PolicyDefinitions");
+    let catalog = Catalog::load(&[store], "en-US").unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let (gpo, text) = (dir.path().join("GPO"), dir.path().join("wanted.yaml"));
+    let (mut applied, mut records) = (0, 0);
+    // Long files only take long here.
+    for (path, file) in policy_files(&corpus).into_iter().filter(|(_, file)| file.len() <= 100) {
+        let of_user = path.parent().is_some_and(|folder| folder.ends_with("User"));
+        let (scope, side) = if of_user { (Scope::User, "User") } else { (Scope::Computer, "Machine") };
+        let state = StateFile { sides: vec![state::export(&scope, &file, Some(&catalog))], ..StateFile::default() };
+        fs::write(&text, state::render(&state, Notation::Yaml, &[])).unwrap();
+        let _ = fs::remove_dir_all(&gpo);
+        fs::create_dir_all(gpo.join(side)).unwrap();
+        fs::write(gpo.join("gpt.ini"), "[General]\r\nVersion=0\r\n").unwrap();
+        let plan = || {
+            let wanted = desired::read(std::slice::from_ref(&text), &catalog, None)
+                .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+            apply::plan(&Target::open(&gpo).unwrap(), &catalog, &wanted, false, &Directory::default())
+                .unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+        };
+        let outcome = plan();
+        for side in &outcome.sides {
+            assert_eq!(registry(&side.after), registry(&file), "{}", path.display());
+        }
+        assert_eq!(outcome.sides.len(), usize::from(!file.is_empty()), "{}", path.display());
+        outcome.plan.commit().unwrap();
+        let again = plan();
+        assert!(again.plan.is_empty(), "{}", path.display());
+        assert!(again.sides.iter().all(|side| side.diff.policies.is_empty() && side.diff.records.is_empty()));
+        applied += 1;
+        records += file.len();
+    }
+    println!("{applied} policy files, {records} records");
+    assert!(applied > 150, "{applied} policy files");
 }
 
 #[test]
