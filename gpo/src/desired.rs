@@ -143,6 +143,13 @@ pub(crate) fn take_out(file: &mut PolicyFile, gone: impl Fn(&Slot) -> bool) {
     }
 }
 
+/// A policy that must not contradict what its file extends.
+struct Careful {
+    scope: Scope,
+    policy: String,
+    place: Place,
+}
+
 /// Reads one source, with the files that it extends.
 struct Reader<'a> {
     catalog: &'a Catalog,
@@ -178,8 +185,8 @@ impl Reader<'_> {
         }
         let own = self.own(source)?;
         for scope in &own.0.scopes {
-            let named = own.1.iter().filter(|(of, _, _)| *of == scope.scope);
-            for (_, policy, place) in named {
+            let named = own.1.iter().filter(|careful| careful.scope == scope.scope);
+            for Careful { policy, place, .. } in named {
                 if let Some(weaker) =
                     all.of(&scope.scope).and_then(|weaker| weaker.contradicted(scope, policy, self.catalog))
                 {
@@ -193,7 +200,7 @@ impl Reader<'_> {
     }
 
     /// What a source says itself, and its policies that must not contradict what it extends.
-    fn own(&self, source: Source) -> Result<(Desired, Vec<(Scope, String, Place)>), DesiredError> {
+    fn own(&self, source: Source) -> Result<(Desired, Vec<Careful>), DesiredError> {
         let unmanaged = source.state.as_ref().map(|state| state.unmanaged).unwrap_or_default();
         let mut own = Desired { unmanaged, asides: source.asides, notes: source.notes, ..Desired::default() };
         let mut careful = Vec::new();
@@ -201,7 +208,7 @@ impl Reader<'_> {
             let Some(scope) = self.scope(&part)? else { continue };
             let place = |at: At| Place { path: part.path.clone(), spot: Spot::Line(at.line) };
             for named in part.policies.iter().filter(|named| !named.overrides) {
-                careful.push((scope.clone(), named.id.clone(), place(named.at)));
+                careful.push(Careful { scope: scope.clone(), policy: named.id.clone(), place: place(named.at) });
             }
             let origin = |place| Origin { place, overrides: None };
             let forgotten = part.absent.iter().map(|absent| Forgotten {
@@ -348,7 +355,7 @@ impl What {
 
 /// Whether two records of one slot make the same of it.
 fn same(a: &Record, b: &Record) -> bool {
-    polfile::diff([a.as_ref()].into_iter(), [b.as_ref()].into_iter()).is_empty()
+    polfile::diff([a.as_ref()], [b.as_ref()]).is_empty()
 }
 
 fn alike(a: &BTreeMap<Slot, Record>, b: &BTreeMap<Slot, Record>) -> bool {

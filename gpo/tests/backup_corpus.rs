@@ -78,7 +78,7 @@ fn plan<'c>(folder: &Path, catalog: &'c Catalog, side: Side, wanted: &Wanted) ->
 
 /// `Backup.xml` after a change.
 fn after(change: &PolicyChange<'_>) -> String {
-    let path = &change.backup.as_ref().expect("Backup.xml changes").file;
+    let path = &change.books.backup.as_ref().expect("Backup.xml changes").file;
     let file = change.plan.files().iter().find(|file| file.path == *path).expect("it is in the plan");
     String::from_utf8(file.after.clone().expect("a file that stays")).expect("UTF-8")
 }
@@ -199,10 +199,10 @@ fn what_a_side_gained_it_loses_again() {
         fs::copy(&xml, copy.path().join("Backup.xml")).expect("a copy");
         for side in [Side::Computer, Side::User] {
             let change = plan(copy.path(), &catalog, side, &Wanted::Enabled(Vec::new()));
-            let text = change.backup.as_ref().and_then(|b| b.extensions.clone()).expect("the list changes").before;
+            let text = change.books.backup.as_ref().and_then(|b| b.extensions.clone()).expect("the list changes").before;
             change.plan.commit().expect("it is written");
             let change = plan(copy.path(), &catalog, side, &Wanted::NotConfigured);
-            let list = change.backup.as_ref().and_then(|b| b.extensions.clone()).expect("the list changes");
+            let list = change.books.backup.as_ref().and_then(|b| b.extensions.clone()).expect("the list changes");
             // One list of the corpus has the tools of the other side; they are not this side's to take away.
             let ours = match side {
                 Side::Computer => ["{D02B1F72-", "{0F6B957D-", "{DF3DC19F-"],

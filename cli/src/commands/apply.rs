@@ -25,7 +25,7 @@ use crate::source_error::source_error;
 use crate::ui::Ui;
 use report::Report;
 
-/// Show what would change for a target to be as a state file, or another source, wants it
+/// Show what would change for a target to be as state files want it
 ///
 /// EXPECT is a state file (see gpol schema state), LGPO text, rules of Policy Analyzer, a GPO backup, a policy
 /// file, or anything else that gpol convert reads. A later one wins over an earlier one. Writes nothing. Exit code 0
@@ -43,9 +43,9 @@ pub struct PlanArgs {
     output: OutputArgs,
 }
 
-/// Make a target as a state file, or another source, wants it
+/// Make a target as state files want it, all files or none
 ///
-/// Does what gpol plan shows: all files of all its GPOs or none, and the version of a GPO counts up once for each
+/// Does what gpol plan shows, with one change for all files of all its GPOs; the version of a GPO counts up once for each
 /// side that changes. What is right already keeps its bytes, so applying twice writes nothing the second time.
 /// Without --yes gpol shows the plan and asks.
 #[derive(Args, Debug)]
