@@ -98,7 +98,7 @@ fn an_unknown_command_is_a_usage_error_that_names_a_near_one() {
     insta::assert_snapshot!(run.stderr(), @r"
     error: unrecognized subcommand 'polcy'
 
-      tip: some similar subcommands exist: 'pol', 'policy'
+      tip: some similar subcommands exist: 'apply', 'pol', 'policy'
 
     Usage: gpol [OPTIONS] [COMMAND]
 
