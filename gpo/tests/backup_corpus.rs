@@ -199,7 +199,8 @@ fn what_a_side_gained_it_loses_again() {
         fs::copy(&xml, copy.path().join("Backup.xml")).expect("a copy");
         for side in [Side::Computer, Side::User] {
             let change = plan(copy.path(), &catalog, side, &Wanted::Enabled(Vec::new()));
-            let text = change.books.backup.as_ref().and_then(|b| b.extensions.clone()).expect("the list changes").before;
+            let text =
+                change.books.backup.as_ref().and_then(|b| b.extensions.clone()).expect("the list changes").before;
             change.plan.commit().expect("it is written");
             let change = plan(copy.path(), &catalog, side, &Wanted::NotConfigured);
             let list = change.books.backup.as_ref().and_then(|b| b.extensions.clone()).expect("the list changes");
