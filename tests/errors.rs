@@ -105,6 +105,7 @@ fn provoked(dir: &TestDir) -> Vec<(&'static str, Run)> {
     let store = &["--admx", "store"];
     vec![
         ("E0101", run(&["convert", "side.pol", "-f", "lgpo"])),
+        ("E0101", run(&["diff", "side.pol", "side.pol"])),
         ("E0308", set("side.pol", &[&["Both", "enabled"][..], store].concat())),
         ("E0102", run(&["convert", "side.pol", "-o", "out.xyz"])),
         ("E0103", run(&["man", "frobnicate"])),
@@ -185,6 +186,7 @@ fn provoked(dir: &TestDir) -> Vec<(&'static str, Run)> {
         ("E0421", run(&["effective", "Policies", "--ad", "ad.ldif", "--for", "OU=RPA,DC=corp,DC=test"])),
         ("E0422", run(&["effective", "Policies", "--order", "taken.ldif"])),
         ("E0407", run(&["show", sysvol, "--ad", "other.ldif"])),
+        ("E0414", run(&["diff", "lgpo.txt", "lgpo.txt", "--scope", "user"])),
         ("E0501", set(sysvol, &[NLA, "disabled"])),
         ("E0504", set(sysvol, &[NLA, "disabled", "--ad", "ad.ldif", "--ldif", "taken.ldif"])),
         ("E0503", run(&["convert", "side.pol", "-o", "side.pol"])),

@@ -21,6 +21,7 @@ const PROMISED: &[&str] = &[
     "apply",
     "recover",
     "convert",
+    "diff",
     "completions",
     "man",
 ];

@@ -13,6 +13,7 @@ mod convert;
 mod corpus;
 mod detect;
 mod diagnose;
+mod diff;
 mod doctor;
 mod domain;
 mod effective;

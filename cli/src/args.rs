@@ -10,8 +10,8 @@ use gpo::scope::Scope;
 use gpo::templates::Templates;
 
 use crate::commands::{
-    ad, admx, apply, convert, detect, diagnose, doctor, effective, history, hive, pol, policy, recover, schema, search,
-    shell, show,
+    ad, admx, apply, convert, detect, diagnose, diff, doctor, effective, history, hive, pol, policy, recover, schema,
+    search, shell, show,
 };
 use crate::paste::quoted;
 
@@ -67,6 +67,7 @@ pub enum Command {
     Doctor(doctor::DoctorArgs),
     Plan(apply::PlanArgs),
     Apply(apply::ApplyArgs),
+    Diff(diff::DiffArgs),
     Undo(history::UndoArgs),
     History(history::HistoryCommand),
     /// Read, describe and change single policies

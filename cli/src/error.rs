@@ -73,6 +73,7 @@ codes! {
     NO_KEY = "E0411", NotFound, "the hive has no such key or value";
     LINKED_KEY = "E0412", NotFound, "the path leads through a symbolic link of the registry";
     NO_CHANGE = "E0413", NotFound, "no such change of the target is recorded";
+    NOTHING_CHECKED = "E0414", NotFound, "nothing was compared or checked";
     NO_PLACE = "E0421", NotFound, "the export of Active Directory has no such container";
     ORDER = "E0422", NotFound, "a line of the order means no GPO, or several";
     HALF_ELSEWHERE = "E0501", Refused, "half of a domain GPO is in Active Directory, and nothing says how to change it";

@@ -4,10 +4,11 @@
 //! Names come after: a difference that a policy claims is told under that policy, with the state that each side
 //! reads as. So nothing is equal because two states look alike, and nothing is different because of its spelling.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use admx::{Catalog, PolicyReading, Side, SideReading};
-use polfile::{Difference, PolicyFile, Registry, Slot, ValueType, diff};
+use polfile::{Action, Difference, PolicyFile, RecordRef, Registry, Slot, Value, ValueType, diff};
 use serde::Serialize;
 
 use crate::model::{PolicyModel, RecordModel};
@@ -21,6 +22,9 @@ pub struct SideDiff {
     pub records: Vec<RecordDiff>,
     /// Values of which both say the same.
     pub same: usize,
+    /// The left side's records of those values, counted from 0.
+    #[serde(skip)]
+    pub alike: Vec<usize>,
 }
 
 /// A policy that differs.
@@ -88,8 +92,8 @@ struct Found {
 ///
 /// Without a `catalog`, all differences are records.
 pub fn compare(catalog: Option<&Catalog>, side: Side, left: &PolicyFile, right: &PolicyFile) -> SideDiff {
-    let (found, same) = differences(left, right);
-    let mut result = SideDiff { same, ..SideDiff::default() };
+    let (found, alike) = differences(left, right);
+    let mut result = SideDiff { same: alike.len(), alike, ..SideDiff::default() };
     let read = |file| catalog.map(|catalog| catalog.read(side, file));
     let (left_reading, right_reading) = (read(left), read(right));
     let (left_claims, right_claims) = (claims(left_reading.as_ref()), claims(right_reading.as_ref()));
@@ -164,13 +168,13 @@ fn slots(file: &PolicyFile) -> Slots {
     file.records().enumerate().map(|(index, record)| (record.slot(), index)).collect()
 }
 
-/// All slots that differ, and how many do not.
-fn differences(left: &PolicyFile, right: &PolicyFile) -> (Vec<Found>, usize) {
+/// All slots that differ, and the left side's records of those that do not.
+fn differences(left: &PolicyFile, right: &PolicyFile) -> (Vec<Found>, Vec<usize>) {
     let (left_slots, right_slots) = (slots(left), slots(right));
     let (left_values, right_values) = (executed(left), executed(right));
     let all: BTreeSet<&Slot> = left_slots.keys().chain(right_slots.keys()).collect();
     let mut found = Vec::new();
-    let mut same = 0;
+    let mut same = Vec::new();
     for slot in all {
         let (l, r) = (left_slots.get(slot).copied(), right_slots.get(slot).copied());
         let record = |file, index: Option<usize>| index.and_then(|index| PolicyFile::record(file, index));
@@ -178,12 +182,12 @@ fn differences(left: &PolicyFile, right: &PolicyFile) -> (Vec<Found>, usize) {
             Some(Difference::OnlyLeft(_)) => RecordKind::OnlyLeft,
             Some(Difference::OnlyRight(_)) => RecordKind::OnlyRight,
             Some(Difference::Action(..)) => RecordKind::Action,
-            Some(Difference::Type(..)) => RecordKind::Type,
-            Some(Difference::Data(..)) => RecordKind::Data,
+            Some(Difference::Type(l, r)) if !mean_the_same(l, r) => RecordKind::Type,
+            Some(Difference::Data(l, r)) if !mean_the_same(l, r) => RecordKind::Data,
             // Records that are alike may be undone by others behind them.
             _ if left_values.get(slot) != right_values.get(slot) => RecordKind::Order,
             _ => {
-                same += 1;
+                same.extend(l);
                 continue;
             }
         };
@@ -192,13 +196,36 @@ fn differences(left: &PolicyFile, right: &PolicyFile) -> (Vec<Found>, usize) {
     (found, same)
 }
 
-/// What is left of each value in the end; `None` where it is deleted.
-fn executed(file: &PolicyFile) -> BTreeMap<Slot, Option<(ValueType, &[u8])>> {
+/// Whether two records of one action are the same in other bytes: the same list with other NULs at its end, or a
+/// deletion, whose data nobody reads.
+fn mean_the_same(left: &RecordRef<'_>, right: &RecordRef<'_>) -> bool {
+    match left.action() {
+        Action::DeleteValue(_) | Action::DeleteAllValues | Action::CreateKey => true,
+        _ => {
+            left.value_type == right.value_type
+                && plain(left.value_type, left.data) == plain(right.value_type, right.data)
+        }
+    }
+}
+
+/// The data, a list with the NULs at its end that Windows writes.
+fn plain(value_type: ValueType, data: &[u8]) -> Cow<'_, [u8]> {
+    match Value::decode(value_type, data) {
+        Ok(list @ Value::MultiSz(_)) => Cow::Owned(list.encode().1),
+        _ => Cow::Borrowed(data),
+    }
+}
+
+/// What is left of a value: its type and data; `None` if it is deleted.
+type Executed<'a> = Option<(ValueType, Cow<'a, [u8]>)>;
+
+/// What is left of each value in the end.
+fn executed(file: &PolicyFile) -> BTreeMap<Slot, Executed<'_>> {
     let mut values = BTreeMap::new();
     for key in Registry::execute([file]).keys() {
         for value in key.values() {
             let slot = Slot { key: key.path.as_wide().fold(), value_name: value.name.as_wide().fold(), is_value: true };
-            values.insert(slot, value.current().map(|(_, value_type, data)| (value_type, data)));
+            values.insert(slot, value.current().map(|(_, value_type, data)| (value_type, plain(value_type, data))));
         }
     }
     values
@@ -254,6 +281,16 @@ mod tests {
         let delete = Record::delete_value(KEY, "UserAuthentication").unwrap();
         let (policies, _, _) = compared(&[set("UserAuthentication", 1)], &[delete]);
         assert!(policies[0].ends_with("[\"Action\"]"), "{policies:?}");
+    }
+
+    #[test]
+    fn bytes_that_nobody_reads_are_no_difference() {
+        let multi = |data: &[u8]| Record::new(KEY.into(), "M".into(), ValueType::MULTI_SZ, data.to_vec()).unwrap();
+        let (two, four) = (multi(b"a\0\0\0\0\0"), multi(b"a\0\0\0\0\0\0\0"));
+        assert_eq!(compared(std::slice::from_ref(&two), &[four]), (vec![], vec![], 1));
+        assert_eq!(compared(&[two], &[multi(b"b\0\0\0\0\0")]).1, ["Data"]);
+        let del = |data: &[u8]| Record::new(KEY.into(), "**del.X".into(), ValueType::SZ, data.to_vec()).unwrap();
+        assert_eq!(compared(&[del(b" \0\0\0")], &[del(b"")]), (vec![], vec![], 1));
     }
 
     #[test]

@@ -55,6 +55,22 @@ pub enum SourceKind {
     GppRegistry,
 }
 
+impl SourceKind {
+    /// What people call it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Target(kind) => kind.name(),
+            Self::Records => "JSON of records",
+            Self::Lgpo => "LGPO text",
+            Self::PolicyRules => ".PolicyRules",
+            Self::Reg => ".reg",
+            Self::SambaJson => "samba-tool's JSON",
+            Self::State => "state file",
+            Self::GppRegistry => "registry preferences",
+        }
+    }
+}
+
 /// What is needed to read some sources.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Options<'c> {

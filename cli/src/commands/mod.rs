@@ -6,6 +6,7 @@ pub mod apply;
 pub mod convert;
 pub mod detect;
 pub mod diagnose;
+pub mod diff;
 pub mod doctor;
 pub mod effective;
 pub mod explain;
@@ -19,6 +20,7 @@ pub mod schema;
 pub mod search;
 pub mod shell;
 pub mod show;
+mod sides;
 mod values;
 
 use clap::CommandFactory as _;
@@ -48,6 +50,7 @@ pub fn run(cli: &Cli, ui: &Ui) -> Result<Exit, Stop> {
         Some(Command::Recover(args)) => recover::run(args, ui),
         Some(Command::Plan(args)) => apply::plan(args, ui),
         Some(Command::Apply(args)) => apply::apply(args, ui),
+        Some(Command::Diff(args)) => diff::run(args, ui),
         Some(Command::Convert(args)) => convert::run(args, ui),
         Some(Command::Schema(args)) => schema::run(args, ui),
         Some(Command::Completions(args)) => shell::completions(args, ui),

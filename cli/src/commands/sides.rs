@@ -1,0 +1,169 @@
+//! What `diff` and `check` have in common: two sides, opened, named and paired.
+
+use std::path::{Path, PathBuf};
+
+use ::admx::Catalog;
+use clap::Args;
+use gpo::by_scope::{Joined, ScopeUnknown, pairs};
+use gpo::exchange::lgpo::Scope;
+use gpo::model::RecordModel;
+use gpo::scope::Scope as Asked;
+use gpo::source::{self, Options, Source, Spot};
+use gpo::target::{self, Opened, Target};
+use serde::Serialize;
+
+use crate::args::TemplateArgs;
+use crate::context::{load_templates, read_input};
+use crate::error::{Code, CommandError};
+use crate::paste::this_command;
+use crate::source_error::source_error;
+use crate::ui::{Line, Page, Style, Ui};
+
+/// What both commands take.
+#[derive(Args, Debug)]
+pub struct SidesArgs {
+    /// Compare this scope alone; for a policy file, what it is where neither its folder nor the other side tells:
+    /// computer, user, user:administrators, user:non-administrators or user:SID
+    #[arg(short, long, value_name = "SCOPE")]
+    pub scope: Option<Asked>,
+    #[command(flatten)]
+    pub templates: TemplateArgs,
+}
+
+impl SidesArgs {
+    /// Loads the templates that serve: what is asked for, else those of the first of the targets.
+    pub fn catalog<'p>(&self, paths: impl IntoIterator<Item = &'p PathBuf>) -> Result<&'static Catalog, CommandError> {
+        let target = paths.into_iter().find_map(|path| target_of(path));
+        load_templates(&self.templates.templates(), target.as_ref())
+    }
+
+    /// The sides scope by scope.
+    pub fn pairs(&self, left: &[Source], right: &[Source]) -> Result<Vec<(Joined, Joined)>, CommandError> {
+        let asked = self.scope.as_ref().map(Scope::from);
+        pairs(left, right, asked.as_ref()).map_err(|ScopeUnknown(path)| side_needed(&path))
+    }
+}
+
+fn target_of(path: &Path) -> Option<Target> {
+    match target::open(path).ok()? {
+        Opened::One(target) => Some(target),
+        Opened::Several(set) => set.gpos.into_iter().next(),
+    }
+}
+
+/// Nothing tells whose policy a file is.
+pub fn side_needed(path: &Path) -> CommandError {
+    CommandError::new(Code::SIDE_NEEDED, format!("nothing says which side {} belongs to", path.display()))
+        .detail("A policy file is the computer's or the user's by its folder; this one lies elsewhere, and the other side does not tell.")
+        .help(format!("{} --scope computer", this_command()))
+        .help(format!("{} --scope user", this_command()))
+}
+
+/// Reads one thing that says policy, and warns of what is odd about it.
+pub fn open(path: &Path, catalog: &Catalog, ui: &Ui) -> Result<Source, CommandError> {
+    let options = Options { catalog: Some(catalog) };
+    let source = match path.is_dir() || path.as_os_str() == target::LOCAL {
+        true => source::read(path, options),
+        false => source::read_bytes(path, read_input(path)?, options),
+    };
+    let source = source.map_err(source_error)?;
+    for (place, note) in &source.notes {
+        ui.warning(format!("{place}: {note}"));
+    }
+    Ok(source)
+}
+
+/// A side, for JSON and headings.
+#[derive(Serialize)]
+pub struct SourceModel {
+    pub path: String,
+    pub kind: &'static str,
+    /// Names of its GPOs, in the order in which they are taken: a later one wins.
+    pub gpos: Vec<String>,
+}
+
+impl SourceModel {
+    pub fn new(source: &Source) -> Self {
+        let mut gpos: Vec<String> = Vec::new();
+        for gpo in source.parts.iter().filter_map(|part| part.gpo.as_ref()) {
+            if !gpos.contains(gpo) {
+                gpos.push(gpo.clone());
+            }
+        }
+        Self { path: source.path.display().to_string(), kind: source.kind.name(), gpos }
+    }
+
+    /// The heading of a page.
+    pub fn field(&self, page: &mut Page, name: &str) {
+        page.field(name, Line::new().text(&self.path).text(format!("  ({})", self.kind)));
+        if let [_, _, ..] = *self.gpos {
+            let text = format!("{} GPOs taken as one, a later one wins: {}", self.gpos.len(), self.gpos.join(", "));
+            page.field("", Line::new().span(Style::Faint, text));
+        }
+    }
+}
+
+/// What a source holds beside registry policy, which is not looked at.
+#[derive(Serialize)]
+pub struct AsideModel {
+    pub what: String,
+    pub count: usize,
+    pub place: String,
+}
+
+impl AsideModel {
+    pub fn all<'s>(sources: impl IntoIterator<Item = &'s Source>) -> Vec<Self> {
+        let asides = sources.into_iter().flat_map(|source| &source.asides);
+        asides
+            .map(|aside| {
+                let place = match aside.place.spot {
+                    Spot::Line(0) | Spot::Record { .. } => aside.place.path.display().to_string(),
+                    Spot::Line(_) => aside.place.to_string(),
+                };
+                Self { what: aside.what.clone(), count: aside.count, place }
+            })
+            .collect()
+    }
+
+    pub fn line(&self) -> Line {
+        let times = if self.count > 1 { format!(" ({} of them)", self.count) } else { String::new() };
+        Line::indented(2).text(format!("{}{times}", self.what)).span(Style::Faint, format!("  {}", self.place))
+    }
+}
+
+/// A record and where it comes from.
+#[derive(Clone, Serialize)]
+pub struct Located {
+    /// The GPO that it stands in, where it has a name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gpo: Option<String>,
+    pub place: String,
+    #[serde(flatten)]
+    pub record: RecordModel,
+}
+
+impl Located {
+    /// The record at a place among all of a side.
+    pub fn new(side: &Joined, index: usize) -> Option<Self> {
+        let (part, _) = side.origin(index)?;
+        let place = side.place(index)?.to_string();
+        Some(Self { gpo: part.gpo.clone(), place, record: side.model(index)? })
+    }
+}
+
+/// `computer` or `user`, as the side of a scope is shown before keys.
+pub fn side_word(scope: Option<&Scope>) -> Option<&'static str> {
+    scope.map(|scope| match scope.side() {
+        ::admx::Side::Computer => "computer",
+        ::admx::Side::User => "user",
+    })
+}
+
+/// A scope as a heading.
+pub fn title(scope: Option<&Scope>) -> String {
+    match scope {
+        None => "Side not known".to_owned(),
+        Some(Scope::UserOf(account)) => format!("User ({account})"),
+        Some(scope) => scope.to_string(),
+    }
+}

@@ -1,0 +1,176 @@
+//! Sources side by side: the records of each scope of one source, or of several behind one another, as one file.
+//!
+//! Several GPOs are taken in the order in which they are named, so that a later one wins, as Windows does it with the
+//! GPOs of a list.
+
+use std::path::PathBuf;
+
+use polfile::PolicyFile;
+
+use crate::exchange::lgpo::Scope;
+use crate::exchange::state::Absent;
+use crate::model::RecordModel;
+use crate::source::{Part, Place, Source, SourceKind};
+use crate::target::Kind;
+
+/// All that a side says of one scope.
+#[derive(Clone, Debug, Default)]
+pub struct Joined {
+    /// Whose; `None` where nothing tells.
+    pub scope: Option<Scope>,
+    /// The records of all parts, one behind the other.
+    pub file: PolicyFile,
+    /// What they come from, in that order.
+    pub parts: Vec<Part>,
+    /// For each record its part and its place there.
+    origins: Vec<(usize, usize)>,
+}
+
+impl Joined {
+    fn push(&mut self, part: Part) {
+        for (index, record) in part.file.records().enumerate() {
+            self.file.push(record);
+            self.origins.push((self.parts.len(), index));
+        }
+        self.parts.push(part);
+    }
+
+    /// The part that a record comes from, and where it stands in it.
+    pub fn origin(&self, record: usize) -> Option<(&Part, usize)> {
+        let (part, index) = *self.origins.get(record)?;
+        Some((self.parts.get(part)?, index))
+    }
+
+    /// Where a record comes from.
+    pub fn place(&self, record: usize) -> Option<Place> {
+        self.origin(record).map(|(part, index)| part.place(index))
+    }
+
+    /// The model of a record, counted as its own file counts it.
+    pub fn model(&self, record: usize) -> Option<RecordModel> {
+        let (part, index) = self.origin(record)?;
+        Some(RecordModel::new(index, &part.file.record(index)?))
+    }
+
+    /// What must have no record, with the file that says so.
+    pub fn absent(&self) -> impl Iterator<Item = (&PathBuf, &Absent)> {
+        self.parts.iter().flat_map(|part| part.absent.iter().map(move |absent| (&part.path, absent)))
+    }
+}
+
+/// A source that does not tell whose policy it is, where nothing else does either.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScopeUnknown(pub PathBuf);
+
+/// Two sides, scope by scope. A side that does not speak of a scope has an empty file there.
+///
+/// With `asked`, that scope alone, and a policy file that does not tell is of that scope; without, it is of the only
+/// scope that the other side has. Where both sides have one policy file each and neither tells, they are a pair.
+///
+/// # Errors
+///
+/// [`ScopeUnknown`] names a file of which nothing tells whose policy it is.
+pub fn pairs(left: &[Source], right: &[Source], asked: Option<&Scope>) -> Result<Vec<(Joined, Joined)>, ScopeUnknown> {
+    let (mut left, mut right) = (parts(left, asked), parts(right, asked));
+    let (of_left, of_right) = (only_scope(&left), only_scope(&right));
+    settle(&mut left, of_right);
+    settle(&mut right, of_left);
+    let unknown = |parts: &[Part]| parts.iter().find(|part| part.scope.is_none()).map(|part| part.path.clone());
+    let all_unknown = left.iter().chain(&right).all(|part| part.scope.is_none());
+    if !all_unknown && let Some(path) = unknown(&left).or_else(|| unknown(&right)) {
+        return Err(ScopeUnknown(path));
+    }
+    let mut scopes: Vec<Option<Scope>> = left.iter().chain(&right).map(|part| part.scope.clone()).collect();
+    scopes.sort();
+    scopes.dedup();
+    let side = |parts: &[Part], scope: &Option<Scope>| {
+        let mut joined = Joined { scope: scope.clone(), ..Joined::default() };
+        parts.iter().filter(|part| part.scope == *scope).for_each(|part| joined.push(part.clone()));
+        joined
+    };
+    Ok(scopes.iter().map(|scope| (side(&left, scope), side(&right, scope))).collect())
+}
+
+fn parts(sources: &[Source], asked: Option<&Scope>) -> Vec<Part> {
+    let mut all = Vec::new();
+    for source in sources {
+        let is_pol = matches!(source.kind, SourceKind::Target(Kind::Pol) | SourceKind::Records);
+        for part in &source.parts {
+            let mut part = part.clone();
+            if let Some(asked) = asked {
+                // A policy file alone is what one says it is.
+                if is_pol || part.scope.is_none() {
+                    part.scope = Some(asked.clone());
+                }
+                if part.scope.as_ref() != Some(asked) {
+                    continue;
+                }
+            }
+            all.push(part);
+        }
+    }
+    all
+}
+
+/// The scope of all records, if there is only one.
+fn only_scope(parts: &[Part]) -> Option<Scope> {
+    let speaks = |part: &&Part| !part.file.is_empty() || !part.absent.is_empty();
+    let mut scopes: Vec<&Scope> = parts.iter().filter(speaks).filter_map(|part| part.scope.as_ref()).collect();
+    scopes.sort();
+    scopes.dedup();
+    match *scopes {
+        [only] => Some(only.clone()),
+        _ => None,
+    }
+}
+
+fn settle(parts: &mut [Part], others: Option<Scope>) {
+    for part in parts.iter_mut().filter(|part| part.scope.is_none()) {
+        part.scope.clone_from(&others);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::source::{Options, read_bytes};
+
+    fn text(text: &str) -> Source {
+        read_bytes(Path::new("x.txt"), text.as_bytes().to_vec(), Options::default()).unwrap()
+    }
+
+    fn pol() -> Source {
+        let mut file = PolicyFile::new();
+        file.put(&polfile::Record::set("K", "V", &polfile::Value::Dword(1)).unwrap());
+        read_bytes(Path::new("x.pol"), file.into_bytes(), Options::default()).unwrap()
+    }
+
+    fn shape(pairs: &[(Joined, Joined)]) -> Vec<(String, usize, usize)> {
+        let word = |joined: &Joined| joined.scope.as_ref().map_or("-".to_owned(), Scope::word);
+        pairs.iter().map(|(left, right)| (word(left), left.file.len(), right.file.len())).collect()
+    }
+
+    const USER: &str = "User\r\nK\r\nV\r\nDWORD:1\r\n";
+    const COMPUTER: &str = "Computer\r\nK\r\nV\r\nDWORD:1\r\n";
+
+    #[test]
+    fn a_policy_file_is_of_the_only_scope_of_the_other_side() {
+        assert_eq!(shape(&pairs(&[pol()], &[text(USER)], None).unwrap()), [("user".to_owned(), 1, 1)]);
+        let both = text(&format!("{USER}\r\n{COMPUTER}"));
+        assert_eq!(pairs(&[pol()], std::slice::from_ref(&both), None).unwrap_err(), ScopeUnknown("x.pol".into()));
+        let asked = pairs(&[pol()], &[both], Some(&Scope::Computer)).unwrap();
+        assert_eq!(shape(&asked), [("computer".to_owned(), 1, 1)]);
+        assert_eq!(shape(&pairs(&[pol()], &[pol()], None).unwrap()), [("-".to_owned(), 1, 1)]);
+    }
+
+    #[test]
+    fn several_sources_are_one_and_each_record_keeps_its_place() {
+        let pairs = pairs(&[text(USER), text(COMPUTER), text(USER)], &[], None).unwrap();
+        assert_eq!(shape(&pairs), [("computer".to_owned(), 1, 0), ("user".to_owned(), 2, 0)]);
+        let user = &pairs[1].0;
+        assert_eq!(user.place(1).unwrap().to_string(), "x.txt:1");
+        assert_eq!((user.model(1).unwrap().index, user.parts.len()), (0, 2));
+    }
+}

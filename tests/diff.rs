@@ -1,0 +1,134 @@
+//! `gpol diff`: how two things that say policy differ.
+
+use fixtures::PolBuilder;
+use serde_json::{Value, json};
+
+use crate::assert_file_snapshot;
+use crate::bench::{COMPUTER_POL, NLA, TestDir, parse};
+
+const TERMINAL: &str = r"SOFTWARE\Policies\Microsoft\Windows NT\Terminal Services";
+const ACME: &str = r"Software\Policies\Acme\Agent";
+
+/// One difference of each kind, and one value that is the same under another spelling.
+fn two_sides() -> TestDir {
+    let left = PolBuilder::new()
+        .dword(TERMINAL, "UserAuthentication", 1)
+        .dword(TERMINAL, "MinEncryptionLevel", 3)
+        .dword(ACME, "Same", 1)
+        .sz(ACME, "Tier", "3")
+        .dword(ACME, "Mine", 7);
+    let right = PolBuilder::new()
+        .dword(&TERMINAL.to_uppercase(), "userauthentication", 0)
+        .dword(TERMINAL, "MinEncryptionLevel", 2)
+        .dword(ACME, "same", 1)
+        .dword(ACME, "Tier", 3)
+        .dword(TERMINAL, "SecurityLayer", 2);
+    let dir = TestDir::with("left.pol", left.build());
+    dir.write("right.pol", right.build());
+    dir
+}
+
+fn diff(dir: &TestDir, more: &[&'static str]) -> crate::bench::Run {
+    dir.run(["diff", "left.pol", "right.pol", "--scope", "computer"].iter().chain(more).copied())
+}
+
+#[test]
+fn differences_are_told_by_policy() {
+    let dir = two_sides();
+    let run = diff(&dir, &[]);
+    assert_eq!(run.status, Some(1));
+    assert_file_snapshot!("diff_human", run);
+    assert_file_snapshot!("diff_md", diff(&dir, &["-f", "md"]));
+    assert_file_snapshot!("diff_unified", diff(&dir, &["-f", "unified"]));
+}
+
+#[test]
+fn json_counts_every_kind_of_difference() {
+    let json = parse(&diff(&two_sides(), &["-f", "json"]).expect(1));
+    assert_eq!((&json["schema"], &json["same"]), (&json!("gpol.diff/1"), &json!(false)));
+    assert_eq!(
+        json["summary"],
+        json!({
+            "policies": {"only_left": 0, "only_right": 1, "changed": 2},
+            "records": {"only_left": 1, "only_right": 1, "action": 0, "type": 1, "data": 2, "order": 0},
+            "same": 1,
+        })
+    );
+    let nla = json["scopes"][0]["policies"].as_array().unwrap().iter().find(|policy| policy["left"]["name"] == NLA);
+    let nla = nla.expect("the policy differs");
+    assert_eq!((&nla["left"]["state"], &nla["right"]["state"]), (&json!("enabled"), &json!("disabled")));
+    let kinds: Vec<&Value> =
+        json["scopes"][0]["records"].as_array().unwrap().iter().map(|record| &record["kind"]).collect();
+    assert_eq!(kinds, ["only-left", "type"]);
+}
+
+#[test]
+fn by_record_needs_no_side() {
+    let dir = two_sides();
+    let json = parse(&dir.run(["diff", "left.pol", "right.pol", "--by", "record", "-f", "json"]).expect(1));
+    assert_eq!((&json["admx"], &json["scopes"][0]["scope"]), (&json!(null), &json!(null)));
+    assert_eq!(json["scopes"][0]["records"].as_array().unwrap().len(), 5);
+    assert_eq!(dir.run(["diff", "left.pol", "right.pol"]).refused(2), "E0101");
+}
+
+#[test]
+fn only_prints_a_part_and_changes_no_verdict() {
+    let dir = two_sides();
+    for (only, lines) in [
+        ("left", vec![r"-HKLM\Software\Policies\Acme\Agent!Mine  REG_DWORD  7"]),
+        ("right", vec![r"+HKLM\SOFTWARE\Policies\Microsoft\Windows NT\Terminal Services!SecurityLayer  REG_DWORD  2"]),
+        ("same", vec![r" HKLM\Software\Policies\Acme\Agent!Same  REG_DWORD  1"]),
+    ] {
+        let text = diff(&dir, &["-f", "unified", "--only", only]).expect(1);
+        let expected = [vec!["--- left.pol", "+++ right.pol", "@@ Computer @@"], lines].concat();
+        assert_eq!(text.lines().collect::<Vec<_>>(), expected, "{only}");
+    }
+    let changed = diff(&dir, &["-f", "unified", "--only", "changed"]).expect(1);
+    assert_eq!(
+        changed.lines().filter(|line| line.starts_with("# ")).collect::<Vec<_>>(),
+        ["# type", "# data", "# data"]
+    );
+    assert!(diff(&dir, &["--exit-zero"]).ok().contains("5 values differ"));
+}
+
+#[test]
+fn a_policy_file_and_everything_that_it_converts_to_are_the_same() {
+    let dir = TestDir::with_image();
+    for format in ["lgpo", "policyrules", "reg", "samba-json", "yaml", "json"] {
+        dir.run(["convert", COMPUTER_POL, "-f", format, "-o", "out"]).ok();
+        let json = dir.run(["diff", COMPUTER_POL, "out", "-f", "json"]).json();
+        assert_eq!((&json["same"], &json["summary"]["same"]), (&json!(true), &json!(6)), "{format}");
+    }
+}
+
+#[test]
+fn a_whole_image_differs_from_its_computers_policy_by_the_users() {
+    let dir = TestDir::with_image();
+    let run = dir.run(["diff", "image", COMPUTER_POL, "-f", "unified"]);
+    let text = run.expect(1);
+    assert!(text.contains("\n@@ User @@\n-HKCU\\") && !text.contains("@@ Computer"), "{run}");
+    assert_eq!(dir.run(["diff", "image", COMPUTER_POL, "--scope", "computer"]).status, Some(0));
+}
+
+#[test]
+fn of_several_gpos_a_later_one_wins() {
+    let dir = TestDir::new();
+    for (guid, n) in [("{31B2F340-016D-11D2-945F-00C04FB984F9}", 1), ("{6AC1786C-016F-11D2-945F-00C04FB984F9}", 2)] {
+        dir.write(&format!("Policies/{guid}/gpt.ini"), "[General]\r\nVersion=1\r\n");
+        let pol = PolBuilder::new().dword(ACME, "Level", n).build();
+        dir.write(&format!("Policies/{guid}/Machine/Registry.pol"), pol);
+    }
+    dir.write("wanted.txt", format!("Computer\r\n{ACME}\r\nLevel\r\nDWORD:2\r\n"));
+    let run = dir.run(["diff", "Policies", "wanted.txt"]);
+    assert!(run.ok().contains("2 GPOs taken as one, a later one wins: {31B2F340"), "{run}");
+}
+
+#[test]
+fn what_is_no_registry_policy_is_named() {
+    let dir = TestDir::with_image();
+    let folder = "image/Windows/System32/GroupPolicy/Machine";
+    dir.write(&format!("{folder}/Microsoft/Windows NT/SecEdit/GptTmpl.inf"), "[Unicode]\r\n");
+    let json = dir.run(["diff", "image", "image", "-f", "json"]).json();
+    assert_eq!(json["not_compared"][0]["what"], "security settings (GptTmpl.inf)");
+    assert_eq!(json["not_compared"].as_array().unwrap().len(), 2, "once for each side");
+}
