@@ -187,6 +187,7 @@ fn provoked(dir: &TestDir) -> Vec<(&'static str, Run)> {
         ("E0422", run(&["effective", "Policies", "--order", "taken.ldif"])),
         ("E0407", run(&["show", sysvol, "--ad", "other.ldif"])),
         ("E0414", run(&["diff", "lgpo.txt", "lgpo.txt", "--scope", "user"])),
+        ("E0414", run(&["check", "side.pol", "lgpo.txt", "--scope", "user"])),
         ("E0501", set(sysvol, &[NLA, "disabled"])),
         ("E0504", set(sysvol, &[NLA, "disabled", "--ad", "ad.ldif", "--ldif", "taken.ldif"])),
         ("E0503", run(&["convert", "side.pol", "-o", "side.pol"])),

@@ -22,6 +22,7 @@ const PROMISED: &[&str] = &[
     "recover",
     "convert",
     "diff",
+    "check",
     "completions",
     "man",
 ];

@@ -10,8 +10,8 @@ use gpo::scope::Scope;
 use gpo::templates::Templates;
 
 use crate::commands::{
-    ad, admx, apply, convert, detect, diagnose, diff, doctor, effective, history, hive, pol, policy, recover, schema,
-    search, shell, show,
+    ad, admx, apply, check, convert, detect, diagnose, diff, doctor, effective, history, hive, pol, policy, recover,
+    schema, search, shell, show,
 };
 use crate::paste::quoted;
 
@@ -68,6 +68,7 @@ pub enum Command {
     Plan(apply::PlanArgs),
     Apply(apply::ApplyArgs),
     Diff(diff::DiffArgs),
+    Check(check::CheckArgs),
     Undo(history::UndoArgs),
     History(history::HistoryCommand),
     /// Read, describe and change single policies

@@ -12,6 +12,7 @@ pub mod backup;
 pub mod backup_xml;
 pub mod bookkeeping;
 pub mod by_scope;
+pub mod check;
 pub mod comments;
 pub mod compare;
 pub mod desired;

@@ -3,6 +3,7 @@
 pub mod ad;
 pub mod admx;
 pub mod apply;
+pub mod check;
 pub mod convert;
 pub mod detect;
 pub mod diagnose;
@@ -50,6 +51,7 @@ pub fn run(cli: &Cli, ui: &Ui) -> Result<Exit, Stop> {
         Some(Command::Recover(args)) => recover::run(args, ui),
         Some(Command::Plan(args)) => apply::plan(args, ui),
         Some(Command::Apply(args)) => apply::apply(args, ui),
+        Some(Command::Check(args)) => check::run(args, ui),
         Some(Command::Diff(args)) => diff::run(args, ui),
         Some(Command::Convert(args)) => convert::run(args, ui),
         Some(Command::Schema(args)) => schema::run(args, ui),

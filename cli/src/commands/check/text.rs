@@ -1,0 +1,75 @@
+//! The verdict for CI servers.
+
+use super::model::{Check, FindingModel};
+use crate::ui::escape;
+
+/// JUnit's XML: a test for each finding, and one for all that passed.
+pub fn junit(check: &Check) -> String {
+    let failures = check.findings.iter().filter(|finding| finding.fails).count();
+    let skipped = check.findings.iter().filter(|finding| finding.is_waived()).count();
+    let tests = check.findings.len() + 1;
+    let suite = attribute(&check.target.path);
+    let mut text = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n");
+    text.push_str(&format!(
+        "  <testsuite name=\"gpol check {suite}\" tests=\"{tests}\" failures=\"{failures}\" errors=\"0\" skipped=\"{skipped}\">\n"
+    ));
+    text.push_str(&format!("    <testcase classname=\"gpol.check\" name=\"{} as expected\"/>\n", check.summary.pass));
+    for finding in &check.findings {
+        let class = attribute(&format!("gpol.check.{}", finding.title));
+        text.push_str(&format!("    <testcase classname=\"{class}\" name=\"{}\"", attribute(&finding.name())));
+        let says = attribute(&message(finding));
+        match &finding.waiver {
+            Some(waiver) if finding.is_waived() => {
+                let why = attribute(&format!("waived until {}: {}", waiver.expires, waiver.reason));
+                text.push_str(&format!("><skipped message=\"{why}\"/></testcase>\n"));
+            }
+            _ if finding.fails => {
+                text.push_str(&format!("><failure type=\"{}\" message=\"{says}\"/></testcase>\n", finding.verdict));
+            }
+            _ => text.push_str(&format!("><system-out>{says}</system-out></testcase>\n")),
+        }
+    }
+    text.push_str("  </testsuite>\n</testsuites>\n");
+    text
+}
+
+/// Workflow commands of GitHub Actions, one for each finding.
+pub fn github(check: &Check) -> String {
+    let mut text = String::new();
+    for finding in &check.findings {
+        let level = match (finding.fails, finding.is_waived()) {
+            (true, _) => "error",
+            (false, true) => "notice",
+            (false, false) => "warning",
+        };
+        let title = property(&format!("gpol check: {}", finding.verdict));
+        let file = property(&check.target.path);
+        let says = data(&format!("{}: {}", finding.name(), message(finding)));
+        text.push_str(&format!("::{level} file={file},title={title}::{says}\n"));
+    }
+    text
+}
+
+fn message(finding: &FindingModel) -> String {
+    let (expected, found) = finding.sides();
+    let waiver = finding.waiver.as_ref().map(|waiver| {
+        let until = if waiver.expired { "waiver expired on" } else { "waived until" };
+        format!("; {until} {}: {}", waiver.expires, waiver.reason)
+    });
+    format!("expected {expected}, found {found}{}", waiver.unwrap_or_default())
+}
+
+/// A text in XML.
+fn attribute(text: &str) -> String {
+    escape(text).replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
+/// A text behind the colons of a workflow command.
+fn data(text: &str) -> String {
+    escape(text).replace('%', "%25")
+}
+
+/// A text among the properties of a workflow command.
+fn property(text: &str) -> String {
+    data(text).replace(':', "%3A").replace(',', "%2C")
+}

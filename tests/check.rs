@@ -1,0 +1,172 @@
+//! `gpol check`: a target against what is expected of it.
+
+use fixtures::PolBuilder;
+use serde_json::{Value, json};
+
+use crate::assert_file_snapshot;
+use crate::bench::{COMPUTER_POL, NLA, Run, TestDir, parse};
+use crate::corpus::corpus;
+
+const TERMINAL: &str = r"SOFTWARE\Policies\Microsoft\Windows NT\Terminal Services";
+const ACME: &str = r"Software\Policies\Acme\Agent";
+
+/// Expected: five settings of the computer. One passes, two are different, two are absent, and one more is extra.
+fn baseline() -> TestDir {
+    let entry = |key: &str, name: &str, action: &str| format!("Computer\r\n{key}\r\n{name}\r\n{action}\r\n\r\n");
+    let expected = [
+        entry(TERMINAL, "UserAuthentication", "DWORD:1"),
+        entry(ACME, "Pass", "DWORD:1"),
+        entry(ACME, "Tier", "DWORD:3"),
+        entry(ACME, "Absent", "SZ:x"),
+        entry(ACME, "Forbidden", "DELETE"),
+    ];
+    let dir = TestDir::with("baseline.txt", expected.concat());
+    let target = PolBuilder::new()
+        .dword(TERMINAL, "UserAuthentication", 0)
+        .dword(&ACME.to_uppercase(), "PASS", 1)
+        .sz(ACME, "Tier", "3")
+        .dword(ACME, "More", 1);
+    dir.write("target.pol", target.build());
+    dir
+}
+
+fn check(dir: &TestDir, more: &[&'static str]) -> Run {
+    dir.run(["check", "target.pol", "baseline.txt"].iter().chain(more).copied())
+}
+
+fn verdicts(json: &Value) -> Vec<(String, String, bool)> {
+    let text = |value: &Value| value.as_str().expect("a text").to_owned();
+    let name = |value: &Value| text(value).rsplit('!').next().expect("a name").to_owned();
+    let findings = json["findings"].as_array().expect("a list").iter();
+    findings.map(|f| (name(&f["value"]), text(&f["verdict"]), f["fails"] == true)).collect()
+}
+
+fn finding(name: &str, verdict: &str, fails: bool) -> (String, String, bool) {
+    (name.to_owned(), verdict.to_owned(), fails)
+}
+
+#[test]
+fn each_expected_setting_passes_differs_or_is_absent() {
+    let dir = baseline();
+    let json = parse(&check(&dir, &["-f", "json"]).expect(1));
+    assert_eq!((&json["schema"], &json["compliant"]), (&json!("gpol.check/1"), &json!(false)));
+    assert_eq!(json["summary"], json!({"checked": 5, "pass": 1, "different": 2, "absent": 2, "waived": 0, "extra": 1}));
+    let mut found = verdicts(&json);
+    found.sort();
+    // A missing record is not the deletion that is wanted.
+    let expected = [
+        finding("**del.Forbidden", "absent", true),
+        finding("Absent", "absent", true),
+        finding("Tier", "different", true),
+        finding("UserAuthentication", "different", true),
+    ];
+    assert_eq!(found, expected);
+    let tier = json["findings"].as_array().unwrap().iter().find(|f| f["kind"] == "type").expect("of another type");
+    assert_eq!(tier["value"], format!(r"HKLM\{ACME}!Tier"));
+}
+
+#[test]
+fn people_and_ci_servers_are_told_in_their_ways() {
+    let dir = baseline();
+    for format in ["human", "junit", "github"] {
+        let run = dir.run(["check", "target.pol", "baseline.txt", "-f", format]);
+        assert_eq!(run.status, Some(1));
+        assert_file_snapshot!(format!("check_{format}"), run);
+    }
+}
+
+#[test]
+fn extras_fail_only_where_exactness_is_asked_for() {
+    let dir = baseline();
+    let own = |more: &[&'static str]| dir.run(["check", "target.pol", "own.txt"].iter().chain(more).copied());
+    dir.write("own.txt", format!("Computer\r\n{ACME}\r\nPass\r\nDWORD:1\r\n"));
+    assert!(own(&[]).ok().contains("as expected: 1 setting checked, 1 pass, 3 extra"));
+    let json = parse(&own(&["--exact", "-f", "json"]).expect(1));
+    assert!(verdicts(&json).iter().all(|(_, verdict, fails)| verdict == "extra" && *fails), "{json}");
+    assert_eq!(verdicts(&json).len(), 3);
+}
+
+#[test]
+fn absent_settings_may_be_let_through() {
+    let dir = baseline();
+    let absent = format!("Computer\r\n{ACME}\r\nAbsent\r\nSZ:x\r\n");
+    dir.write("absent.txt", absent);
+    let run = |what: &'static str| dir.run(["check", "target.pol", "absent.txt", "--fail-on", what]);
+    assert_eq!((run("absent").status, run("different").status), (Some(1), Some(0)));
+    assert_eq!(check(&dir, &["--fail-on", "different"]).status, Some(1));
+}
+
+#[test]
+fn a_deletion_of_all_values_satisfies_that_of_one() {
+    let dir = TestDir::with("want.txt", format!("Computer\r\n{ACME}\r\nForbidden\r\nDELETE\r\n"));
+    let run = |records: PolBuilder| {
+        dir.write("target.pol", records.build());
+        dir.run(["check", "target.pol", "want.txt"]).status
+    };
+    assert_eq!(run(PolBuilder::new().del_all_values(ACME)), Some(0));
+    assert_eq!(run(PolBuilder::new().del_all_values(ACME).dword(ACME, "Forbidden", 1)), Some(1));
+    assert_eq!(run(PolBuilder::new()), Some(1));
+}
+
+#[test]
+fn records_that_others_undo_do_not_pass() {
+    let dir = TestDir::with("want.txt", format!("Computer\r\n{ACME}\r\nLevel\r\nDWORD:1\r\n"));
+    dir.write("target.pol", PolBuilder::new().dword(ACME, "Level", 1).del_all_values(ACME).build());
+    let json = parse(&dir.run(["check", "target.pol", "want.txt", "-f", "json"]).expect(1));
+    assert_eq!(
+        (verdicts(&json), &json["findings"][0]["kind"]),
+        (vec![finding("Level", "different", true)], &json!("order"))
+    );
+}
+
+#[test]
+fn nothing_expected_is_an_error_and_no_pass() {
+    let dir = baseline();
+    dir.write("empty.pol", PolBuilder::new().build());
+    assert_eq!(dir.run(["check", "target.pol", "empty.pol", "--scope", "computer"]).refused(3), "E0414");
+    assert_eq!(check(&dir, &["--scope", "user"]).refused(3), "E0414");
+}
+
+fn waived(dir: &TestDir, expires: &str, day: &str) -> Run {
+    let waivers = format!(
+        "apiVersion: gpol/v1\nkind: PolicySet\nwaivers:\n  - {{rule: {NLA}, reason: CHG-7, expires: {expires}}}\n"
+    );
+    dir.write("waivers.yaml", waivers);
+    dir.write("nla.txt", format!("Computer\r\n{TERMINAL}\r\nUserAuthentication\r\nDWORD:1\r\n"));
+    let mut command = dir.command(["check", "target.pol", "nla.txt", "--waivers", "waivers.yaml", "-f", "json"]);
+    command.env("SOURCE_DATE_EPOCH", day);
+    Run::of(command)
+}
+
+#[test]
+fn a_waiver_holds_to_the_end_of_its_last_day() {
+    let dir = baseline();
+    // 2026-12-31, and the second after it.
+    let last = parse(&waived(&dir, "2026-12-31", "1798761599").expect(0));
+    assert_eq!((&last["summary"]["waived"], &last["compliant"]), (&json!(1), &json!(true)));
+    assert_eq!(last["findings"][0]["waiver"]["reason"], "CHG-7");
+    let over = parse(&waived(&dir, "2026-12-31", "1798761600").expect(1));
+    assert_eq!((&over["summary"]["waived"], &over["findings"][0]["waiver"]["expired"]), (&json!(0), &json!(true)));
+}
+
+#[test]
+fn a_state_file_also_wants_policies_that_are_not_configured() {
+    let dir = baseline();
+    dir.write(
+        "state.yaml",
+        format!("apiVersion: gpol/v1\nkind: PolicySet\ncomputer:\n  policies:\n    - {{policy: {NLA}, state: not-configured}}\n"),
+    );
+    dir.write("clean.pol", PolBuilder::new().dword(ACME, "More", 1).build());
+    assert_eq!(dir.run(["check", "clean.pol", "state.yaml"]).status, Some(0));
+    let json = parse(&dir.run(["check", "target.pol", "state.yaml", "-f", "json"]).expect(1));
+    assert_eq!(verdicts(&json), [finding("UserAuthentication", "different", true)]);
+    assert_eq!(json["findings"][0]["expected"], json!(null));
+}
+
+#[test]
+fn an_image_meets_what_was_made_of_it() {
+    let dir = TestDir::with_image();
+    dir.run(["convert", COMPUTER_POL, "-o", "baseline.PolicyRules"]).ok();
+    let json = dir.run(["check", "image", "baseline.PolicyRules", "-f", "json"]).json();
+    assert_eq!((&json["summary"]["checked"], &json["summary"]["pass"]), (&json!(6), &json!(6)));
+}
