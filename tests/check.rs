@@ -170,3 +170,40 @@ fn an_image_meets_what_was_made_of_it() {
     let json = dir.run(["check", "image", "baseline.PolicyRules", "-f", "json"]).json();
     assert_eq!((&json["summary"]["checked"], &json["summary"]["pass"]), (&json!(6), &json!(6)));
 }
+
+/// LGPO texts that somebody made of these policy files; one with a release of LGPO.exe before 3.0, which wrote
+/// backslashes as they stand, and gpol warns of that. What users of the servers get is nothing in both forms.
+/// The sum is that of different pairs of key and value name in the texts, counted by another program.
+#[test]
+fn texts_that_lgpo_made_of_policy_files_say_what_these_say() {
+    let Some(corpus) = corpus() else { return };
+    let folder =
+        |revision: &str| corpus.join(format!("golden/plus3it+ash-windows-formula/{revision}/ash-windows/scmfiles"));
+    let dir = TestDir::new();
+    let mut checked = Vec::new();
+    for of in ["IE_8", "IE_9", "IE_10", "Server_2008_R2_DC", "Server_2008_R2_MS", "Windows_8_1"] {
+        for side in ["machine", "user"] {
+            let pol = folder("@4d58a80^").join(format!("{of}/{side}_registry.pol")).into_os_string();
+            let text = folder("@4d58a80").join(format!("{of}/{side}_registry.txt")).into_os_string();
+            // No scope: some texts of machines call their entries the user's, and the policy file follows.
+            let words = |a: &std::ffi::OsString, b: &std::ffi::OsString| {
+                ["check".into(), a.clone(), b.clone(), "--exact".into(), "-f".into(), "json".into()]
+            };
+            let there = dir.run(words(&pol, &text));
+            let back = dir.run(words(&text, &pol));
+            if there.status == Some(3) {
+                checked.push((format!("{of} {side}"), 0));
+                assert_eq!((there.refused(3), back.status), ("E0414".to_owned(), there.status), "{back}");
+                continue;
+            }
+            assert_eq!((there.status, back.status), (Some(0), Some(0)), "{of} {side}: {there}{back}");
+            let json = parse(&there.stdout());
+            let pass = json["summary"]["pass"].as_u64().expect("a number");
+            assert_eq!(json["summary"]["checked"], pass);
+            checked.push((format!("{of} {side}"), pass));
+        }
+    }
+    let empty: Vec<&str> = checked.iter().filter(|(_, n)| *n == 0).map(|(name, _)| name.as_str()).collect();
+    assert_eq!(empty, ["Server_2008_R2_DC user", "Server_2008_R2_MS user"]);
+    assert_eq!(checked.iter().map(|(_, n)| n).sum::<u64>(), 649);
+}

@@ -86,6 +86,10 @@ pub fn run(args: &CheckArgs, ui: &Ui) -> Result<Exit, Stop> {
         }
         waivers.add(&source);
     }
+    let parts = || expected.iter().flat_map(|source| &source.parts);
+    if parts().all(|part| part.file.is_empty() && part.absent.is_empty()) {
+        return Err(nothing(args, &expected).into());
+    }
     let pairs = args.sides.pairs(&expected, std::slice::from_ref(&target))?;
     if pairs.iter().any(|(expected, _)| expected.scope.is_none()) {
         return Err(side_needed(&args.target).into());
