@@ -207,3 +207,16 @@ fn texts_that_lgpo_made_of_policy_files_say_what_these_say() {
     assert_eq!(empty, ["Server_2008_R2_DC user", "Server_2008_R2_MS user"]);
     assert_eq!(checked.iter().map(|(_, n)| n).sum::<u64>(), 649);
 }
+
+#[test]
+fn a_part_of_a_state_file_that_is_not_checked_makes_the_answer_partial() {
+    let dir = baseline();
+    let state = format!(
+        "apiVersion: gpol/v1\nkind: PolicySet\nextends: [other.yaml]\ncomputer:\n  registry:\n    - {{key: '{ACME}', value: Pass, type: dword, data: 1}}\n"
+    );
+    dir.write("state.yaml", state);
+    let run = dir.run(["check", "target.pol", "state.yaml", "-f", "json"]);
+    let json = parse(&run.expect(7));
+    assert_eq!(json["unsupported"], json!(["state.yaml: the files that it builds on (1)"]));
+    assert_eq!(json["summary"]["pass"], 1);
+}

@@ -64,11 +64,19 @@ pub enum Verdict {
     Absent,
 }
 
+/// A value that differs, whichever policies it belongs to.
+struct Setting {
+    left: Option<usize>,
+    right: Option<usize>,
+    kind: RecordKind,
+    policies: Vec<Named>,
+}
+
 /// Checks one scope.
 pub fn check(catalog: &Catalog, side: Side, expected: &Joined, target: &Joined) -> Checked {
     let diff = compare(Some(catalog), side, &expected.file, &target.file);
     let mut checked = Checked { pass: diff.same, ..Checked::default() };
-    let mut seen: Vec<(Option<usize>, Option<usize>, RecordKind, Vec<Named>)> = Vec::new();
+    let mut settings: Vec<Setting> = Vec::new();
     let of_policies = diff.policies.iter().flat_map(|policy| {
         let model = &policy.left;
         let named = || Named {
@@ -82,13 +90,13 @@ pub fn check(catalog: &Catalog, side: Side, expected: &Joined, target: &Joined) 
         let index = |model: &Option<crate::model::RecordModel>| model.as_ref().map(|model| model.index);
         let (left, right) = (index(&record.left), index(&record.right));
         // A record may belong to several policies; it is one setting.
-        match seen.iter_mut().find(|(l, r, ..)| (*l, *r) == (left, right)) {
-            Some((.., policies)) => policies.extend(named),
-            None => seen.push((left, right, record.kind, named.into_iter().collect())),
+        match settings.iter_mut().find(|setting| (setting.left, setting.right) == (left, right)) {
+            Some(setting) => setting.policies.extend(named),
+            None => settings.push(Setting { left, right, kind: record.kind, policies: named.into_iter().collect() }),
         }
     }
     let registry = Registry::execute([&target.file]);
-    for (left, right, kind, policies) in seen {
+    for Setting { left, right, kind, policies } in settings {
         let verdict = match kind {
             RecordKind::OnlyRight => {
                 checked.extra.extend(right.map(|record| Extra { record, policies }));
