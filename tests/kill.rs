@@ -354,13 +354,26 @@ fn read_commands_open_nothing_for_writing_and_reach_nobody() {
     let dir = TestDir::with_image();
     dir.write_store();
     dir.run(["policy", "set", "image", NLA, "disabled"]).ok();
+    dir.write("wanted.txt", "Computer\r\nK\r\nA\r\nDWORD:1\r\n");
+    let gpo = "dn: CN={31B2F340-016D-11D2-945F-00C04FB984F9},CN=Policies,CN=System,DC=a";
+    dir.write("ad.ldif", format!("version: 1\n\n{gpo}\nobjectClass: groupPolicyContainer\ndisplayName: x\n"));
     let before = dir.state();
-    let commands: [&[&str]; 27] = [
+    let commands: &[&[&str]] = &[
         &["show", "image"],
         &["show", "image", "--records", "-f", "json"],
         &["show", COMPUTER_POL, "--admx", "store", "--all-states"],
         &["explain", "image", NLA],
         &["doctor", "image"],
+        &["detect", "image", COMPUTER_POL],
+        &["diagnose", "image", "AadLogonFailure"],
+        &["search", "network", "image"],
+        &["effective", "image"],
+        &["diff", "image", COMPUTER_POL],
+        &["check", "image", "wanted.txt"],
+        &["plan", "image", "wanted.txt"],
+        &["apply", "image", "wanted.txt", "--dry-run"],
+        &["ad", "names", "ad.ldif"],
+        &["schema", "state"],
         &["history", "image"],
         &["undo", "image", "--dry-run"],
         &["policy", "get", "image", NLA],
@@ -369,7 +382,6 @@ fn read_commands_open_nothing_for_writing_and_reach_nobody() {
         &["policy", "search", "network"],
         &["policy", "set", "image", NLA, "enabled", "--dry-run"],
         &["policy", "unset", "image", NLA, "--dry-run"],
-        // Nothing to do: locked, and nothing else.
         &["admx", "list", "store"],
         &["admx", "tree", "store"],
         &["admx", "show", "store", "Test"],
