@@ -274,7 +274,7 @@ fn an_interrupted_change_whose_files_others_wrote_since_is_set_aside() {
 fn no_update_is_lost_and_no_file_is_torn() {
     use std::sync::atomic::{AtomicBool, Ordering};
     // Under Wine, a program takes half a second to start.
-    const CHANGES: u16 = if cfg!(windows) { 25 } else { 500 };
+    const CHANGES: u16 = if cfg!(windows) { 24 } else { 500 };
     let dir = TestDir::with_image();
     dir.write(COMPUTER_POL, PolBuilder::new().build());
     let policies = [NLA, "TS_PASSWORD"];
