@@ -161,6 +161,7 @@ fn provoked(dir: &TestDir) -> Vec<(&'static str, Run)> {
         ("E0305", set("side.pol", &[NLA, "disabled", "Level=3"])),
         ("E0306", set("side.pol", &[&["OneWay", "disabled"][..], store].concat())),
         ("E0307", set("side.pol", &[NLA, "disabled", "--comment", "x"])),
+        ("E0409", run(&["gpo", "bump", "side.pol"])),
         ("E0309", run(&["policy", "get", "notes", "Both", "--admx", "store", "--scope", "user:administrators"])),
         ("E0321", run(&["diagnose", "side.pol", "AadLogonError"])),
         ("E0401", run(&["show", "gold.qcow2"])),

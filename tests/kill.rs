@@ -381,6 +381,7 @@ fn read_commands_open_nothing_for_writing_and_reach_nobody() {
         &["policy", "describe", NLA],
         &["policy", "search", "network"],
         &["policy", "set", "image", NLA, "enabled", "--dry-run"],
+        &["gpo", "bump", "image", "--dry-run"],
         &["policy", "unset", "image", NLA, "--dry-run"],
         &["admx", "list", "store"],
         &["admx", "tree", "store"],

@@ -8,6 +8,7 @@ mod bench;
 mod store;
 
 mod apply;
+mod bump;
 mod check;
 mod comments;
 mod convert;

@@ -10,8 +10,8 @@ use gpo::scope::Scope;
 use gpo::templates::Templates;
 
 use crate::commands::{
-    ad, admx, apply, check, convert, detect, diagnose, diff, doctor, effective, history, hive, pol, policy, recover,
-    schema, search, shell, show,
+    ad, admx, apply, bump, check, convert, detect, diagnose, diff, doctor, effective, history, hive, pol, policy,
+    recover, schema, search, shell, show,
 };
 use crate::paste::quoted;
 
@@ -74,6 +74,9 @@ pub enum Command {
     /// Read, describe and change single policies
     #[command(subcommand)]
     Policy(policy::PolicyCommand),
+    /// What concerns a GPO as a whole
+    #[command(subcommand)]
+    Gpo(bump::GpoCommand),
     /// Look at ADMX templates
     #[command(subcommand)]
     Admx(admx::AdmxCommand),

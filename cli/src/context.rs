@@ -264,6 +264,8 @@ pub fn failed(error: Error) -> CommandError {
             .help("mend the file by hand, or take it away: it holds comments alone, no settings"),
         Error::NoPlaceForComments(_) => CommandError::new(Code::NO_COMMENTS_HERE, error.to_string())
             .help("point gpol at the GPO's folder, or leave --comment out"),
+        Error::NoVersion(_) => CommandError::new(Code::NO_VERSION, error.to_string())
+            .help("point gpol at the GPO's folder, or at the root of the Windows installation"),
         Error::Twins { .. } => CommandError::new(Code::CASE_TWINS, error.to_string())
             .detail("Windows sees only one of them, and nothing here says which. Nothing was written.")
             .help("remove or rename the one that is not meant"),

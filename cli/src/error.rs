@@ -70,6 +70,7 @@ codes! {
     NO_TEMPLATE = "E0406", NotFound, "the store has no such template";
     NOT_IN_SNAPSHOT = "E0407", NotFound, "the export of Active Directory does not hold the GPO, or not all of it";
     NO_POLICY_OF_ITS_OWN = "E0408", NotFound, "the target is known and holds no policy of its own; another command is for it";
+    NO_VERSION = "E0409", NotFound, "the target is a policy file alone, which has no version";
     NO_KEY = "E0411", NotFound, "the hive has no such key or value";
     LINKED_KEY = "E0412", NotFound, "the path leads through a symbolic link of the registry";
     NO_CHANGE = "E0413", NotFound, "no such change of the target is recorded";

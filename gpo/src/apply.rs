@@ -9,7 +9,7 @@ use polfile::{PolicyFile, Slot};
 use crate::bookkeeping::{self, Books, Directory, Needs, SideChange};
 use crate::compare::{RecordDiff, SideDiff, compare};
 use crate::desired::{Desired, DesiredScope, What, lay, owned, take_out};
-use crate::edit::{bytes_of, file_of, parse, refuse_unsafe};
+use crate::edit::{bytes_of, file_of, parse, refuse_twins, refuse_unsafe};
 use crate::error::Error;
 use crate::extensions::in_braces;
 use crate::plan::Plan;
@@ -79,11 +79,7 @@ pub fn plan(
             continue;
         }
         let file = file_of(target, &wanted.scope)?;
-        let places = [Some(&file.file), file.gpt_ini.as_ref()];
-        if let Some((place, twin)) = places.into_iter().flatten().find_map(|found| Some((found, found.twins.first()?)))
-        {
-            return Err(Error::Twins { path: place.path.clone(), twin: twin.clone() });
-        }
+        refuse_twins([Some(&file.file), file.gpt_ini.as_ref()])?;
         let bytes = bytes_of(&file)?;
         let before = match &bytes {
             Some(bytes) => parse(&file, bytes.clone())?,
@@ -96,7 +92,7 @@ pub fn plan(
         if before != after {
             outcome.plan.add(&file.file.path, bytes, after.as_bytes().to_vec());
         }
-        let change = SideChange { file: &file, side, before: &before, after: &after, comments: false };
+        let change = SideChange { file: &file, side, before: &before, after: &after, comments: false, anew: false };
         let books = bookkeeping::plan(target, &change, &needs, &directory, &mut outcome.plan)?;
         if let Some(done) = books.directory.as_ref().filter(|done| done.known) {
             directory.planned = Some(done.after);

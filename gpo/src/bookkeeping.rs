@@ -87,6 +87,15 @@ pub(crate) struct SideChange<'a> {
     pub after: &'a PolicyFile,
     /// Whether its file of comments changes.
     pub comments: bool,
+    /// Whether the version rises even if the policy file stays.
+    pub anew: bool,
+}
+
+impl SideChange<'_> {
+    /// Whether Windows has something to apply.
+    fn counts(&self) -> bool {
+        self.anew || self.before != self.after
+    }
 }
 
 /// Plans what goes with the change of a policy file or of its comments, on top of what is planned already: the other
@@ -103,7 +112,7 @@ pub(crate) fn plan(
     }
     match target.kind {
         Kind::GpoBackup => backup::plan(target, change, needs, plan),
-        _ if change.before == change.after => Ok(Books::default()),
+        _ if !change.counts() => Ok(Books::default()),
         Kind::GpoSysvol => directory::plan(target, change, needs, directory, plan),
         _ => match &change.file.gpt_ini {
             Some(place) => local(place, change, needs, plan),

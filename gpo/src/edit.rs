@@ -9,6 +9,7 @@ use crate::bookkeeping::{self, Books, Directory, Needs, SideChange};
 use crate::comments::Comments;
 use crate::error::Error;
 use crate::extensions::in_braces;
+use crate::place::Found;
 use crate::plan::{Plan, read_if_there};
 use crate::scope::Scope;
 use crate::target::{Hibernation, SideFile, Target};
@@ -152,10 +153,7 @@ pub fn plan_policy<'c>(
 ) -> Result<PolicyChange<'c>, Error> {
     refuse_unsafe(target)?;
     let (side, file) = (scope.side(), &file_of(target, scope)?);
-    let places = [Some(&file.file), file.gpt_ini.as_ref(), file.comments.as_ref().filter(|_| comment.is_some())];
-    if let Some((place, twin)) = places.into_iter().flatten().find_map(|found| Some((found, found.twins.first()?))) {
-        return Err(Error::Twins { path: place.path.clone(), twin: twin.clone() });
-    }
+    refuse_twins([Some(&file.file), file.gpt_ini.as_ref(), file.comments.as_ref().filter(|_| comment.is_some())])?;
     let bytes = bytes_of(file)?;
     let before = match &bytes {
         Some(bytes) => parse(file, bytes.clone())?,
@@ -184,8 +182,14 @@ pub fn plan_policy<'c>(
     }
     let extensions = policy.client_extensions().into_iter().map(in_braces).collect();
     let (wanted, gone) = if set.records.is_empty() { (Vec::new(), extensions) } else { (extensions, Vec::new()) };
-    let changed =
-        SideChange { file, side, before: &change.before, after: &change.after, comments: change.comment.is_some() };
+    let changed = SideChange {
+        file,
+        side,
+        before: &change.before,
+        after: &change.after,
+        comments: change.comment.is_some(),
+        anew: false,
+    };
     change.books = bookkeeping::plan(target, &changed, &Needs { catalog, wanted, gone }, directory, &mut change.plan)?;
     Ok(change)
 }
@@ -198,6 +202,14 @@ pub(crate) fn refuse_unsafe(target: &Target) -> Result<(), Error> {
     match target.hibernation().map_err(|source| Error::Io { path: target.path.clone(), source })? {
         Hibernation::Active(file) => Err(Error::Hibernated { path: target.path.clone(), file }),
         Hibernation::None | Hibernation::Unclear(_) => Ok(()),
+    }
+}
+
+/// Refuses to write one of several entries that differ only by case.
+pub(crate) fn refuse_twins<'a>(places: impl IntoIterator<Item = Option<&'a Found>>) -> Result<(), Error> {
+    match places.into_iter().flatten().find_map(|found| Some((found, found.twins.first()?))) {
+        Some((place, twin)) => Err(Error::Twins { path: place.path.clone(), twin: twin.clone() }),
+        None => Ok(()),
     }
 }
 

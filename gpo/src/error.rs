@@ -81,6 +81,9 @@ pub enum Error {
     /// A bare policy file has no place for comments.
     #[error("{} is a policy file alone; comments have their place in the GPO's folder", .0.display())]
     NoPlaceForComments(PathBuf),
+    /// A bare policy file has no version.
+    #[error("{} is a policy file alone; the version is its GPO's", .0.display())]
+    NoVersion(PathBuf),
     /// Entries that differ only by case: Windows sees one of them, and nothing says which.
     #[error("{} is not alone: {} differs only by case", path.display(), twin.display())]
     Twins {

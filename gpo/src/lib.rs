@@ -11,6 +11,7 @@ pub mod apply;
 pub mod backup;
 pub mod backup_xml;
 pub mod bookkeeping;
+pub mod bump;
 pub mod by_scope;
 pub mod check;
 pub mod comments;

@@ -3,6 +3,7 @@
 pub mod ad;
 pub mod admx;
 pub mod apply;
+pub mod bump;
 pub mod check;
 pub mod convert;
 pub mod detect;
@@ -45,6 +46,7 @@ pub fn run(cli: &Cli, ui: &Ui) -> Result<Exit, Stop> {
         Some(Command::History(args)) => history::list(args, ui),
         Some(Command::Policy(command)) => policy::run(command, ui),
         Some(Command::Ad(command)) => ad::run(command, ui),
+        Some(Command::Gpo(command)) => bump::run(command, ui),
         Some(Command::Admx(command)) => admx::run(command, ui),
         Some(Command::Pol(command)) => pol::run(command, ui),
         Some(Command::Hive(command)) => hive::run(command, ui),

@@ -30,7 +30,7 @@ pub(super) fn plan(
     needs: &Needs<'_>,
     plan: &mut Plan,
 ) -> Result<Books, Error> {
-    if change.before == change.after && !change.comments {
+    if !change.counts() && !change.comments {
         return Ok(Books::default());
     }
     let path = target.path.join("Backup.xml");
@@ -64,7 +64,7 @@ fn edit(
     needs: &Needs<'_>,
 ) -> Result<(), BackupXmlError> {
     let side = change.side;
-    if change.before != change.after {
+    if change.counts() {
         let version = xml.version(side)?;
         xml.set_version(side, version.bumped())?;
         done.version = Some((version, version.bumped()));
@@ -79,10 +79,8 @@ fn edit(
         done.extensions = Some(list);
     }
     let comments = change.file.comments.as_ref().filter(|_| change.comments);
-    let files = [
-        (ListedFile::Policy, Some(&change.file.file).filter(|_| change.before != change.after)),
-        (ListedFile::Comments, comments),
-    ];
+    let files =
+        [(ListedFile::Policy, Some(&change.file.file).filter(|_| change.counts())), (ListedFile::Comments, comments)];
     for (kind, place) in files {
         let Some(place) = place else { continue };
         let location = location(&target.path, &place.path);

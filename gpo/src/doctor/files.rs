@@ -85,26 +85,18 @@ fn missing(kind: Kind, probes: &mut Probes) {
     let found = "gpt.ini is missing: Windows cannot tell the GPO's version";
     match kind {
         Kind::GpoSysvol => probes.no("gpt-ini", found, "restore it from a backup or another domain controller"),
-        _ => probes.no(
-            "gpt-ini",
-            found,
-            "set a policy to another state and back with gpol policy set: a change makes one",
-        ),
+        _ => probes.no("gpt-ini", found, "make one:  gpol gpo bump"),
     }
 }
 
 fn of_ini(kind: Kind, ini: &GptIni, side: Side, records: usize, probes: &mut Probes) -> Option<u16> {
     let version = ini.version().map(|version| version.of(side));
     match version {
-        None => probes.no(
-            "version",
-            "gpt.ini has no Version",
-            "set a policy to another state and back with gpol policy set: a change writes one",
-        ),
+        None => probes.no("version", "gpt.ini has no Version", "write one:  gpol gpo bump"),
         Some(0) if records > 0 => probes.no(
             "version",
             format!("the {side} half of gpt.ini's version is 0: Windows takes the side for empty"),
-            "set a policy to another state and back with gpol policy set: each change raises it",
+            "raise it:  gpol gpo bump",
         ),
         Some(_) => {}
     }
@@ -135,7 +127,7 @@ fn enabled(ini: &GptIni, side: Side, probes: &mut Probes) {
 
 fn extension(ini: &GptIni, side: Side, records: usize, probes: &mut Probes) {
     let text = ini.extensions(side).unwrap_or_default();
-    let help = "set a policy to another state and back with gpol policy set: a change lists it";
+    let help = "list it:  gpol gpo bump";
     match ExtensionList::parse(&text) {
         Err(error) => {
             probes.no("extension", format!("the {side} extension list is malformed: {error}"), "mend the line by hand");

@@ -102,7 +102,7 @@ fn unchanged(image: &Image, side: &Configured, version: u16, probes: &mut Probes
                     "{same}, so it takes the GPO for unchanged, but {missing} of its values {} not in the registry",
                     if missing == 1 { "is" } else { "are" }
                 ),
-                "set a policy to another state and back with gpol policy set: each change raises the version",
+                "raise the version:  gpol gpo bump",
             ),
             Err(error) => probes.uncertain("version", format!("{same}: {error}")),
         },
