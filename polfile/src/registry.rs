@@ -1,7 +1,8 @@
 //! The virtual registry: what is there once Windows has executed the records of one or several files.
 
-use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use foldhash::fast::RandomState;
 
 use crate::action::Action;
 use crate::document::PolicyFile;
@@ -28,7 +29,13 @@ use crate::wide::{Folded, WideStr, WideString};
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct Registry<'a> {
-    keys: BTreeMap<Folded, KeyHistory<'a>>,
+    keys: Vec<KeyHistory<'a>>,
+    /// Places of keys, by what is the same to the registry.
+    by_path: BTreeMap<Folded, usize>,
+    /// Places of keys by how records spell them, and of values in them. Thousands of records have a handful of
+    /// spellings: each is folded once.
+    spelled_keys: HashMap<WideStr<'a>, usize, RandomState>,
+    spelled_values: HashMap<(usize, WideStr<'a>), usize, RandomState>,
     /// Keys of which something was said since `**deletekeys` last took them away; it goes through
     /// these alone, so that a file of many keys and many such directives costs no more than its length.
     unswept: BTreeSet<Folded>,
@@ -51,11 +58,13 @@ pub struct KeyHistory<'a> {
     pub path: WideString,
     /// What happened to the key itself, in order: `Created`, `ValuesDeleted`, `Deleted`, `Secured`.
     pub events: Vec<Event<'a>>,
-    values: BTreeMap<Folded, ValueHistory<'a>>,
+    values: Vec<ValueHistory<'a>>,
+    /// Places of values, by what is the same to the registry.
+    by_name: BTreeMap<Folded, usize>,
     /// Values of which something was said since they were last deleted all at once.
-    unswept: Vec<Folded>,
+    unswept: Vec<usize>,
     exists: bool,
-    /// Whether nothing was said of it since `**deletekeys` took it away.
+    /// Whether nothing was said of it yet, or since `**deletekeys` took it away.
     swept: bool,
 }
 
@@ -125,10 +134,12 @@ impl<'a> Registry<'a> {
         let set = event(Effect::Set(record.value_type, record.data));
         match record.action() {
             Action::Set => {
-                self.create(origin, record.key).value_mut(record.value_name).push(set);
+                let key = self.create(origin, record.key);
+                self.value_mut(key, record.value_name).push(set);
             }
             Action::SetIfMissing(name) => {
-                let value = self.create(origin, record.key).value_mut(name);
+                let key = self.create(origin, record.key);
+                let value = self.value_mut(key, name);
                 let there = value.current().is_some();
                 value.push(if there { event(Effect::LeftAsItWas) } else { set });
             }
@@ -136,15 +147,19 @@ impl<'a> Registry<'a> {
                 self.create(origin, record.key);
             }
             Action::DeleteValue(name) => {
-                self.key_mut(record.key).value_mut(name).push(event(Effect::Deleted));
+                let key = self.spelled_key(record.key);
+                self.value_mut(key, name).push(event(Effect::Deleted));
             }
             Action::DeleteValues(names) => {
-                let key = self.key_mut(record.key);
+                let key = self.spelled_key(record.key);
                 for name in names {
-                    key.value_mut(name).push(event(Effect::Deleted));
+                    self.value_mut(key, name).push(event(Effect::Deleted));
                 }
             }
-            Action::DeleteAllValues => self.key_mut(record.key).end(event(Effect::ValuesDeleted)),
+            Action::DeleteAllValues => {
+                let key = self.spelled_key(record.key);
+                self.keys[key].end(event(Effect::ValuesDeleted));
+            }
             Action::DeleteKeys(keys) => {
                 for key in keys {
                     self.delete_key(record.deleted_key(key).as_wide(), event(Effect::KeyDeleted));
@@ -152,48 +167,73 @@ impl<'a> Registry<'a> {
             }
             Action::SecureKey(secure) => {
                 // Whether it makes the key as well is unverified.
-                self.key_mut(record.key).events.push(event(Effect::Secured(secure)));
+                let key = self.spelled_key(record.key);
+                self.keys[key].events.push(event(Effect::Secured(secure)));
             }
             Action::Comment(_) | Action::Unknown => {}
         }
     }
 
-    /// The history of a key, made if need be, with the key existing from now on.
-    fn create(&mut self, origin: Origin, path: WideStr<'_>) -> &mut KeyHistory<'a> {
-        let key = self.key_mut(path);
+    /// The place of a key, made if need be, with the key existing from now on.
+    fn create(&mut self, origin: Origin, path: WideStr<'a>) -> usize {
+        let place = self.spelled_key(path);
+        let key = &mut self.keys[place];
         if !key.exists {
             key.exists = true;
             key.events.push(Event { origin, effect: Effect::Created });
         }
-        key
+        place
     }
 
-    fn key_mut(&mut self, path: WideStr<'_>) -> &mut KeyHistory<'a> {
-        let entry = self.keys.entry(path.fold());
-        if !matches!(&entry, Entry::Occupied(key) if !key.get().swept) {
-            self.unswept.insert(entry.key().clone());
+    /// The place of a key of which a record says something, by how it spells the path.
+    fn spelled_key(&mut self, path: WideStr<'a>) -> usize {
+        let place = match self.spelled_keys.get(&path) {
+            Some(place) => *place,
+            None => {
+                let place = self.place(path);
+                self.spelled_keys.insert(path, place);
+                place
+            }
+        };
+        self.speak_of(place);
+        place
+    }
+
+    /// The place of a key, made if need be.
+    fn place(&mut self, path: WideStr<'_>) -> usize {
+        let place = *self.by_path.entry(path.fold()).or_insert(self.keys.len());
+        if place == self.keys.len() {
+            self.keys.push(KeyHistory::new(path.to_wide_string()));
         }
-        let key = entry.or_insert_with(|| KeyHistory {
-            path: path.to_wide_string(),
-            events: Vec::new(),
-            values: BTreeMap::new(),
-            unswept: Vec::new(),
-            exists: false,
-            swept: false,
-        });
-        key.swept = false;
-        key
+        place
+    }
+
+    /// Notes that something is said of a key.
+    fn speak_of(&mut self, place: usize) {
+        let key = &mut self.keys[place];
+        if std::mem::take(&mut key.swept) {
+            self.unswept.insert(key.path.as_wide().fold());
+        }
+    }
+
+    /// The history of a value, for something to be said of it.
+    fn value_mut(&mut self, key: usize, name: WideStr<'a>) -> &mut ValueHistory<'a> {
+        let history = &mut self.keys[key];
+        let place = *self.spelled_values.entry((key, name)).or_insert_with(|| history.place(name));
+        history.speak_of(place)
     }
 
     /// Ends a key and all below it.
     fn delete_key(&mut self, path: WideStr<'_>, event: Event<'a>) {
-        self.key_mut(path);
+        let place = self.place(path);
+        self.speak_of(place);
         let top = path.fold();
         let below = self.unswept.range(top.least_below()..).take_while(|key| key.is_at_or_below(&top));
         let gone: Vec<Folded> = std::iter::once(&top).chain(below).cloned().collect();
-        for key in gone {
-            self.unswept.remove(&key);
-            if let Some(key) = self.keys.get_mut(&key) {
+        for path in gone {
+            self.unswept.remove(&path);
+            if let Some(place) = self.by_path.get(&path) {
+                let key = &mut self.keys[*place];
                 key.swept = true;
                 key.exists = false;
                 key.end(event);
@@ -203,7 +243,7 @@ impl<'a> Registry<'a> {
 
     /// The history of a key.
     pub fn key(&self, path: Folded) -> Option<&KeyHistory<'a>> {
-        self.keys.get(&path)
+        self.by_path.get(&path).map(|place| &self.keys[*place])
     }
 
     /// The history of a value. `None` if no record speaks of it by name; a `**delvals.` of its key
@@ -214,14 +254,26 @@ impl<'a> Registry<'a> {
 
     /// All keys that a record speaks of, ordered by their upper-cased paths.
     pub fn keys(&self) -> impl Iterator<Item = &KeyHistory<'a>> {
-        self.keys.values()
+        self.by_path.values().map(|place| &self.keys[*place])
     }
 }
 
 impl<'a> KeyHistory<'a> {
+    fn new(path: WideString) -> Self {
+        Self {
+            path,
+            events: Vec::new(),
+            values: Vec::new(),
+            by_name: BTreeMap::new(),
+            unswept: Vec::new(),
+            exists: false,
+            swept: true,
+        }
+    }
+
     /// The history of one of its values; see [`Registry::value`].
     pub fn value(&self, name: &Folded) -> Option<&ValueHistory<'a>> {
-        self.values.get(name)
+        self.by_name.get(name).map(|place| &self.values[*place])
     }
 
     /// Whether the key is there in the end because a record created it. Deleting a value creates no key.
@@ -237,25 +289,32 @@ impl<'a> KeyHistory<'a> {
 
     /// The values that a record speaks of, ordered by upper-cased names.
     pub fn values(&self) -> impl Iterator<Item = &ValueHistory<'a>> {
-        self.values.values()
+        self.by_name.values().map(|place| &self.values[*place])
+    }
+
+    /// The place of a value, made if need be.
+    fn place(&mut self, name: WideStr<'_>) -> usize {
+        let place = *self.by_name.entry(name.fold()).or_insert(self.values.len());
+        if place == self.values.len() {
+            self.values.push(ValueHistory { name: name.to_wide_string(), events: Vec::new(), decisive: 0 });
+        }
+        place
     }
 
     /// The history of a value, for something to be said of it.
-    fn value_mut(&mut self, name: WideStr<'_>) -> &mut ValueHistory<'a> {
-        let entry = self.values.entry(name.fold());
-        if !matches!(&entry, Entry::Occupied(value) if !value.get().swept()) {
-            self.unswept.push(entry.key().clone());
+    fn speak_of(&mut self, place: usize) -> &mut ValueHistory<'a> {
+        let value = &mut self.values[place];
+        if value.swept() {
+            self.unswept.push(place);
         }
-        entry.or_insert_with(|| ValueHistory { name: name.to_wide_string(), events: Vec::new(), decisive: 0 })
+        value
     }
 
     /// Ends all values at once.
     fn end(&mut self, event: Event<'a>) {
         self.events.push(event);
-        for name in std::mem::take(&mut self.unswept) {
-            if let Some(value) = self.values.get_mut(&name) {
-                value.push(event);
-            }
+        for place in std::mem::take(&mut self.unswept) {
+            self.values[place].push(event);
         }
     }
 }
@@ -285,9 +344,9 @@ impl<'a> ValueHistory<'a> {
         self.events.push(event);
     }
 
-    /// Whether the last that is said of it is that it was deleted with all others.
+    /// Whether nothing was said of it yet, or since it was deleted with all others.
     fn swept(&self) -> bool {
-        self.events.last().is_some_and(|e| matches!(e.effect, Effect::ValuesDeleted | Effect::KeyDeleted))
+        self.events.last().is_none_or(|e| matches!(e.effect, Effect::ValuesDeleted | Effect::KeyDeleted))
     }
 }
 
