@@ -154,12 +154,11 @@ impl Page {
     /// Writes the lines; wraps them if there is a width.
     pub fn write(&self, out: &mut dyn Write, width: Option<usize>) -> io::Result<()> {
         for line in &self.0 {
-            let rows = match width {
-                Some(width) => wrap(line, width),
-                None => vec![line.spans.clone()],
-            };
-            for row in rows {
-                write_row(out, &row)?;
+            match width {
+                Some(width) if !line.whole && line.width() > width => {
+                    wrap(line, width).iter().try_for_each(|row| write_row(out, row))?;
+                }
+                _ => write_row(out, &line.spans)?,
             }
         }
         Ok(())
@@ -180,11 +179,8 @@ fn write_row(out: &mut dyn Write, row: &[(Style, String)]) -> io::Result<()> {
     writeln!(out)
 }
 
-/// Breaks a line at blanks into rows of at most `width` columns, if the words allow.
+/// Breaks a line that is too long at blanks into rows of at most `width` columns, if the words allow.
 fn wrap(line: &Line, width: usize) -> Vec<Vec<(Style, String)>> {
-    if line.whole || line.width() <= width {
-        return vec![line.spans.clone()];
-    }
     let hang = line.hang.min(width / 2);
     let mut rows = vec![Vec::new()];
     let mut column = 0;

@@ -8,44 +8,47 @@ mod layer;
 pub mod order;
 mod outcome;
 mod plan;
+mod shared;
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::panic::resume_unwind;
 use std::thread;
 
 use admx::{Catalog, Side, State};
+use foldhash::fast::RandomState;
 use polfile::{Action, Effect, Folded, PolicyFile, Registry, WideStr};
 use serde::Serialize;
 
-use crate::model::{ElementModel, PolicyModel, RecordModel, Text};
+use crate::model::{ElementModel, PolicyModel, Text};
 use crate::scope::Scope;
 use crate::search::{Unreadable, keys_of};
 use crate::show::{AdmxModel, TargetModel};
 pub use directory::{Place, containers, read_for};
-pub use layer::{Layer, LinkedFrom, layers};
+pub use layer::{Layer, LinkedFrom};
 use outcome::Outcome;
 pub use outcome::{Said, ValueResult};
 pub use plan::{LeftOutModel, Plan, PlanError, as_argument, read, title};
+pub use shared::{RecordIn, SharedFile};
 
 /// What several GPOs come to: `gpol.effective/1`.
 #[derive(Clone, Debug, Serialize)]
-pub struct Effective {
+pub struct Effective<'p> {
     /// Name of the shape.
     pub schema: &'static str,
     /// The GPOs in the order in which they apply: the last one wins.
     pub order: Vec<LayerModel>,
     /// GPOs that count for nothing here.
-    pub left_out: Vec<LeftOutModel>,
+    pub left_out: &'p [LeftOutModel],
     /// What was taken for granted, because the files do not say it.
-    pub assumed: Vec<String>,
+    pub assumed: &'p [String],
     /// The templates that gave names of policies; `null` without any.
     pub admx: Option<AdmxModel>,
     /// The result of each side that a GPO says something of.
-    pub sides: Vec<SideResult>,
+    pub sides: Vec<SideResult<'p>>,
     /// How much that is, whatever part of it is listed.
     pub counts: Counts,
     /// What could not be read; then the answer is not complete.
-    pub unreadable: Vec<Unreadable>,
+    pub unreadable: &'p [Unreadable],
 }
 
 /// A GPO in the order.
@@ -96,31 +99,31 @@ impl Counts {
 
 /// The result of one side.
 #[derive(Clone, Debug, Serialize)]
-pub struct SideResult {
+pub struct SideResult<'p> {
     /// `computer` or `user`.
     pub side: &'static str,
     /// Policies with a state, by category and name.
-    pub policies: Vec<PolicyResult>,
+    pub policies: Vec<PolicyResult<'p>>,
     /// Values that belong to no policy with a state.
-    pub values: Vec<ValueResult>,
+    pub values: Vec<ValueResult<'p>>,
     /// Keys that are made and left empty, and keys whose permissions change; with the whole result alone.
-    pub keys: Vec<KeyResult>,
+    pub keys: Vec<KeyResult<'p>>,
 }
 
 /// A key that is made, or who may write to it.
 #[derive(Clone, Debug, Serialize)]
-pub struct KeyResult {
+pub struct KeyResult<'p> {
     /// Path without hive.
     pub key: Text,
     /// Number of the GPO.
     pub by: usize,
     /// The record that does it.
-    pub record: Option<RecordModel>,
+    pub record: Option<RecordIn<'p>>,
 }
 
 /// A policy and who decided it.
 #[derive(Clone, Debug, Serialize)]
-pub struct PolicyResult {
+pub struct PolicyResult<'p> {
     /// `namespace:name`.
     pub id: String,
     /// As the editor shows it.
@@ -136,7 +139,7 @@ pub struct PolicyResult {
     /// What the others make of it that speak of it.
     pub others: Vec<OtherState>,
     /// Its values.
-    pub values: Vec<ValueResult>,
+    pub values: Vec<ValueResult<'p>>,
 }
 
 /// What a GPO by itself makes of a policy.
@@ -160,11 +163,11 @@ pub enum Only {
     Conflicts,
 }
 
-impl Effective {
+impl<'p> Effective<'p> {
     /// Executes the policy of all layers.
-    pub fn new(plan: Plan, catalog: Option<&Catalog>, only: Only) -> Self {
+    pub fn new(plan: &'p Plan, catalog: Option<&Catalog>, only: Only) -> Self {
         let Plan { layers, left_out, assumed, unreadable } = plan;
-        let of_side = |side| side_result(&layers, side, catalog, only);
+        let of_side = |side| side_result(layers, side, catalog, only);
         let ((computer, of_computer), (user, of_user)) = thread::scope(|scope| {
             let user = scope.spawn(|| of_side(Side::User));
             let computer = of_side(Side::Computer);
@@ -199,20 +202,28 @@ impl LayerModel {
 }
 
 /// A policy file of the side that is computed, and the number of its layer.
-struct Source<'l> {
+struct Source<'p> {
     number: usize,
-    file: &'l PolicyFile,
+    file: &'p SharedFile,
 }
 
-fn side_result(layers: &[Layer], side: Side, catalog: Option<&Catalog>, only: Only) -> (Option<SideResult>, Counts) {
+fn side_result<'p>(
+    layers: &'p [Layer],
+    side: Side,
+    catalog: Option<&Catalog>,
+    only: Only,
+) -> (Option<SideResult<'p>>, Counts) {
     let mut counts = Counts::default();
     let numbered = layers.iter().zip(1..);
     let sources: Vec<Source<'_>> =
-        numbered.filter_map(|(layer, number)| Some(Source { number, file: &layer.file(side)?.1 })).collect();
+        numbered.filter_map(|(layer, number)| Some(Source { number, file: layer.file(side)? })).collect();
     if sources.iter().all(|source| source.file.is_empty()) {
         return (None, counts);
     }
-    let registry = Registry::execute(sources.iter().map(|source| source.file));
+    let mut registry = Registry::default();
+    for source in &sources {
+        registry.apply(source.file.records());
+    }
     let outcomes = outcome::outcomes(&registry);
     for outcome in &outcomes {
         outcome.count(&mut counts);
@@ -242,7 +253,7 @@ fn side_result(layers: &[Layer], side: Side, catalog: Option<&Catalog>, only: On
 }
 
 /// Keys that are made and have no value, and keys whose permissions change.
-fn keys(registry: &Registry<'_>, sources: &[Source<'_>]) -> Vec<KeyResult> {
+fn keys<'p>(registry: &Registry<'_>, sources: &[Source<'p>]) -> Vec<KeyResult<'p>> {
     let mut keys = Vec::new();
     for key in registry.keys() {
         let without_values = key.exists() && key.values().next().is_none();
@@ -253,31 +264,30 @@ fn keys(registry: &Registry<'_>, sources: &[Source<'_>]) -> Vec<KeyResult> {
         };
         if let Some(event) = key.events.iter().rev().find(|event| worth(&event.effect)) {
             let (at, index) = (event.origin.file, event.origin.record);
-            let by = sources.get(at).map_or(0, |source| source.number);
-            keys.push(KeyResult { key: key.path.as_wide().into(), by, record: record(sources, at, index) });
+            let source = sources.get(at);
+            let (by, record) = (source.map_or(0, |s| s.number), source.and_then(|s| s.file.record(index)));
+            keys.push(KeyResult { key: key.path.as_wide().into(), by, record });
         }
     }
     keys
 }
 
 /// The policies that the records of all sources come to, and their values by their place among the outcomes.
-fn policies(
+fn policies<'p>(
     catalog: &Catalog,
     side: Side,
-    sources: &[Source<'_>],
+    sources: &[Source<'p>],
     outcomes: &[Outcome<'_>],
-) -> Vec<(PolicyResult, Vec<usize>)> {
+) -> Vec<(PolicyResult<'p>, Vec<usize>)> {
     let on_side = catalog.policies().iter().filter(|policy| policy.class.has(side));
     let keys: HashSet<Folded> = on_side.flat_map(keys_of).map(Folded::from).collect();
     // One file of all records that templates may explain, each remembered by where it came from.
     let (mut merged, mut origins) = (PolicyFile::new(), Vec::new());
+    let mut known: HashMap<WideStr<'_>, bool, RandomState> = HashMap::default();
     for (at, source) in sources.iter().enumerate() {
-        let mut last = (WideStr::default(), false);
         for (index, record) in source.file.records().enumerate() {
-            if last.0 != record.key || index == 0 {
-                last = (record.key, keys.contains(&record.key.fold()));
-            }
-            if last.1 || matches!(record.action(), Action::DeleteKeys(_)) {
+            let may = *known.entry(record.key).or_insert_with(|| keys.contains(&record.key.fold()));
+            if may || matches!(record.action(), Action::DeleteKeys(_)) {
                 merged.push(record);
                 origins.push((at, index));
             }
@@ -302,7 +312,7 @@ fn policies(
         let spoken: BTreeSet<usize> = records.iter().map(|(source, _)| *source).collect();
         let id = reading.policy.id();
         let others = spoken.difference(&decisive).map(|&at| {
-            let states = readings[at].get_or_insert_with(|| states(catalog, side, sources[at].file));
+            let states = readings[at].get_or_insert_with(|| states(catalog, side, &sources[at].file.to_file()));
             let state = states.iter().find(|(of, _)| *of == id).map_or(State::NotConfigured, |(_, state)| *state);
             OtherState { layer: sources[at].number, state: state.as_str() }
         });
@@ -325,9 +335,4 @@ fn policies(
 
 fn states(catalog: &Catalog, side: Side, file: &PolicyFile) -> Vec<(String, State)> {
     catalog.read(side, file).policies.into_iter().map(|reading| (reading.policy.id(), reading.state)).collect()
-}
-
-/// The model of a record of a source.
-fn record(sources: &[Source<'_>], at: usize, index: usize) -> Option<RecordModel> {
-    Some(RecordModel::new(index, &sources.get(at)?.file.record(index)?))
 }

@@ -105,8 +105,8 @@ pub fn run(args: &EffectiveArgs, ui: &Ui) -> Result<Exit, Stop> {
         Some(OnlyArg::Changed) => Only::Changed,
         Some(OnlyArg::Conflicts) => Only::Conflicts,
     };
-    let effective = Effective::new(plan, catalog, only);
-    for Unreadable { path, message, .. } in &effective.unreadable {
+    let effective = Effective::new(&plan, catalog, only);
+    for Unreadable { path, message, .. } in effective.unreadable {
         ui.warning(format!("{path}: {message}"));
     }
     match args.output.format {
@@ -131,7 +131,7 @@ fn no_plan(args: &EffectiveArgs, error: PlanError) -> CommandError {
     }
 }
 
-fn page(effective: &Effective, only: Only) -> Page {
+fn page(effective: &Effective<'_>, only: Only) -> Page {
     let mut page = Page::new();
     head(&mut page, effective);
     for side in &effective.sides {
@@ -146,7 +146,7 @@ fn page(effective: &Effective, only: Only) -> Page {
     page
 }
 
-fn head(page: &mut Page, effective: &Effective) {
+fn head(page: &mut Page, effective: &Effective<'_>) {
     let width = effective.order.len().to_string().len();
     for (i, layer) in effective.order.iter().enumerate() {
         let mut line = Line::new().text(format!("{:>width$}  ", layer.number)).text(&layer.gpo.path);
@@ -186,7 +186,7 @@ fn notes(layer: &LayerModel) -> String {
     if notes.is_empty() { String::new() } else { format!("  ({})", notes.join("; ")) }
 }
 
-fn side_of(page: &mut Page, effective: &Effective, side: &SideResult, only: Only) {
+fn side_of(page: &mut Page, effective: &Effective<'_>, side: &SideResult<'_>, only: Only) {
     for policy in &side.policies {
         of_policy(page, effective, side.side, policy, only);
     }
@@ -194,14 +194,14 @@ fn side_of(page: &mut Page, effective: &Effective, side: &SideResult, only: Only
         of_value(page, effective, side.side, value, 2);
     }
     for key in &side.keys {
-        if let Some(record) = &key.record {
-            let line = Line::indented(2).text(values::key(Some(side.side), record)).text("  ").hang_at(4);
-            page.line(line.text(values::effect(record)).span(Style::Faint, by(effective, &[key.by])));
+        if let Some(record) = key.record.map(|record| record.model()) {
+            let line = Line::indented(2).text(values::key(Some(side.side), &record)).text("  ").hang_at(4);
+            page.line(line.text(values::effect(&record)).span(Style::Faint, by(effective, &[key.by])));
         }
     }
 }
 
-fn of_policy(page: &mut Page, effective: &Effective, side: &str, policy: &PolicyResult, only: Only) {
+fn of_policy(page: &mut Page, effective: &Effective<'_>, side: &str, policy: &PolicyResult<'_>, only: Only) {
     let line = state(Line::indented(2), policy.state).column(VALUE).hang().text(&policy.display_name);
     page.line(line.span(Style::Faint, by(effective, &policy.by)));
     for other in &policy.others {
@@ -231,27 +231,29 @@ fn of_policy(page: &mut Page, effective: &Effective, side: &str, policy: &Policy
 /// Column of what belongs to a policy.
 const VALUE: usize = 12;
 
-fn of_value(page: &mut Page, effective: &Effective, side: &str, value: &ValueResult, indent: usize) {
+fn of_value(page: &mut Page, effective: &Effective<'_>, side: &str, value: &ValueResult<'_>, indent: usize) {
     let name = match value.value_name.lossy() {
         name if name.is_empty() => "(Default)".to_owned(),
         name => name,
     };
     let hive = if side == "user" { "HKCU" } else { "HKLM" };
-    let what = match (value.outcome, &value.record) {
+    let record = value.record.map(|record| record.model());
+    let what = match (value.outcome, &record) {
         ("set", Some(record)) => said(record),
         _ => "deleted".to_owned(),
     };
     let line = Line::indented(indent).text(format!(r"{hive}\{}!{name}  ", value.key.lossy())).hang_at(indent + 2);
-    let directive = match (value.outcome, &value.record) {
+    let directive = match (value.outcome, &record) {
         ("deleted", Some(record)) => format!("  ({})", record.value_name.lossy()),
         _ => String::new(),
     };
     page.line(line.text(what).span(Style::Faint, format!("{}{directive}", by(effective, &[value.by]))));
     const MOST: usize = 5;
     for other in value.overridden.iter().rev().take(MOST) {
-        let same = is_same(other.record.as_ref(), value.record.as_ref());
+        let said_before = other.record.map(|record| record.model());
+        let same = is_same(said_before.as_ref(), record.as_ref());
         let line = Line::indented(indent + 2).span(Style::Faint, if same { "also in " } else { "overrides " }).hang();
-        let what = other.record.as_ref().map(said).unwrap_or_default();
+        let what = said_before.as_ref().map(said).unwrap_or_default();
         page.line(line.text(format!("{}: {what}", layer(effective, other.layer))));
     }
     if let Some(more) = value.overridden.len().checked_sub(MOST + 1) {
@@ -279,7 +281,7 @@ fn said(record: &RecordModel) -> String {
 }
 
 /// `  by 3 RPA hosts`
-fn by(effective: &Effective, numbers: &[usize]) -> String {
+fn by(effective: &Effective<'_>, numbers: &[usize]) -> String {
     match effective.order.len() {
         1 => String::new(),
         _ => {
@@ -290,7 +292,7 @@ fn by(effective: &Effective, numbers: &[usize]) -> String {
 }
 
 /// A GPO by its number and its name, GUID or path.
-fn layer(effective: &Effective, number: usize) -> String {
+fn layer(effective: &Effective<'_>, number: usize) -> String {
     let Some(layer) = number.checked_sub(1).and_then(|at| effective.order.get(at)) else { return number.to_string() };
     let gpo = &layer.gpo;
     let whose = match &layer.scope {
@@ -301,7 +303,7 @@ fn layer(effective: &Effective, number: usize) -> String {
 }
 
 /// `312 values, 4 overridden, 1 removed, 40 policies, of 3 GPOs.`
-fn summary(effective: &Effective) -> String {
+fn summary(effective: &Effective<'_>) -> String {
     let counts = effective.counts;
     let mut parts = vec![count(counts.values, "value")];
     for (n, what) in [(counts.overridden, "overridden"), (counts.removed, "removed")] {

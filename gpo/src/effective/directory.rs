@@ -7,6 +7,7 @@ use admx::Side;
 use super::layer::{Layer, LinkedFrom, layers};
 use super::order::{Container, LeftOut, Placed, links, order};
 use super::plan::{LeftOutModel, Plan, PlanError, is_called, title};
+use super::shared::Sharing;
 use crate::ad::{GpoObject, Snapshot};
 use crate::scan::{self, Gpo, Progress, Wanted};
 use crate::scope::Scope;
@@ -38,13 +39,13 @@ pub fn read_for(
     users: &[Scope],
     progress: &Progress,
 ) -> Result<Plan, PlanError> {
-    let mut plan = Plan::default();
+    let (mut plan, sharing) = (Plan::default(), Sharing::default());
     let chain = chain(place, &mut plan)?;
     let wanted = Wanted { settings: false, gpt_ini: true };
     let mut there: Vec<Vec<Layer>> = Vec::new();
     for (layers, unreadable) in scan::scan(targets, wanted, progress, |read| {
         let gpo = read.gpo.clone();
-        let (layers, problems) = layers(read);
+        let (layers, problems) = layers(read, &sharing);
         (layers, problems.iter().map(|problem| Unreadable::new(&gpo, problem)).collect::<Vec<_>>())
     })? {
         plan.unreadable.extend(unreadable);

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use admx::Side;
 use polfile::PolicyFile;
 
+use super::shared::{SharedFile, Sharing};
 use crate::error::Error;
 use crate::gpt_ini::GptIni;
 use crate::scan::{Content, Gpo, Problem, Read};
@@ -15,10 +16,10 @@ use crate::scope::Scope;
 pub struct Layer {
     /// Which one.
     pub gpo: Gpo,
-    /// The policy file of each side, with its path.
-    pub computer: Option<(PathBuf, PolicyFile)>,
+    /// The policy file of each side.
+    pub computer: Option<SharedFile>,
     /// As above.
-    pub user: Option<(PathBuf, PolicyFile)>,
+    pub user: Option<SharedFile>,
     /// Whose user policy it is; only per-user local GPOs differ from [`Scope::User`].
     pub scope: Scope,
     /// Sides that are switched off in `gpt.ini` or in Active Directory: nothing of them applies.
@@ -40,7 +41,7 @@ pub struct LinkedFrom {
 
 impl Layer {
     /// The policy file of a side, unless the side is switched off.
-    pub fn file(&self, side: Side) -> Option<&(PathBuf, PolicyFile)> {
+    pub fn file(&self, side: Side) -> Option<&SharedFile> {
         let file = match side {
             Side::Computer => self.computer.as_ref(),
             Side::User => self.user.as_ref(),
@@ -50,9 +51,9 @@ impl Layer {
 }
 
 /// The layers of a GPO as it was read: one, and one more for each per-user local GPO in it. What is malformed joins the problems.
-pub fn layers(read: Read) -> (Vec<Layer>, Vec<Problem>) {
+pub(super) fn layers(read: Read, sharing: &Sharing) -> (Vec<Layer>, Vec<Problem>) {
     let Read { gpo, parts, gpt_ini, mut problems } = read;
-    let mut files: Vec<(Option<Scope>, PathBuf, PolicyFile)> = Vec::new();
+    let mut files: Vec<(Option<Scope>, PathBuf, SharedFile)> = Vec::new();
     for part in parts.into_iter().filter(|part| part.content == Content::Policy) {
         if files.iter().any(|(scope, path, _)| *scope == part.scope && *path != part.path) {
             let (twin, path) = (part.path.clone(), gpo.path.clone());
@@ -60,7 +61,7 @@ pub fn layers(read: Read) -> (Vec<Layer>, Vec<Problem>) {
             continue;
         }
         match PolicyFile::from_bytes(part.bytes) {
-            Ok(file) => files.push((part.scope, part.path, file)),
+            Ok(file) => files.push((part.scope, part.path, sharing.keep(&file))),
             Err(error) => {
                 let error = Error::Malformed { path: part.path.clone(), bytes: Vec::new(), error };
                 problems.push(Problem { path: part.path, error });
@@ -83,11 +84,11 @@ pub fn layers(read: Read) -> (Vec<Layer>, Vec<Problem>) {
         Layer { gpo: gpo.clone(), computer: None, user: None, scope, off, link: None }
     };
     let mut layers = vec![layer(Scope::User)];
-    for (scope, path, file) in files {
+    for (scope, _, file) in files {
         match scope {
-            None | Some(Scope::Computer) => layers[0].computer = Some((path, file)),
-            Some(Scope::User) => layers[0].user = Some((path, file)),
-            Some(other) => layers.push(Layer { user: Some((path, file)), ..layer(other) }),
+            None | Some(Scope::Computer) => layers[0].computer = Some(file),
+            Some(Scope::User) => layers[0].user = Some(file),
+            Some(other) => layers.push(Layer { user: Some(file), ..layer(other) }),
         }
     }
     layers[1..].sort_by(|a, b| a.scope.cmp(&b.scope));

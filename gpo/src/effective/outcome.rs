@@ -5,12 +5,13 @@ use std::collections::HashMap;
 use polfile::{Effect, Event, Folded, KeyHistory, Registry, ValueHistory, ValueType};
 use serde::Serialize;
 
+use super::shared::RecordIn;
 use super::{Counts, Only, Source};
-use crate::model::{RecordModel, Text};
+use crate::model::Text;
 
 /// A value and who decided it.
 #[derive(Clone, Debug, Serialize)]
-pub struct ValueResult {
+pub struct ValueResult<'p> {
     /// Path without hive.
     pub key: Text,
     /// Empty for the key's default value.
@@ -20,20 +21,20 @@ pub struct ValueResult {
     /// Number of the GPO that decides.
     pub by: usize,
     /// The record that decides: it sets the value, or is the directive that deletes it.
-    pub record: Option<RecordModel>,
+    pub record: Option<RecordIn<'p>>,
     /// Whether GPOs say different things of it.
     pub conflict: bool,
     /// What others said before, in the order in which they apply.
-    pub overridden: Vec<Said>,
+    pub overridden: Vec<Said<'p>>,
 }
 
 /// What a GPO says of a value on which another decides.
 #[derive(Clone, Debug, Serialize)]
-pub struct Said {
+pub struct Said<'p> {
     /// Number of the GPO.
     pub layer: usize,
     /// The record that says it.
-    pub record: Option<RecordModel>,
+    pub record: Option<RecordIn<'p>>,
 }
 
 /// A value in the executed registry.
@@ -42,9 +43,18 @@ pub(super) struct Outcome<'r> {
     value: &'r ValueHistory<'r>,
     /// The event that decides.
     last: Event<'r>,
-    /// The last word of each source that has one, weakest first; the one that decides is the last.
-    words: Vec<Event<'r>>,
+    /// Number of sources that have a word in it.
+    sources: usize,
     pub conflict: bool,
+}
+
+/// The last word of each source that has one, weakest first; the one that decides is the last.
+fn words<'r, 'v>(value: &'v ValueHistory<'r>) -> impl DoubleEndedIterator<Item = &'v Event<'r>> {
+    let decides = |event: &&Event<'_>| event.effect != Effect::LeftAsItWas;
+    value
+        .events
+        .chunk_by(|a, b| a.origin.file == b.origin.file)
+        .filter_map(move |of_source| of_source.iter().rfind(decides))
 }
 
 /// What two sources say is the same if both set the same, or both delete.
@@ -66,21 +76,13 @@ pub(super) fn outcomes<'r>(registry: &'r Registry<'r>) -> Vec<Outcome<'r>> {
 
 impl<'r> Outcome<'r> {
     fn new(key: &'r KeyHistory<'r>, value: &'r ValueHistory<'r>) -> Option<Self> {
-        let mut words: Vec<Event<'r>> = Vec::new();
-        for event in value.events.iter().filter(|event| event.effect != Effect::LeftAsItWas) {
-            match words.last_mut().filter(|last| last.origin.file == event.origin.file) {
-                Some(last) => *last = *event,
-                None => words.push(*event),
-            }
+        let last = *words(value).next_back()?;
+        let (mut sources, mut conflict) = (0, false);
+        for word in words(value) {
+            sources += 1;
+            conflict |= !same(&word.effect, &last.effect);
         }
-        let last = *words.last()?;
-        let conflict = words.iter().any(|word| !same(&word.effect, &last.effect));
-        Some(Self { key, value, last, words, conflict })
-    }
-
-    /// Number of sources that have a word in it.
-    pub fn sources(&self) -> usize {
-        self.words.len()
+        Some(Self { key, value, last, sources, conflict })
     }
 
     /// The source and the record that decide.
@@ -91,7 +93,7 @@ impl<'r> Outcome<'r> {
     pub fn is_wanted(&self, only: Only) -> bool {
         match only {
             Only::All => true,
-            Only::Changed => self.sources() > 1,
+            Only::Changed => self.sources > 1,
             Only::Conflicts => self.conflict,
         }
     }
@@ -118,10 +120,11 @@ impl<'r> Outcome<'r> {
         }
     }
 
-    pub fn result(&self, sources: &[Source<'_>]) -> ValueResult {
-        let number = |event: &Event<'_>| sources.get(event.origin.file).map_or(0, |source| source.number);
-        let record = |event: &Event<'_>| super::record(sources, event.origin.file, event.origin.record);
-        let others = self.words.split_last().map_or(&[][..], |(_, others)| others);
+    pub fn result<'p>(&self, sources: &[Source<'p>]) -> ValueResult<'p> {
+        let source = |event: &Event<'_>| sources.get(event.origin.file);
+        let number = |event: &Event<'_>| source(event).map_or(0, |source| source.number);
+        let record = |event: &Event<'_>| source(event)?.file.record(event.origin.record);
+        let others = words(self.value).take(self.sources - 1);
         ValueResult {
             key: self.key.path.as_wide().into(),
             value_name: self.value.name.as_wide().into(),
@@ -129,7 +132,7 @@ impl<'r> Outcome<'r> {
             by: number(&self.last),
             record: record(&self.last),
             conflict: self.conflict,
-            overridden: others.iter().map(|event| Said { layer: number(event), record: record(event) }).collect(),
+            overridden: others.map(|event| Said { layer: number(event), record: record(event) }).collect(),
         }
     }
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::layer::{Layer, layers};
+use super::shared::Sharing;
 use crate::scan::{self, Gpo, Progress, Wanted};
 use crate::scope::Scope;
 use crate::search::Unreadable;
@@ -87,12 +88,12 @@ pub enum PlanError {
 /// [`PlanError`].
 pub fn read(targets: &[PathBuf], order: Option<&str>, users: &[Scope], progress: &Progress) -> Result<Plan, PlanError> {
     let wanted = Wanted { settings: false, gpt_ini: true };
-    let mut plan = Plan::default();
+    let (mut plan, sharing) = (Plan::default(), Sharing::default());
     let mut gpos: Vec<Vec<Layer>> = Vec::new();
     for target in targets {
         let found = scan::scan(std::slice::from_ref(target), wanted, progress, |read| {
             let gpo = read.gpo.clone();
-            let (layers, problems) = layers(read);
+            let (layers, problems) = layers(read, &sharing);
             let unreadable: Vec<Unreadable> = problems.iter().map(|problem| Unreadable::new(&gpo, problem)).collect();
             (layers, unreadable)
         })?;
