@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use super::{Finding, Kind, SideFile, Target, Trail, users};
 use crate::backup::BackupInfo;
 use crate::gpt_ini::GptIni;
-use crate::place::{Found, find, find_or_name, twins_of};
+use crate::place::{Found, Listings, find, find_or_name};
 use crate::scope::Scope;
 
 /// How many folders are searched for GPOs before the search is given up.
@@ -19,6 +19,11 @@ const OF_TARGETS: [&str; 7] = ["Windows", "System32", "DomainSysvol", "bkupInfo.
 
 /// The target that a folder is, if it is one.
 pub(super) fn recognise(path: &Path, trail: &mut Trail) -> io::Result<Option<Target>> {
+    recognise_among(path, &mut Listings::default(), trail)
+}
+
+/// As [`recognise`], for one of many folders: what lies beside them has been listed, or is listed now.
+fn recognise_among(path: &Path, beside: &mut Listings, trail: &mut Trail) -> io::Result<Option<Target>> {
     if let Some(windows) = windows(path, trail)? {
         return Ok(Some(windows));
     }
@@ -28,7 +33,7 @@ pub(super) fn recognise(path: &Path, trail: &mut Trail) -> io::Result<Option<Tar
         trail.note("name GroupPolicyUsers", Some(path));
         return of_users(path).map(Some);
     }
-    if let Some(backup) = backup(path, &real, trail)? {
+    if let Some(backup) = backup(path, &real, beside, trail)? {
         return Ok(Some(backup));
     }
     let gpt_ini = trail.find(path, &["gpt.ini"])?;
@@ -43,7 +48,7 @@ pub(super) fn recognise(path: &Path, trail: &mut Trail) -> io::Result<Option<Tar
         return Ok(None);
     }
     // Of a folder that is named by a SID or GUID, another one by the same name in another case is a twin.
-    let named = Found { path: path.to_path_buf(), twins: twins_of(path)? };
+    let named = Found { path: path.to_path_buf(), twins: beside.twins_of(path)? };
     if let Some(scope) = users::scope_of(&real) {
         trail.note("name is a SID", Some(path));
         let found = users::machine_half(path)?.into_iter().collect();
@@ -66,7 +71,7 @@ pub(super) fn recognise(path: &Path, trail: &mut Trail) -> io::Result<Option<Tar
     }
     let mut domain = Target { guid, ..gpo(Kind::GpoSysvol, path, &named)? };
     if let Some(policies) = real.parent() {
-        domain.take_store(trail.find(policies, &["PolicyDefinitions"])?);
+        domain.take_store(trail.find_beside(beside, policies, "PolicyDefinitions")?);
     }
     Ok(Some(domain))
 }
@@ -119,7 +124,7 @@ fn of_users(path: &Path) -> io::Result<Target> {
 }
 
 /// A backup. Of a GPO without settings, some copies lack the empty folders that make up its SYSVOL part.
-fn backup(path: &Path, real: &Path, trail: &mut Trail) -> io::Result<Option<Target>> {
+fn backup(path: &Path, real: &Path, beside: &mut Listings, trail: &mut Trail) -> io::Result<Option<Target>> {
     let sysvol = trail.find(path, &["DomainSysvol", "GPO"])?;
     let info = trail.find(path, &["bkupInfo.xml"])?;
     let twins: Vec<PathBuf> = info.iter().flat_map(|info| info.twins.clone()).collect();
@@ -134,13 +139,13 @@ fn backup(path: &Path, real: &Path, trail: &mut Trail) -> io::Result<Option<Targ
     for side in &mut backup.sides {
         side.gpt_ini = None;
     }
-    Ok(Some(Target { guid: info.guid, name: info.name, store: templates_beside(real, trail)?, ..backup }))
+    Ok(Some(Target { guid: info.guid, name: info.name, store: templates_beside(real, beside, trail)?, ..backup }))
 }
 
 /// The `Templates` that Microsoft's baselines have beside the folder of their backups.
-fn templates_beside(backup: &Path, trail: &mut Trail) -> io::Result<Option<PathBuf>> {
+fn templates_beside(backup: &Path, beside: &mut Listings, trail: &mut Trail) -> io::Result<Option<PathBuf>> {
     for folder in backup.ancestors().skip(1).take(2) {
-        if let Some(templates) = find(folder, &["Templates"])?.filter(|found| holds_templates(&found.path)) {
+        if let Some(templates) = beside.find(folder, "Templates")?.filter(|found| holds_templates(&found.path)) {
             trail.note("Templates beside the backups", Some(&templates.path));
             return Ok(Some(templates.path));
         }

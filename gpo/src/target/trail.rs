@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use crate::place::{Found, find};
+use crate::place::{Found, Listings, find};
 
 /// One thing that was looked for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -27,6 +27,18 @@ impl Trail {
     pub(super) fn find(&mut self, root: &Path, names: &[&str]) -> io::Result<Option<Found>> {
         let found = find(root, names)?;
         self.note(names.join("/"), found.as_ref().map(|found| &*found.path));
+        Ok(found)
+    }
+
+    /// Looks for an entry beside a folder, in what may have been listed already.
+    pub(super) fn find_beside(
+        &mut self,
+        listings: &mut Listings,
+        folder: &Path,
+        name: &str,
+    ) -> io::Result<Option<Found>> {
+        let found = listings.find(folder, name)?;
+        self.note(name, found.as_ref().map(|found| &*found.path));
         Ok(found)
     }
 
