@@ -44,6 +44,9 @@ pub struct Detection {
     pub writable: Option<Writable>,
     /// What is wrong with its folders.
     pub findings: Vec<Finding>,
+    /// Folders in it that cannot be read, and why; there may be more GPOs in them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unreadable: Vec<String>,
     /// What was looked for, in order.
     pub trail: Vec<Probe>,
     /// Why it is no target, for the words that go with it.
@@ -114,6 +117,7 @@ pub fn detect(path: &Path) -> Detection {
         image: None,
         writable: None,
         findings: Vec::new(),
+        unreadable: Vec::new(),
         trail: trail.into_probes(),
         error: None,
     };
@@ -122,6 +126,7 @@ pub fn detect(path: &Path) -> Detection {
         Ok(Opened::Several(set)) => {
             found.kind = Some(set.kind);
             found.what = format!("{}: {} of them", set.kind.name(), set.gpos.len());
+            found.unreadable = set.unreadable.iter().map(ToString::to_string).collect();
             found.store = set.gpos.iter().find_map(|gpo| gpo.store.as_ref()).map(|store| store.display().to_string());
             for gpo in set.gpos {
                 let path = gpo.path.display().to_string();

@@ -178,21 +178,34 @@ pub struct SetAside {
     pub count: usize,
 }
 
-/// Reads a file or a folder.
+/// Reads a file or a folder, all of it.
 ///
 /// # Errors
 ///
 /// [`SourceError`] where there is nothing, where nothing recognises it, and where its reader finds it broken.
 pub fn read(path: &Path, options: Options<'_>) -> Result<Source, SourceError> {
+    let (source, mut problems) = read_what_can_be(path, options)?;
+    match problems.is_empty() {
+        true => Ok(source),
+        false => Err(problems.swap_remove(0)),
+    }
+}
+
+/// As [`read`], but of several GPOs those that can be read, and what is wrong with the others: for answers that may be
+/// of a part, if they say so.
+///
+/// # Errors
+///
+/// As [`read`], of a folder of several GPOs only if none can be read.
+pub fn read_what_can_be(path: &Path, options: Options<'_>) -> Result<(Source, Vec<SourceError>), SourceError> {
     if path.is_dir() || path.as_os_str() == target::LOCAL {
-        let (kind, targets) = match target::open(path)? {
-            Opened::One(target) => (target.kind, vec![target]),
-            Opened::Several(set) => (set.kind, set.gpos),
+        return match target::open(path)? {
+            Opened::One(target) => Ok((folder::one(path, &target)?, Vec::new())),
+            Opened::Several(set) => folder::several(path, set),
         };
-        return folder::read(path, kind, &targets);
     }
     let bytes = std::fs::read(path).map_err(|source| SourceError::Io { path: path.to_path_buf(), source })?;
-    read_bytes(path, bytes, options)
+    Ok((read_bytes(path, bytes, options)?, Vec::new()))
 }
 
 /// Reads what a file holds. `path` is for messages, and for the side that a policy file has by its folder.

@@ -168,7 +168,7 @@ impl Finding {
 }
 
 /// What a path leads to.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub enum Opened {
     /// One target.
     One(Target),
@@ -176,8 +176,8 @@ pub enum Opened {
     Several(TargetSet),
 }
 
-/// A folder that holds several GPOs.
-#[derive(Clone, Debug)]
+/// A folder that holds several GPOs, or one beside folders that cannot be read.
+#[derive(Debug)]
 pub struct TargetSet {
     /// What it is.
     pub kind: Kind,
@@ -185,6 +185,8 @@ pub struct TargetSet {
     pub path: PathBuf,
     /// The GPOs, by their paths.
     pub gpos: Vec<Target>,
+    /// Folders that the system refused to read: what they hold is not known, and the others are no whole answer.
+    pub unreadable: Vec<TargetError>,
 }
 
 /// The policy file of one side, and what belongs to it.
@@ -275,22 +277,22 @@ pub fn open_noting(path: &Path, trail: &mut Trail) -> Result<Opened, TargetError
     if let Some(is) = misplaced::at_once(path, trail).map_err(io)? {
         return Err(TargetError::Misplaced { path: given(), is });
     }
-    let gpos = folder::gpos_below(path).map_err(io)?;
-    let Some(gpos) = gpos else { return Err(TargetError::TooLarge(given())) };
+    let below = folder::gpos_below(path).map_err(io)?;
+    let Some((gpos, mut unreadable)) = below else { return Err(TargetError::TooLarge(given())) };
     trail.note(format!("GPOs below it ({})", gpos.len()), gpos.first().map(|gpo| &*gpo.path));
     let mut gpos: Vec<Target> = gpos.into_iter().map(Target::with_twins_found).collect();
-    match (gpos.pop(), gpos.is_empty()) {
-        (None, _) => {
-            Err(TargetError::Misplaced { path: given(), is: misplaced::by_its_place(path, trail).map_err(io)? })
-        }
-        (Some(only), true) => Ok(Opened::One(only)),
-        (Some(last), false) => {
-            gpos.push(last);
-            let backups = gpos.iter().any(|gpo| gpo.kind == Kind::GpoBackup);
-            let kind = if backups { Kind::BackupSet } else { Kind::Sysvol };
-            Ok(Opened::Several(TargetSet { kind, path: path.to_path_buf(), gpos }))
-        }
+    if gpos.is_empty() {
+        return Err(match unreadable.is_empty() {
+            true => TargetError::Misplaced { path: given(), is: misplaced::by_its_place(path, trail).map_err(io)? },
+            false => unreadable.swap_remove(0),
+        });
     }
+    if gpos.len() == 1 && unreadable.is_empty() {
+        return Ok(Opened::One(gpos.swap_remove(0)));
+    }
+    let backups = gpos.iter().any(|gpo| gpo.kind == Kind::GpoBackup);
+    let kind = if backups { Kind::BackupSet } else { Kind::Sysvol };
+    Ok(Opened::Several(TargetSet { kind, path: given(), gpos, unreadable }))
 }
 
 impl Target {
@@ -302,6 +304,7 @@ impl Target {
     pub fn open(path: &Path) -> Result<Self, TargetError> {
         match open(path)? {
             Opened::One(target) => Ok(target),
+            Opened::Several(mut set) if set.gpos.len() == 1 => Err(set.unreadable.swap_remove(0)),
             Opened::Several(set) => {
                 let one = set.gpos.into_iter().map(|gpo| gpo.path).collect::<Vec<_>>();
                 let first = one.first().cloned().unwrap_or_default();

@@ -26,7 +26,7 @@ use waivers::Waivers;
 /// wins.
 ///
 /// Exit code: 0 as expected, 1 not, 3 if not a single setting was checked, 7 if a part of a state
-/// file was not.
+/// file was not, or one of several GPOs cannot be read.
 #[derive(Args, Debug)]
 pub struct CheckArgs {
     /// Policy file, GPO, backup, Windows image, or any other thing that says policy
@@ -72,14 +72,15 @@ enum CheckFormat {
 
 pub fn run(args: &CheckArgs, ui: &Ui) -> Result<Exit, Stop> {
     let catalog = args.sides.catalog(std::iter::once(&args.target).chain(&args.expected))?;
-    let target = open(&args.target, catalog, ui)?;
+    let mut unreadable = Vec::new();
+    let target = open(&args.target, catalog, &mut unreadable, ui)?;
     let mut expected = Vec::new();
     for path in &args.expected {
-        expected.push(open(path, catalog, ui)?);
+        expected.push(open(path, catalog, &mut unreadable, ui)?);
     }
     let mut waivers = Waivers::of(&expected)?;
     if let Some(path) = &args.waivers {
-        let source = open(path, catalog, ui)?;
+        let source = open(path, catalog, &mut unreadable, ui)?;
         if source.state.is_none() {
             let what = format!("{} is no state file, which waivers stand in", path.display());
             return Err(CommandError::new(Code::STATE, what).help("its fields:  gpol schema state").into());
@@ -94,10 +95,11 @@ pub fn run(args: &CheckArgs, ui: &Ui) -> Result<Exit, Stop> {
     if pairs.iter().any(|(expected, _)| expected.scope.is_none()) {
         return Err(side_needed(&args.target).into());
     }
-    let check = Check::new(&target, &expected, &pairs, catalog, &mut waivers, (args.exact, args.fail_on));
+    let mut check = Check::new(&target, &expected, &pairs, catalog, &mut waivers, (args.exact, args.fail_on));
     if check.summary.checked == 0 {
         return Err(nothing(args, &expected).into());
     }
+    check.unreadable = unreadable;
     for unused in waivers.unused() {
         ui.warning(unused);
     }
@@ -108,7 +110,7 @@ pub fn run(args: &CheckArgs, ui: &Ui) -> Result<Exit, Stop> {
         CheckFormat::Github => ui.raw(text::github(&check).as_bytes())?,
     }
     Ok(match check.compliant {
-        _ if !check.unsupported.is_empty() => Exit::Partial,
+        _ if !check.unsupported.is_empty() || !check.unreadable.is_empty() => Exit::Partial,
         true => Exit::Yes,
         false => Exit::No,
     })

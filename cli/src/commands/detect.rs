@@ -19,7 +19,7 @@ use crate::ui::{Line, Page, Style, Ui};
 /// Tell what files and folders are, why gpol thinks so, and what can be done with them
 ///
 /// Everything is recognised by its content, in any letter case. Exit code 3 if something is not recognised, 6 if it
-/// cannot be read; of several paths all are shown, and 7 says that some could not be read.
+/// cannot be read; of several paths, or folders below one, all are shown, and 7 says that some could not be read.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Example:
@@ -77,6 +77,7 @@ pub fn run(args: &DetectArgs, ui: &Ui) -> Result<Exit, Stop> {
 fn exit(paths: &[Detected]) -> Exit {
     let unreadable = paths.iter().filter(|path| matches!(path.detection.error, Some(TargetError::Io { .. }))).count();
     match unreadable {
+        0 if paths.iter().any(|path| !path.detection.unreadable.is_empty()) => Exit::Partial,
         0 if paths.iter().all(|path| path.recognised) => Exit::Yes,
         0 => Exit::NotFound,
         n if n == paths.len() => Exit::Io,
@@ -125,6 +126,9 @@ fn page(detected: &Detected) -> Page {
     for finding in &found.findings {
         let place = below(&finding.path.display().to_string(), &found.path);
         field("Warning", Line::new().span(Style::Warn, finding.code).text(format!(" {place}: {}", finding.message)));
+    }
+    for unreadable in &found.unreadable {
+        field("Not read", Line::new().span(Style::Warn, unreadable));
     }
     for (i, command) in detected.next.iter().enumerate() {
         let label = if i == 0 { "Next" } else { "" };

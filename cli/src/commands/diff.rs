@@ -21,7 +21,8 @@ use model::Diff;
 /// registry: key and value name in any case, what is done to the value, its type and its data.
 /// Several GPOs on one side are taken in order as one, a later one wins.
 ///
-/// Exit code: 0 if both say the same, 1 if they differ, whatever --only prints.
+/// Exit code: 0 if both say the same, 1 if they differ, whatever --only prints; 7 if one of several
+/// GPOs cannot be read.
 #[derive(Args, Debug)]
 pub struct DiffArgs {
     /// File or folder, or `-` for standard input
@@ -79,7 +80,9 @@ enum DiffFormat {
 
 pub fn run(args: &DiffArgs, ui: &Ui) -> Result<Exit, Stop> {
     let catalog = args.sides.catalog([&args.left, &args.right])?;
-    let (left, right) = (open(&args.left, catalog, ui)?, open(&args.right, catalog, ui)?);
+    let mut unreadable = Vec::new();
+    let left = open(&args.left, catalog, &mut unreadable, ui)?;
+    let right = open(&args.right, catalog, &mut unreadable, ui)?;
     let pairs = args.sides.pairs(std::slice::from_ref(&left), std::slice::from_ref(&right))?;
     if pairs.is_empty() && (args.sides.scope.is_some() || left.parts.is_empty() && right.parts.is_empty()) {
         return Err(nothing(args).into());
@@ -88,14 +91,19 @@ pub fn run(args: &DiffArgs, ui: &Ui) -> Result<Exit, Stop> {
         return Err(side_needed(&args.left).help("or compare without names of policies:  --by record").into());
     }
     let catalog = (args.by == By::Policy).then_some(catalog);
-    let diff = Diff::new(&left, &right, &pairs, catalog, args.only);
+    let mut diff = Diff::new(&left, &right, &pairs, catalog, args.only);
+    diff.unreadable = unreadable;
     match args.format {
         DiffFormat::Json => ui.json(&diff)?,
         DiffFormat::Human => ui.page(&page::page(&diff))?,
         DiffFormat::Md => ui.raw(text::markdown(&diff).as_bytes())?,
         DiffFormat::Unified => ui.raw(text::unified(&diff).as_bytes())?,
     }
-    Ok(if diff.same || args.exit_zero { Exit::Yes } else { Exit::No })
+    Ok(match diff.same || args.exit_zero {
+        _ if !diff.unreadable.is_empty() => Exit::Partial,
+        true => Exit::Yes,
+        false => Exit::No,
+    })
 }
 
 fn nothing(args: &DiffArgs) -> CommandError {

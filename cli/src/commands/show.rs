@@ -67,9 +67,9 @@ pub fn run(args: &ShowArgs, ui: &Ui) -> Result<Exit, Stop> {
         shown.add_directory(target, &directory)?;
         Ok(shown)
     };
-    let set = match &opened {
+    let set = match opened {
         Opened::One(target) => {
-            let shown = shown(target).map_err(failed)?;
+            let shown = shown(&target).map_err(failed)?;
             match args.options.output.format {
                 Format::Json => ui.json(&shown)?,
                 Format::Human => ui.page(&page(&shown))?,
@@ -79,7 +79,10 @@ pub fn run(args: &ShowArgs, ui: &Ui) -> Result<Exit, Stop> {
         Opened::Several(set) => set,
     };
     // One GPO that cannot be read must not hide the others.
-    let (mut shows, mut complete) = (Vec::new(), true);
+    let (mut shows, mut complete) = (Vec::new(), set.unreadable.is_empty());
+    for error in set.unreadable {
+        ui.message(&failed(error.into()).page());
+    }
     for gpo in &set.gpos {
         match shown(gpo) {
             Ok(shown) => shows.push(shown),

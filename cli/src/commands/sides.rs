@@ -59,14 +59,19 @@ pub fn side_needed(path: &Path) -> CommandError {
         .help(format!("{} --scope user", this_command()))
 }
 
-/// Reads one thing that says policy, and warns of what is odd about it.
-pub fn open(path: &Path, catalog: &Catalog, ui: &Ui) -> Result<Source, CommandError> {
+/// Reads one thing that says policy, and warns of what is odd about it. Of several GPOs, what cannot be read is told and
+/// joins `unreadable`: the answer is of the others then.
+pub fn open(path: &Path, catalog: &Catalog, unreadable: &mut Vec<String>, ui: &Ui) -> Result<Source, CommandError> {
     let options = Options { catalog: Some(catalog) };
-    let source = match path.is_dir() || path.as_os_str() == target::LOCAL {
-        true => source::read(path, options),
-        false => source::read_bytes(path, read_input(path)?, options),
+    let read = match path.is_dir() || path.as_os_str() == target::LOCAL {
+        true => source::read_what_can_be(path, options),
+        false => source::read_bytes(path, read_input(path)?, options).map(|source| (source, Vec::new())),
     };
-    let source = source.map_err(source_error)?;
+    let (source, problems) = read.map_err(source_error)?;
+    for problem in problems {
+        unreadable.push(problem.to_string());
+        ui.message(&source_error(problem).page());
+    }
     for (place, note) in &source.notes {
         ui.warning(format!("{place}: {note}"));
     }

@@ -29,7 +29,10 @@ pub(super) fn all(windows: &Path) -> Result<Vec<Cached>, String> {
     let Some(store) = store else { return Ok(Vec::new()) };
     let gpos = match target::open(&store.path) {
         Ok(Opened::One(gpo)) => vec![gpo],
-        Ok(Opened::Several(set)) => set.gpos,
+        Ok(Opened::Several(set)) => match set.unreadable.first() {
+            Some(error) => return Err(error.to_string()),
+            None => set.gpos,
+        },
         Err(target::TargetError::Misplaced { .. }) => Vec::new(),
         Err(error) => return Err(error.to_string()),
     };

@@ -8,33 +8,50 @@ use super::{Part, Place, SetAside, Source, SourceError, SourceKind, Spot};
 use crate::edit;
 use crate::error::Error;
 use crate::exchange::lgpo::Scope;
-use crate::target::{Kind, Target};
+use crate::target::{SideFile, Target, TargetSet};
 
 /// How deep files of a GPO lie; a loop of links ends there.
 const DEEPEST: usize = 16;
 
-/// Reads the policy files of all GPOs, and names what else configures something.
-pub(super) fn read(path: &Path, kind: Kind, targets: &[Target]) -> Result<Source, SourceError> {
-    let mut source = Source::empty(SourceKind::Target(kind), path);
-    for target in targets {
+/// Reads the policy files of a GPO, and names what else configures something.
+pub(super) fn one(path: &Path, target: &Target) -> Result<Source, SourceError> {
+    let mut source = Source::empty(SourceKind::Target(target.kind), path);
+    target.sides.iter().try_for_each(|side| source.add_side(target, side))?;
+    Ok(source)
+}
+
+/// As [`one`], of all GPOs that can be read, and what is wrong with the others.
+pub(super) fn several(path: &Path, set: TargetSet) -> Result<(Source, Vec<SourceError>), SourceError> {
+    let mut source = Source::empty(SourceKind::Target(set.kind), path);
+    let mut problems: Vec<SourceError> = set.unreadable.into_iter().map(SourceError::from).collect();
+    for target in &set.gpos {
         for side in &target.sides {
-            if let Some(folder) = side.file.path.parent() {
-                let files = other_files(folder).map_err(|source| Error::Io { path: folder.to_path_buf(), source })?;
-                source.asides.extend(files.into_iter().map(|path| SetAside {
-                    what: what_is(&path),
-                    place: Place { path, spot: Spot::Line(0) },
-                    count: 1,
-                }));
-            }
-            if !side.file.path.exists() {
-                continue;
-            }
-            let part = Part::new(&side.file.path, side.scope.as_ref().map(Scope::from), edit::read(side)?);
-            let gpo = target.name.clone().or_else(|| target.guid.clone());
-            source.parts.push(Part { gpo, guid: target.guid.clone(), ..part });
+            problems.extend(source.add_side(target, side).err());
         }
     }
-    Ok(source)
+    match source.parts.is_empty() && !problems.is_empty() {
+        true => Err(problems.swap_remove(0)),
+        false => Ok((source, problems)),
+    }
+}
+
+impl Source {
+    fn add_side(&mut self, target: &Target, side: &SideFile) -> Result<(), SourceError> {
+        if let Some(folder) = side.file.path.parent() {
+            let files = other_files(folder).map_err(|source| Error::Io { path: folder.to_path_buf(), source })?;
+            self.asides.extend(files.into_iter().map(|path| SetAside {
+                what: what_is(&path),
+                place: Place { path, spot: Spot::Line(0) },
+                count: 1,
+            }));
+        }
+        if side.file.path.exists() {
+            let part = Part::new(&side.file.path, side.scope.as_ref().map(Scope::from), edit::read(side)?);
+            let gpo = target.name.clone().or_else(|| target.guid.clone());
+            self.parts.push(Part { gpo, guid: target.guid.clone(), ..part });
+        }
+        Ok(())
+    }
 }
 
 /// Files of a side that are no registry policy and no comments on it, by their paths.

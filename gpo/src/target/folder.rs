@@ -5,7 +5,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::{Finding, Kind, SideFile, Target, Trail, users};
+use super::{Finding, Kind, SideFile, Target, TargetError, Trail, users};
 use crate::backup::BackupInfo;
 use crate::gpt_ini::GptIni;
 use crate::place::{Found, Listings, find, find_or_name};
@@ -212,38 +212,51 @@ pub(crate) fn guid_of(real: &Path) -> Option<String> {
     (digits && parts.iter().map(|part| part.len()).eq([8, 4, 4, 4, 12])).then(|| name.to_owned())
 }
 
-/// Domain GPOs and backups below a folder, by their paths; `None` if it has too many folders to look at them all.
+/// Domain GPOs and backups below a folder, by their paths, and what could not be read; `None` if it has too many folders
+/// to look at them all.
 ///
 /// Symbolic links are not followed, but for the one that a domain controller has: `sysvol/<domain>` leads to
 /// the folder that holds `Policies`.
-pub(super) fn gpos_below(folder: &Path) -> io::Result<Option<Vec<Target>>> {
-    let mut search = Search { seen: HashSet::new(), gpos: Vec::new() };
+pub(super) fn gpos_below(folder: &Path) -> io::Result<Option<(Vec<Target>, Vec<TargetError>)>> {
+    let mut search = Search::default();
     for folder in search.folders_in(folder)?.0 {
-        search.visit(&folder)?;
+        search.visit(&folder);
     }
-    Ok((search.seen.len() <= MOST).then_some(search.gpos))
+    Ok((search.seen.len() <= MOST).then_some((search.gpos, search.unreadable)))
 }
 
+#[derive(Default)]
 struct Search {
     /// Folders by their real paths: a link can lead to one that is reached without it, too.
     seen: HashSet<PathBuf>,
     gpos: Vec<Target>,
+    unreadable: Vec<TargetError>,
+    beside: Listings,
 }
 
 impl Search {
-    fn visit(&mut self, folder: &Path) -> io::Result<()> {
+    /// Looks at a folder and all below it. One that cannot be read hides none of the others.
+    fn visit(&mut self, folder: &Path) {
+        match self.look(folder) {
+            Ok(below) => below.iter().for_each(|folder| self.visit(folder)),
+            Err(source) => self.unreadable.push(TargetError::Io { path: folder.to_path_buf(), source }),
+        }
+    }
+
+    /// Looks at a folder; the folders that are to be looked at because it is no GPO itself.
+    fn look(&mut self, folder: &Path) -> io::Result<Vec<PathBuf>> {
         if self.seen.len() > MOST || !self.seen.insert(fs::canonicalize(folder)?) {
-            return Ok(());
+            return Ok(Vec::new());
         }
         let (folders, promising) = self.folders_in(folder)?;
         // Most folders have nothing in them that any target has; they are listed once.
-        if promising && let Some(target) = recognise(folder, &mut Trail::default())? {
+        if promising && let Some(target) = recognise_among(folder, &mut self.beside, &mut Trail::default())? {
             if matches!(target.kind, Kind::GpoSysvol | Kind::GpoCached | Kind::GpoBackup) {
                 self.gpos.push(target);
             }
-            return Ok(());
+            return Ok(Vec::new());
         }
-        folders.iter().try_for_each(|folder| self.visit(folder))
+        Ok(folders)
     }
 
     /// The folders in a folder, by their names, and whether it has an entry that a target has.

@@ -29,6 +29,9 @@ pub struct Check {
     pub not_checked: Vec<AsideModel>,
     /// Parts of state files that gpol does not check.
     pub unsupported: Vec<String>,
+    /// GPOs and folders among several that cannot be read, and why: what they say is not in the answer.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unreadable: Vec<String>,
 }
 
 #[derive(Default, Serialize)]
@@ -138,6 +141,7 @@ impl Check {
             findings,
             not_checked: AsideModel::all(expected),
             unsupported: expected.iter().flat_map(unsupported).collect(),
+            unreadable: Vec::new(),
         }
     }
 }

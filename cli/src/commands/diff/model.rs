@@ -28,6 +28,9 @@ pub struct Diff {
     pub scopes: Vec<ScopeDiff>,
     /// What is no registry policy.
     pub not_compared: Vec<AsideModel>,
+    /// GPOs and folders among several that cannot be read, and why: what they say is not in the answer.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unreadable: Vec<String>,
 }
 
 /// Counts.
@@ -123,6 +126,7 @@ impl Diff {
             summary,
             scopes,
             not_compared: AsideModel::all([left, right]),
+            unreadable: Vec::new(),
         }
     }
 }
