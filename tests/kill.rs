@@ -32,7 +32,7 @@ const FORBIDDEN: &str = "open,openat,creat,rename,renameat,renameat2,unlink,unli
 
 /// Whether strace may trace here; says so if not.
 #[expect(clippy::print_stdout, reason = "a skipped test says so")]
-fn strace() -> bool {
+pub fn strace() -> bool {
     let traced = Command::new("strace").args(["-qq", "-o", "/dev/null", "true"]).status();
     let works = traced.is_ok_and(|status| status.success());
     if !works {
@@ -43,6 +43,11 @@ fn strace() -> bool {
 
 /// The program in the folder, under strace with these options.
 fn traced(dir: &TestDir, options: &[&str], words: &[&str]) -> Run {
+    Run::of(under_strace(dir, options, words))
+}
+
+/// The command for [`traced`].
+pub fn under_strace(dir: &TestDir, options: &[&str], words: &[&str]) -> Command {
     let plain = dir.command(words.iter().copied());
     let mut command = Command::new("strace");
     command.args(["-f", "-qq"]).args(options).arg(plain.get_program()).args(plain.get_args());
@@ -53,7 +58,7 @@ fn traced(dir: &TestDir, options: &[&str], words: &[&str]) -> Run {
             None => command.env_remove(name),
         };
     }
-    Run::of(command)
+    command
 }
 
 /// A fault in the n-th of each of these calls; `when` may end in `+` for all from there on. `None` if there are not so many.
@@ -67,7 +72,7 @@ fn faulty(dir: &TestDir, calls: &str, fault: &str, when: &str, words: &[&str]) -
     let run = traced(dir, &["-o", log, "-e", &format!("trace={calls}"), "-e", &inject], words);
     let trace = std::fs::read_to_string(log).expect("strace made it");
     std::fs::remove_file(log).expect("it is ours");
-    (trace.contains("(INJECTED)") || trace.contains("killed by SIGKILL")).then_some(run)
+    (trace.contains("(INJECTED)") || trace.contains("killed by SIG") || trace.contains("--- SIG")).then_some(run)
 }
 
 type Files = BTreeMap<PathBuf, Vec<u8>>;
@@ -193,6 +198,34 @@ fn killed_at_any_call_the_change_is_whole_or_not_made_and_the_next_run_mends_it(
     }
     println!("killed {kills} times");
     assert!(kills > 200, "{kills} kills");
+}
+
+/// Ctrl-C, and what a service manager sends: the change is made whole or not begun, nothing is left to tidy, and the
+/// program ends by the signal, which a shell reports as 130.
+#[test]
+fn interrupted_at_any_call_the_change_is_made_or_not_begun_and_nothing_is_left() {
+    if !strace() {
+        return;
+    }
+    let scenario = &SCENARIOS[0];
+    let (old, new) = outcome(scenario);
+    let mut seen = BTreeSet::new();
+    for (call, signal) in CHANGES.into_iter().map(|call| (call, "SIGINT")).chain([("fsync", "SIGTERM")]) {
+        for n in 1.. {
+            let dir = (scenario.prepare)();
+            let fault = format!("signal={signal}");
+            let Some(run) = faulty(&dir, call, &fault, &n.to_string(), scenario.words) else { break };
+            let what = format!("{signal} in call {n} of {call}: {run}");
+            let left = relative(&dir, files(&dir));
+            let made = left == new;
+            same(&left, if made { &new } else { &old }, &what);
+            assert_eq!(unfinished(&dir), 0, "{what}");
+            assert_eq!(run.status, None, "ended by a signal: {what}");
+            assert!(!made || call == "write" || run.stdout().starts_with("Changed"), "{what}");
+            seen.insert(made);
+        }
+    }
+    assert!(seen.contains(&true), "a change that was under way is finished");
 }
 
 /// The next run finds what was interrupted, finishes or reverts it, and leaves nothing behind.

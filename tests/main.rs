@@ -23,6 +23,7 @@ mod errors;
 mod explain;
 mod help;
 mod hive;
+mod interrupted;
 mod journey;
 #[cfg(target_os = "linux")]
 mod kill;

@@ -1,7 +1,5 @@
 //! `gpol search`: what it finds, how it prints that, and how it ends.
 
-use std::process::{Command, Stdio};
-
 use fixtures::PolBuilder;
 use serde_json::{Value, json};
 
@@ -144,48 +142,10 @@ fn link_to_nothing(dir: &TestDir, name: &str) {
 #[cfg(not(unix))]
 fn link_to_nothing(_: &TestDir, _: &str) {}
 
-/// A SYSVOL whose answer is longer than any pipe holds.
-fn large(gpos: usize) -> TestDir {
-    let dir = TestDir::new();
-    fixtures::write_sysvol(&dir.path("sysvol"), gpos, 60, 1).expect("the tree is written");
-    dir
-}
-
-fn spawned(mut command: Command) -> std::process::Child {
-    command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts")
-}
-
-#[test]
-fn a_pipe_that_is_closed_ends_the_search_quietly() {
-    let dir = large(60);
-    for words in [&["search", ".", "sysvol"][..], &["search", ".", "sysvol", "-f", "jsonl"], &["effective", "sysvol"]] {
-        let mut child = spawned(dir.command(words.iter().copied()));
-        drop(child.stdout.take());
-        let output = child.wait_with_output().unwrap();
-        assert_eq!(output.status.code(), Some(0), "{words:?}");
-        assert_eq!(String::from_utf8_lossy(&output.stderr), "", "{words:?}");
-    }
-}
-
-/// Ctrl-C, which shells report as 130: the program is gone at once, and no file has changed or come into being.
-#[test]
-#[cfg(unix)]
-fn an_interrupted_search_leaves_nothing_behind() {
-    use std::os::unix::process::ExitStatusExt as _;
-    let dir = large(400);
-    let before = dir.state();
-    let child = spawned(dir.command(["search", ".", "sysvol"]));
-    let kill = Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill is everywhere");
-    assert!(kill.success());
-    let output = child.wait_with_output().unwrap();
-    assert_eq!((output.status.signal(), output.status.code()), (Some(2), None), "SIGINT, 130 to a shell");
-    assert!(output.stdout.is_empty(), "no half of an answer");
-    assert!(dir.state() == before, "a read changed a file");
-}
-
 #[test]
 fn progress_is_for_terminals_alone() {
-    let dir = large(30);
+    let dir = TestDir::new();
+    fixtures::write_sysvol(&dir.path("sysvol"), 30, 60, 1).expect("the tree is written");
     let run = dir.run(["search", "nothing like it", "sysvol"]);
     assert_eq!(run.expect(1).lines().next(), Some("No match in 30 GPOs (1,800 records)."), "and no time either");
 }

@@ -48,7 +48,7 @@ Examples:
       What would change if it were switched off by policy?
 
 Exit codes: 0 yes or done, 1 no, 2 usage, 3 not found, 4 malformed input,
-5 refused for safety, 6 I/O or permission, 7 partial, 70 bug in gpol";
+5 refused for safety, 6 I/O or permission, 7 partial, 70 bug in gpol, 130 interrupted";
 
 #[derive(Subcommand, Debug)]
 pub enum Command {

@@ -15,6 +15,7 @@ use polfile::PolicyFile;
 use crate::commands::pol::count;
 use crate::directory::directory_error;
 use crate::error::{Code, CommandError};
+use crate::interrupt::whole;
 use crate::malformed;
 use crate::paste::{quoted, this_command};
 use crate::target_error;
@@ -87,7 +88,7 @@ pub fn write_output(path: &Path, bytes: &[u8], inputs: &[&Path]) -> Result<(), C
     let before = read_if_there(path).map_err(|error| cannot_read(path, &error))?;
     let mut plan = Plan::default();
     plan.add(path, before, bytes.to_vec());
-    plan.commit().map_err(|error| failed(Error::Commit(error)))
+    whole(|| plan.commit()).map_err(|error| failed(Error::Commit(error)))
 }
 
 fn cannot_write(path: &Path, error: &io::Error) -> CommandError {

@@ -24,6 +24,8 @@ pub enum Exit {
     Partial = 7,
     /// A bug in gpol.
     Bug = 70,
+    /// Ctrl-C.
+    Interrupted = 130,
 }
 
 impl From<Exit> for ExitCode {

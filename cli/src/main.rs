@@ -7,6 +7,7 @@ mod context;
 mod directory;
 mod error;
 mod exit;
+mod interrupt;
 mod malformed;
 mod paste;
 mod progress;
@@ -28,7 +29,7 @@ use crate::ui::Ui;
 
 fn main() -> ExitCode {
     panic::set_hook(Box::new(report_bug));
-    panic::catch_unwind(run).unwrap_or(Exit::Bug).into()
+    interrupt::end(panic::catch_unwind(run).unwrap_or(Exit::Bug))
 }
 
 fn run() -> Exit {

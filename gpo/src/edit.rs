@@ -1,5 +1,7 @@
 //! Reading the policy files of a target, and planning a change of them.
 
+use std::fs;
+use std::io;
 use std::path::PathBuf;
 
 use admx::{Catalog, DefaultUsed, Policy, PolicyReading, Side, State, Wanted, write_set};
@@ -23,6 +25,22 @@ pub fn read(side: &SideFile) -> Result<PolicyFile, Error> {
     match bytes_of(side)? {
         Some(bytes) => parse(side, bytes),
         None => Ok(PolicyFile::new()),
+    }
+}
+
+/// Reads a policy file that is there. One that is gone by the time it is read, or a link that leads nowhere, cannot be
+/// read; that is not the same as no policy.
+///
+/// # Errors
+///
+/// As [`read`].
+pub fn read_there(side: &SideFile) -> Result<Option<PolicyFile>, Error> {
+    let path = &side.file.path;
+    let io = |source| Error::Io { path: path.clone(), source };
+    match fs::symlink_metadata(path) {
+        Ok(_) => parse(side, fs::read(path).map_err(io)?).map(Some),
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),
+        Err(error) => Err(io(error)),
     }
 }
 

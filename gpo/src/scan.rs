@@ -124,8 +124,8 @@ pub fn scan<T: Send>(
 }
 
 /// The templates that belong to the first of the targets that has any.
-pub fn store_of(targets: &[PathBuf]) -> Option<PathBuf> {
-    targets.iter().find_map(|target| walk::store(target))
+pub fn store_of<'t>(targets: impl IntoIterator<Item = &'t PathBuf>) -> Option<PathBuf> {
+    targets.into_iter().find_map(|target| walk::store(target))
 }
 
 /// A problem of reading: what was listed and is gone by now has vanished while it was read.

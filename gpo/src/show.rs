@@ -1,13 +1,14 @@
 //! What a target configures, side by side and policy by policy.
 
 use std::collections::HashSet;
+use std::io;
 
 use admx::{Catalog, Side};
 use polfile::PolicyFile;
 use serde::Serialize;
 
 use crate::bookkeeping::{Directory, DirectoryError};
-use crate::edit::{comments_of, file_of, read};
+use crate::edit::{comments_of, file_of, read_there};
 use crate::error::Error;
 use crate::gpt_ini::{GptIni, Version};
 use crate::model::{PolicyModel, RecordModel};
@@ -230,10 +231,13 @@ pub fn show(target: &Target, catalog: Option<&Catalog>, view: &View) -> Result<S
     for file in &files {
         let scope = file.scope.clone().or_else(|| view.only.clone());
         let side = scope.as_ref().map(Scope::side);
-        if !file.file.path.exists() && target.kind != Kind::Pol {
-            continue;
-        }
-        let policy = read(file)?;
+        let policy = match read_there(file)? {
+            Some(policy) => policy,
+            None if target.kind == Kind::Pol => {
+                return Err(Error::Io { path: file.file.path.clone(), source: io::ErrorKind::NotFound.into() });
+            }
+            None => continue,
+        };
         let all = || policy.records().enumerate().map(|(index, record)| RecordModel::new(index, &record));
         let mut model = SideModel {
             side: side.map(Side::as_str),
@@ -263,6 +267,7 @@ pub fn show(target: &Target, catalog: Option<&Catalog>, view: &View) -> Result<S
         }
         sides.push(model);
     }
+    target.still_there().map_err(|source| Error::Io { path: target.path.clone(), source })?;
     Ok(Show {
         schema: "gpol.show/1",
         target: TargetModel::new(target),

@@ -350,6 +350,15 @@ impl Target {
         self
     }
 
+    /// Makes sure that what was read is an answer: of a GPO that vanished meanwhile, files seem never to have been there.
+    ///
+    /// # Errors
+    ///
+    /// If the target is gone.
+    pub fn still_there(&self) -> io::Result<()> {
+        fs::symlink_metadata(&self.path).map(drop)
+    }
+
     /// The policy file of a scope: where it is, or where it would be. `None` if the target has no place for it.
     ///
     /// A bare policy file serves for every scope of its side, or of either side if its folder does not tell;

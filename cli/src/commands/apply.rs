@@ -20,6 +20,7 @@ use crate::context::{failed, load_templates, open_target};
 use crate::directory::AdArgs;
 use crate::error::{Code, CommandError, Stop};
 use crate::exit::Exit;
+use crate::interrupt::whole;
 use crate::paste::this_command;
 use crate::source_error::source_error;
 use crate::ui::Ui;
@@ -119,7 +120,7 @@ pub fn apply(args: &ApplyArgs, ui: &Ui) -> Result<Exit, Stop> {
             print(&report, args.output.format, ui)?;
             confirmed()?;
         }
-        report.applied(transaction.commit(&outcome.plan, &note(&args.change)).map_err(refused)?);
+        report.applied(whole(|| transaction.commit(&outcome.plan, &note(&args.change))).map_err(refused)?);
         let scope = match &*outcome.sides {
             [one] => Some(&one.scope),
             _ => None,

@@ -17,6 +17,7 @@ use crate::commands::pol::count;
 use crate::context::open_target;
 use crate::error::Stop;
 use crate::exit::Exit;
+use crate::interrupt::whole;
 use crate::malformed::thousands;
 use crate::paste::quoted;
 use crate::ui::{Line, Page, Style, Ui};
@@ -156,7 +157,7 @@ pub fn undo(args: &UndoArgs, ui: &Ui) -> Result<Exit, Stop> {
     if let Some(transaction) = transaction {
         let mut note = note(&args.change);
         note.undoes = Some(undone.id);
-        model.change = transaction.commit(&plan, &note).map_err(refused)?;
+        model.change = whole(|| transaction.commit(&plan, &note)).map_err(refused)?;
         match doctor(&target, None) {
             Ok(found) => model.doctor = Some(found),
             Err(error) => ui.warning(format!("whether Windows will apply this is not known: {error}")),

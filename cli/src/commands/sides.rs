@@ -7,13 +7,14 @@ use clap::Args;
 use gpo::by_scope::{Joined, ScopeUnknown, pairs};
 use gpo::exchange::lgpo::Scope;
 use gpo::model::RecordModel;
+use gpo::scan;
 use gpo::scope::Scope as Asked;
 use gpo::source::{self, Options, Source, Spot};
-use gpo::target::{self, Opened, Target};
+use gpo::target;
 use serde::Serialize;
 
 use crate::args::TemplateArgs;
-use crate::context::{load_templates, read_input};
+use crate::context::{load_templates_of, read_input};
 use crate::error::{Code, CommandError};
 use crate::paste::this_command;
 use crate::source_error::source_error;
@@ -31,23 +32,15 @@ pub struct SidesArgs {
 }
 
 impl SidesArgs {
-    /// Loads the templates that serve: what is asked for, else those of the first of the targets.
+    /// Loads the templates that serve: what is asked for, else those of the first of the targets that has any.
     pub fn catalog<'p>(&self, paths: impl IntoIterator<Item = &'p PathBuf>) -> Result<&'static Catalog, CommandError> {
-        let target = paths.into_iter().find_map(|path| target_of(path));
-        load_templates(&self.templates.templates(), target.as_ref())
+        load_templates_of(&self.templates.templates(), scan::store_of(paths))
     }
 
     /// The sides scope by scope.
     pub fn pairs(&self, left: &[Source], right: &[Source]) -> Result<Vec<(Joined, Joined)>, CommandError> {
         let asked = self.scope.as_ref().map(Scope::from);
         pairs(left, right, asked.as_ref()).map_err(|ScopeUnknown(path)| side_needed(&path))
-    }
-}
-
-fn target_of(path: &Path) -> Option<Target> {
-    match target::open(path).ok()? {
-        Opened::One(target) => Some(target),
-        Opened::Several(set) => set.gpos.into_iter().next(),
     }
 }
 

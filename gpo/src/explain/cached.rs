@@ -7,7 +7,7 @@ use std::path::Path;
 
 use polfile::PolicyFile;
 
-use crate::edit::{file_of, read};
+use crate::edit::{file_of, read_there};
 use crate::place::find;
 use crate::scope::Scope;
 use crate::target::{self, Kind, Opened, SideFile};
@@ -39,8 +39,8 @@ pub(super) fn all(windows: &Path) -> Result<Vec<Cached>, String> {
     let mut all = Vec::new();
     for gpo in gpos.into_iter().filter(|gpo| gpo.kind == Kind::GpoCached) {
         let Ok(place) = file_of(&gpo, &Scope::Computer) else { continue };
-        if place.file.path.exists() {
-            let file = read(&place).map_err(|error| error.to_string());
+        if let Some(file) = read_there(&place).transpose() {
+            let file = file.map_err(|error| error.to_string());
             let name = gpo.path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
             all.push(Cached { gpo: gpo.guid.unwrap_or(name), place, file });
         }

@@ -319,6 +319,9 @@ fn ini(read: &mut Read, path: &Path, scopes: Vec<Scope>) {
 ///
 /// Nothing is listed twice, and no folder of a GPO but one: among thousands, this must cost nothing.
 pub(super) fn store(path: &Path) -> Option<PathBuf> {
+    if path.as_os_str() == LOCAL {
+        return Target::open(path).ok()?.store;
+    }
     store_below(path, STORE_DEEPEST)
 }
 

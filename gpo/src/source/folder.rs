@@ -17,6 +17,7 @@ const DEEPEST: usize = 16;
 pub(super) fn one(path: &Path, target: &Target) -> Result<Source, SourceError> {
     let mut source = Source::empty(SourceKind::Target(target.kind), path);
     target.sides.iter().try_for_each(|side| source.add_side(target, side))?;
+    still_there(target)?;
     Ok(source)
 }
 
@@ -28,11 +29,16 @@ pub(super) fn several(path: &Path, set: TargetSet) -> Result<(Source, Vec<Source
         for side in &target.sides {
             problems.extend(source.add_side(target, side).err());
         }
+        problems.extend(still_there(target).err());
     }
     match source.parts.is_empty() && !problems.is_empty() {
         true => Err(problems.swap_remove(0)),
         false => Ok((source, problems)),
     }
+}
+
+fn still_there(target: &Target) -> Result<(), SourceError> {
+    target.still_there().map_err(|source| SourceError::Io { path: target.path.clone(), source })
 }
 
 impl Source {
@@ -45,8 +51,8 @@ impl Source {
                 count: 1,
             }));
         }
-        if side.file.path.exists() {
-            let part = Part::new(&side.file.path, side.scope.as_ref().map(Scope::from), edit::read(side)?);
+        if let Some(file) = edit::read_there(side)? {
+            let part = Part::new(&side.file.path, side.scope.as_ref().map(Scope::from), file);
             let gpo = target.name.clone().or_else(|| target.guid.clone());
             self.parts.push(Part { gpo, guid: target.guid.clone(), ..part });
         }

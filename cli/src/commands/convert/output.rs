@@ -13,6 +13,7 @@ use super::format::FileFormat;
 use super::input::{Inputs, Policy};
 use crate::context::failed;
 use crate::error::{Code, CommandError, Stop};
+use crate::interrupt::whole;
 
 /// What a conversion gives.
 pub enum Output {
@@ -135,5 +136,5 @@ pub fn write_folder(folder: &Path, files: Vec<(String, Vec<u8>)>) -> Result<(), 
     for (name, bytes) in files {
         plan.add(name.split('/').fold(folder.to_path_buf(), |path, part| path.join(part)), None, bytes);
     }
-    plan.commit().map_err(|error| failed(gpo::error::Error::Commit(error)))
+    whole(|| plan.commit()).map_err(|error| failed(gpo::error::Error::Commit(error)))
 }
