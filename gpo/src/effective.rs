@@ -336,3 +336,6 @@ fn policies<'p>(
 fn states(catalog: &Catalog, side: Side, file: &PolicyFile) -> Vec<(String, State)> {
     catalog.read(side, file).policies.into_iter().map(|reading| (reading.policy.id(), reading.state)).collect()
 }
+
+#[cfg(test)]
+mod tests;
