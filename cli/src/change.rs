@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use gpo::error::Error;
+use gpo::plan::Plan;
 use gpo::target::Target;
 use gpo::transaction::{History, Note, Recovery, Transaction, TransactionError};
 
 use crate::args::{ChangeArgs, HistoryArgs};
 use crate::context::failed;
 use crate::error::{Code, CommandError};
+use crate::interrupt::whole;
 use crate::ui::Ui;
 
 /// Locks a target for a change; `None` for a dry run, which only reads.
@@ -55,6 +57,11 @@ pub fn history(args: &HistoryArgs) -> Result<History, CommandError> {
         .help("name a folder outside the target:  --backup-dir DIR")
         .help("or go without undo:  --no-backup")
     })
+}
+
+/// Carries a plan out, whatever Ctrl-C says meanwhile. The id under which it is recorded.
+pub fn commit(transaction: &Transaction, plan: &Plan, note: &Note) -> Result<Option<String>, CommandError> {
+    whole(|| transaction.commit(plan, note)).map_err(refused)
 }
 
 /// What is noted with the change.

@@ -14,13 +14,12 @@ use gpo::exchange::state::Unmanaged;
 use gpo::target::{Hibernation, Kind, Target};
 
 use crate::args::{ChangeArgs, Format, OutputArgs, ScopeArgs, TemplateArgs};
-use crate::change::{begin, note, refused};
+use crate::change::{begin, commit, note};
 use crate::commands::halves::DomainArgs;
 use crate::context::{failed, load_templates, open_target};
 use crate::directory::AdArgs;
 use crate::error::{Code, CommandError, Stop};
 use crate::exit::Exit;
-use crate::interrupt::whole;
 use crate::paste::this_command;
 use crate::source_error::source_error;
 use crate::ui::Ui;
@@ -120,7 +119,7 @@ pub fn apply(args: &ApplyArgs, ui: &Ui) -> Result<Exit, Stop> {
             print(&report, args.output.format, ui)?;
             confirmed()?;
         }
-        report.applied(whole(|| transaction.commit(&outcome.plan, &note(&args.change))).map_err(refused)?);
+        report.applied(commit(&transaction, &outcome.plan, &note(&args.change))?);
         let scope = match &*outcome.sides {
             [one] => Some(&one.scope),
             _ => None,

@@ -11,7 +11,7 @@ use gpo::target::{Kind, Target};
 use serde::Serialize;
 
 use crate::args::{ChangeArgs, Format, OutputArgs, ScopeArgs, TemplateArgs};
-use crate::change::{begin, note, refused};
+use crate::change::{begin, commit, note};
 use crate::commands::doctor::verdict;
 use crate::commands::halves::{BackupModel, DirectoryModel, DomainArgs, notes};
 use crate::commands::history::recorded;
@@ -62,7 +62,7 @@ pub fn run(command: &GpoCommand, ui: &Ui) -> Result<Exit, Stop> {
     let bump = gpo::bump::plan(&target, catalog, only, &directory).map_err(failed)?;
     let mut report = Report::new(&target, &bump, args.change.dry_run);
     if let Some(transaction) = transaction.filter(|_| !bump.plan.is_empty()) {
-        report.change = transaction.commit(&bump.plan, &note(&args.change)).map_err(refused)?;
+        report.change = commit(&transaction, &bump.plan, &note(&args.change))?;
         match doctor(&target, only) {
             Ok(found) => report.doctor = Some(found),
             // The change is made; what it leads to is another question.

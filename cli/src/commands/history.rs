@@ -10,14 +10,13 @@ use gpo::transaction::{Change, Outcome, changes, undo_plan};
 use serde::Serialize;
 
 use crate::args::{ChangeArgs, Format, HistoryArgs, OutputArgs};
-use crate::change::{begin, history, note, refused};
+use crate::change::{begin, commit, history, note, refused};
 use crate::commands::doctor::verdict;
 use crate::commands::explain::below;
 use crate::commands::pol::count;
 use crate::context::open_target;
 use crate::error::Stop;
 use crate::exit::Exit;
-use crate::interrupt::whole;
 use crate::malformed::thousands;
 use crate::paste::quoted;
 use crate::ui::{Line, Page, Style, Ui};
@@ -157,7 +156,7 @@ pub fn undo(args: &UndoArgs, ui: &Ui) -> Result<Exit, Stop> {
     if let Some(transaction) = transaction {
         let mut note = note(&args.change);
         note.undoes = Some(undone.id);
-        model.change = whole(|| transaction.commit(&plan, &note)).map_err(refused)?;
+        model.change = commit(&transaction, &plan, &note)?;
         match doctor(&target, None) {
             Ok(found) => model.doctor = Some(found),
             Err(error) => ui.warning(format!("whether Windows will apply this is not known: {error}")),

@@ -15,12 +15,11 @@ use gpo::error::Error;
 use gpo::target::Hibernation;
 
 use crate::args::{ChangeArgs, Format, PolicyOptions};
-use crate::change::{begin, note, refused as not_committed};
+use crate::change::{begin, commit, note};
 use crate::commands::halves::DomainArgs;
 use crate::context::{failed, find_policy, load_templates, open_target};
 use crate::error::{Code, CommandError, Stop};
 use crate::exit::Exit;
-use crate::interrupt::whole;
 use crate::ui::Ui;
 use input::{input_error, inputs};
 use report::Report;
@@ -144,7 +143,7 @@ fn change(
     }
     let mut report = Report::new(&target, catalog, &change, &wanted, args.change.dry_run);
     if let Some(transaction) = transaction.filter(|_| !change.plan.is_empty()) {
-        report.change = whole(|| transaction.commit(&change.plan, &note(&args.change))).map_err(not_committed)?;
+        report.change = commit(&transaction, &change.plan, &note(&args.change))?;
         match doctor(&target, Some(&scope)) {
             Ok(found) => report.doctor = Some(found),
             // The change is made; what it leads to is another question.
