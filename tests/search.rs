@@ -45,6 +45,69 @@ fn a_policy_is_found_in_every_gpo_that_has_it() {
     assert_eq!(none.status, Some(1), "{none}");
 }
 
+/// An export: A is linked to the domain and to a site, B to an OU (enforced) and to another (switched off), C nowhere; the user side
+/// of B is switched off. The last entry of a gPLink is number 1.
+fn export() -> String {
+    let gpo = |guid: &str, name: &str, flags: u32| {
+        format!(
+            "dn: CN={guid},CN=Policies,CN=System,DC=corp,DC=test\ndisplayName: {name}\nflags: {flags}\nversionNumber: 1\n\n"
+        )
+    };
+    let link = |guid: &str, options: u32| format!("[LDAP://cn={guid},cn=policies,cn=system,DC=corp,DC=test;{options}]");
+    [
+        gpo(A, "Workstations - RDP hardening", 0),
+        gpo(B, "RPA hosts", 1),
+        gpo(C, "Old agent", 0),
+        format!("dn: DC=corp,DC=test\ngPLink: {}\n\n", link(A, 0)),
+        format!("dn: OU=Hosts\\, old,DC=corp,DC=test\ngPLink: {}\n\n", link(B, 1)),
+        format!("dn: OU=RPA,OU=Workstations,DC=corp,DC=test\ngPLink: {}{}\n\n", link(B, 2), link(A, 1)),
+        format!("dn: CN=Berlin,CN=Sites,CN=Configuration,DC=corp,DC=test\ngPLink: {}\n", link(A, 0)),
+    ]
+    .concat()
+}
+
+#[test]
+fn an_export_of_active_directory_gives_names_and_links() {
+    let dir = sysvol();
+    dir.write("ad.ldif", export());
+    let run = dir.run(["search", "authentication|tier", "Policies", "--ad", "ad.ldif"]);
+    run.ok();
+    assert_file_snapshot!("search_ad", run);
+    let found = dir.run(["search", "authentication", "Policies", "--ad", "ad.ldif", "-f", "json"]).json();
+    let gpo = &found["gpos"][1];
+    assert_eq!(gpo["gpo"]["name"], "RPA hosts");
+    assert_eq!(
+        gpo["directory"],
+        json!({
+            "dn": format!("CN={B},CN=Policies,CN=System,DC=corp,DC=test"),
+            "off": ["user"],
+            "links": [
+                {"container": "OU=Hosts\\, old,DC=corp,DC=test", "order": 1, "enforced": false, "enabled": false},
+                {"container": "OU=RPA,OU=Workstations,DC=corp,DC=test", "order": 2, "enforced": true, "enabled": true},
+            ],
+        })
+    );
+    // The variable says the same; without either there is nothing to say.
+    let mut by_variable = dir.command(["search", "authentication|tier", "Policies"]);
+    by_variable.env("GPOL_AD", "ad.ldif");
+    assert_eq!(Run::of(by_variable).stdout(), run.stdout());
+    let without = dir.run(["search", "authentication", "Policies", "-f", "json"]).json();
+    assert_eq!((&without["gpos"][1]["directory"], &without["gpos"][1]["gpo"]["name"]), (&Value::Null, &Value::Null));
+}
+
+/// An export of GPOs alone tells no links, and of a GPO that it does not hold, that this may be why nobody gets it.
+#[test]
+fn what_an_export_does_not_hold_is_told() {
+    let dir = sysvol();
+    let gpos: Vec<String> = export().split_inclusive("\n\n").take(2).map(str::to_owned).collect();
+    dir.write("ad.ldif", gpos.concat());
+    let out = dir.run(["search", "tier", "Policies", "--ad", "ad.ldif"]).ok();
+    let linked: Vec<&str> = out.lines().filter(|line| line.trim_start().starts_with("linked")).collect();
+    assert_eq!(linked, ["  linked    not in this export: a folder that is left over, or of another domain"], "{out}");
+    dir.write("bad.ldif", "dn: DC=corp,DC=test\ngPLink: [LDAP://cut off\n");
+    assert_eq!(dir.run(["search", "tier", "Policies", "--ad", "bad.ldif"]).refused(4), "E0224");
+}
+
 #[test]
 fn settings_that_are_no_policy_are_found_and_told_apart() {
     let dir = sysvol();

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use gpo::ad::{Snapshot, VERSION, version_value};
 use gpo::bookkeeping::{DirectoryChange, DirectoryError};
+use gpo::effective::{Linked, PlanError};
 use gpo::gpt_ini::Version;
 
 use crate::context::read_input;
@@ -14,8 +15,8 @@ use crate::paste::{quoted, this_command};
 /// Where to read what Active Directory says.
 #[derive(Args, Debug)]
 pub struct AdArgs {
-    /// Export of a domain's GPOs from Active Directory (ldifde, ldapsearch, ldbsearch)
-    #[arg(long, value_name = "FILE")]
+    /// Export of Active Directory (LDIF by ldifde, ldapsearch or ldbsearch), which knows the names of domain GPOs
+    #[arg(long, value_name = "FILE", env = "GPOL_AD", hide_env_values = true)]
     pub ad: Option<PathBuf>,
 }
 
@@ -23,6 +24,30 @@ impl AdArgs {
     /// The export, where one is named.
     pub fn snapshot(&self) -> Result<Option<Snapshot>, CommandError> {
         self.ad.as_ref().map(|path| read_snapshot(path)).transpose()
+    }
+}
+
+/// Reads the links of an export.
+pub fn links<'s>(snapshot: &'s Snapshot, args: &AdArgs) -> Result<Linked<'s>, CommandError> {
+    Linked::new(snapshot).map_err(|error| bad_link(args.ad.as_deref().unwrap_or(Path::new("")), &error))
+}
+
+/// What to say of a link that is none.
+pub fn bad_link(path: &Path, error: &PlanError) -> CommandError {
+    CommandError::new(Code::SNAPSHOT, format!("{}: {error}", path.display()))
+        .help("export it again: the text may be cut off")
+}
+
+/// A container as people know it: the domain by its DNS name, what is below by what stands before that.
+pub fn container_name(dn: &str) -> String {
+    let lower = dn.to_ascii_lowercase();
+    let above = if lower.starts_with("dc=") { Some(0) } else { lower.find(",dc=") };
+    match (above, lower.find(",cn=sites,")) {
+        (Some(0), _) => {
+            lower.split(',').map(|part| part.trim().trim_start_matches("dc=")).collect::<Vec<_>>().join(".")
+        }
+        (_, Some(sites)) => format!("site {}", dn[..sites].split_once('=').map_or("", |(_, name)| name)),
+        (above, None) => dn[..above.unwrap_or(dn.len())].to_owned(),
     }
 }
 

@@ -7,13 +7,16 @@ mod modify;
 mod read;
 
 use std::collections::HashMap;
+use std::path::Path;
 
 use admx::Side;
 
 pub use modify::Modification;
 pub use read::LdifError;
 
+use crate::extensions::in_braces;
 use crate::gpt_ini::Version;
+use crate::target::Kind;
 
 /// Entries of a directory, as they were when they were exported.
 ///
@@ -32,6 +35,8 @@ pub struct Snapshot {
     entries: Vec<Entry>,
     /// Index of the entry with a name, see [`normal`].
     by_dn: HashMap<String, usize>,
+    /// Indexes of the GPOs of a GUID, in braces and capitals: every domain has two of the same GUIDs.
+    by_guid: HashMap<String, Vec<usize>>,
 }
 
 /// One object of the directory.
@@ -54,7 +59,11 @@ impl Snapshot {
     pub fn parse(bytes: &[u8]) -> Result<Self, LdifError> {
         let entries = read::entries(bytes)?;
         let by_dn = entries.iter().enumerate().map(|(at, entry)| (normal(&entry.dn), at)).collect();
-        Ok(Self { entries, by_dn })
+        let mut by_guid: HashMap<String, Vec<usize>> = HashMap::new();
+        for (at, gpo) in entries.iter().enumerate().filter_map(|(at, entry)| Some((at, GpoObject::of(entry)?))) {
+            by_guid.entry(gpo.guid().to_ascii_uppercase()).or_default().push(at);
+        }
+        Ok(Self { entries, by_dn, by_guid })
     }
 
     /// All entries, in the order of the file.
@@ -69,13 +78,31 @@ impl Snapshot {
 
     /// The GPOs of this GUID; the two default ones exist in every domain under the same.
     pub fn gpos(&self, guid: &str) -> impl Iterator<Item = GpoObject<'_>> {
-        let guid = crate::extensions::in_braces(guid);
-        self.entries.iter().filter_map(GpoObject::of).filter(move |gpo| gpo.guid().eq_ignore_ascii_case(&guid))
+        let of_guid = self.by_guid.get(&in_braces(guid).to_ascii_uppercase());
+        of_guid.into_iter().flatten().filter_map(|&at| GpoObject::of(&self.entries[at]))
+    }
+
+    /// The GPOs whose folder this may be: those of the GUID, and of several that of the domain that the folder lies in.
+    pub fn gpos_at(&self, guid: &str, folder: &Path) -> Vec<GpoObject<'_>> {
+        let mut gpos: Vec<GpoObject<'_>> = self.gpos(guid).collect();
+        if let Some(domain) = Some(folder).filter(|_| gpos.len() > 1).and_then(domain_of) {
+            gpos.retain(|gpo| gpo.domain().eq_ignore_ascii_case(&domain));
+        }
+        gpos
+    }
+
+    /// The GPO that lies in a folder, or that a client has cached there. `None` as well where several may be meant.
+    pub fn gpo_in(&self, kind: Kind, guid: Option<&str>, folder: &Path) -> Option<GpoObject<'_>> {
+        let guid = guid.filter(|_| matches!(kind, Kind::GpoSysvol | Kind::GpoCached))?;
+        match *self.gpos_at(guid, folder) {
+            [gpo] => Some(gpo),
+            _ => None,
+        }
     }
 }
 
 /// A name as it is compared: small letters, no blanks around the commas between its parts.
-fn normal(dn: &str) -> String {
+pub(crate) fn normal(dn: &str) -> String {
     dn.split(',').map(str::trim).collect::<Vec<_>>().join(",").to_lowercase()
 }
 
@@ -148,6 +175,13 @@ impl<'a> GpoObject<'a> {
         number.map(|n| Some(Version::from(n))).ok_or(VersionError(text))
     }
 
+    /// Sides that are switched off, by `flags`: nothing of them applies.
+    pub fn off(&self) -> Vec<Side> {
+        let flags = self.entry.text("flags").and_then(|text| text.trim().parse::<i64>().ok()).unwrap_or_default();
+        let sides = [(2, Side::Computer), (1, Side::User)];
+        sides.iter().filter(|(bit, _)| flags & bit != 0).map(|(_, side)| *side).collect()
+    }
+
     /// The extension list of a side; `None` if the export does not have the attribute: the list is empty then,
     /// or was not exported.
     pub fn extensions(&self, side: Side) -> Option<String> {
@@ -179,6 +213,17 @@ pub fn extension_attribute(side: Side) -> &'static str {
 /// A version as the directory holds it: its integers have a sign.
 pub fn version_value(version: Version) -> i32 {
     u32::from(version).cast_signed()
+}
+
+/// The domain that a GPO's folder lies in: `…/<domain>/Policies/{GUID}`.
+pub(crate) fn domain_of(folder: &Path) -> Option<String> {
+    let folder = folder.canonicalize().ok()?;
+    let policies =
+        folder.parent().filter(|f| f.file_name().is_some_and(|name| name.eq_ignore_ascii_case("Policies")))?;
+    let domain = policies.parent()?.file_name()?.to_str()?;
+    let label =
+        |label: &str| !label.is_empty() && label.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b));
+    (domain.contains('.') && domain.split('.').all(label)).then(|| domain.to_lowercase())
 }
 
 /// The name that a domain GPO has in its domain's directory.

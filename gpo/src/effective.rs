@@ -5,6 +5,7 @@
 
 mod directory;
 mod layer;
+mod linked;
 pub mod order;
 mod outcome;
 mod plan;
@@ -25,6 +26,7 @@ use crate::search::{Unreadable, keys_of};
 use crate::show::{AdmxModel, TargetModel};
 pub use directory::{Place, containers, read_for};
 pub use layer::{Layer, LinkedFrom};
+pub use linked::{InDirectory, LinkModel, Linked};
 use outcome::Outcome;
 pub use outcome::{Said, ValueResult};
 pub use plan::{LeftOutModel, Plan, PlanError, as_argument, read, title};

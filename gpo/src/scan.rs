@@ -10,6 +10,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use crate::ad::Snapshot;
 use crate::error::Error;
 use crate::scope::Scope;
 use crate::target::{Kind, TargetError};
@@ -23,8 +24,16 @@ pub struct Gpo {
     pub path: PathBuf,
     /// GUID of a domain GPO.
     pub guid: Option<String>,
-    /// Display name of a domain GPO, which only a backup holds.
+    /// Display name of a domain GPO; a backup holds it, for others Active Directory.
     pub name: Option<String>,
+}
+
+impl Gpo {
+    /// Takes the name that Active Directory has for it, unless it brings its own.
+    pub fn take_name(&mut self, snapshot: Option<&Snapshot>) {
+        let known = || snapshot?.gpo_in(self.kind, self.guid.as_deref(), &self.path)?.name();
+        self.name = self.name.take().or_else(known);
+    }
 }
 
 /// What a file of a GPO holds.

@@ -15,6 +15,7 @@ use admx::{Catalog, FindError, Side, State};
 use polfile::{PolicyFile, ValueType};
 use serde::Serialize;
 
+use crate::effective::{InDirectory, Linked};
 use crate::error::Error;
 use crate::model::RecordModel;
 use crate::scan::{self, Content, Gpo, Part, Problem, Progress, Read, Wanted};
@@ -179,6 +180,8 @@ pub struct Searched {
 pub struct GpoMatches {
     /// Which one.
     pub gpo: TargetModel,
+    /// What an export of Active Directory says of it; `null` without one, and where that does not hold it.
+    pub directory: Option<InDirectory>,
     /// The matches, in the order of the files.
     pub matches: Vec<Match>,
 }
@@ -246,14 +249,22 @@ impl Unreadable {
     }
 }
 
-/// Searches all GPOs of the targets.
+/// Searches all GPOs of the targets. Names of domain GPOs, and where they are linked, come from an export of Active Directory.
 ///
 /// # Errors
 ///
 /// If a target that was named is none, or holds no GPO.
-pub fn search(query: &Query<'_>, targets: &[PathBuf], progress: &Progress) -> Result<Search, TargetError> {
+pub fn search(
+    query: &Query<'_>,
+    targets: &[PathBuf],
+    linked: Option<&Linked<'_>>,
+    progress: &Progress,
+) -> Result<Search, TargetError> {
     let wanted = Wanted { settings: true, gpt_ini: false };
-    let found = scan::scan(targets, wanted, progress, |read| query.gpo(read))?;
+    let found = scan::scan(targets, wanted, progress, |mut read| {
+        read.gpo.take_name(linked.map(Linked::snapshot));
+        query.gpo(read)
+    })?;
     let mut search = Search {
         schema: "gpol.search/1",
         pattern: query.pattern.clone(),
@@ -268,7 +279,9 @@ pub fn search(query: &Query<'_>, targets: &[PathBuf], progress: &Progress) -> Re
         search.searched.matches += gpo.matches.len();
         search.unreadable.extend(gpo.problems.iter().map(|problem| Unreadable::new(&gpo.gpo, problem)));
         if !gpo.matches.is_empty() {
-            search.gpos.push(GpoMatches { gpo: (&gpo.gpo).into(), matches: gpo.matches });
+            let Gpo { kind, path, guid, .. } = &gpo.gpo;
+            let directory = linked.and_then(|linked| linked.of(*kind, guid.as_deref(), path));
+            search.gpos.push(GpoMatches { gpo: (&gpo.gpo).into(), directory, matches: gpo.matches });
         }
     }
     Ok(search)

@@ -1,16 +1,17 @@
 //! `gpol ad`: what a snapshot of Active Directory tells.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
+use ::admx::Side;
 use clap::{Args, Subcommand};
 use gpo::ad::GpoObject;
-use gpo::effective::{PlanError, containers, order::Container};
+use gpo::effective::{containers, order::Container};
 use serde::Serialize;
 
 use crate::args::{Format, OutputArgs};
 use crate::commands::pol::count;
-use crate::directory::read_snapshot;
-use crate::error::{Code, CommandError, Stop};
+use crate::directory::{bad_link, read_snapshot};
+use crate::error::Stop;
 use crate::exit::Exit;
 use crate::ui::{Line, Page, Style, Ui};
 
@@ -41,12 +42,6 @@ pub fn run(command: &AdCommand, ui: &Ui) -> Result<Exit, Stop> {
     }
 }
 
-/// What to say of a link that is none.
-pub fn bad_link(path: &Path, error: &PlanError) -> CommandError {
-    CommandError::new(Code::SNAPSHOT, format!("{}: {error}", path.display()))
-        .help("export it again: the text may be cut off")
-}
-
 /// The GPOs of a snapshot: `gpol.ad-names/1`.
 #[derive(Serialize)]
 struct Names {
@@ -65,15 +60,11 @@ struct Named {
 
 fn names(args: &SnapshotArgs, ui: &Ui) -> Result<Exit, Stop> {
     let snapshot = read_snapshot(&args.snapshot)?;
-    let named = |gpo: GpoObject<'_>| {
-        let flags = gpo.entry().text("flags").and_then(|text| text.trim().parse::<i64>().ok()).unwrap_or_default();
-        let sides = [(2, "computer"), (1, "user")];
-        Named {
-            guid: gpo.guid().to_owned(),
-            name: gpo.name(),
-            domain: gpo.domain(),
-            off: sides.iter().filter(|(bit, _)| flags & bit != 0).map(|(_, side)| *side).collect(),
-        }
+    let named = |gpo: GpoObject<'_>| Named {
+        guid: gpo.guid().to_owned(),
+        name: gpo.name(),
+        domain: gpo.domain(),
+        off: gpo.off().into_iter().map(Side::as_str).collect(),
     };
     let gpos: Vec<Named> = snapshot.entries().iter().filter_map(GpoObject::of).map(named).collect();
     let names = Names { schema: "gpol.ad-names/1", gpos };

@@ -12,13 +12,12 @@ use gpo::scope::{Scope, ScopeError};
 use gpo::search::Unreadable;
 
 use crate::args::{Format, OutputArgs, TemplateArgs};
-use crate::commands::ad::bad_link;
 use crate::commands::explain::capital;
 use crate::commands::pol::count;
 use crate::commands::show::{state, templates};
 use crate::commands::values;
 use crate::context::{failed, load_templates_of};
-use crate::directory::read_snapshot;
+use crate::directory::{bad_link, read_snapshot};
 use crate::error::{Code, CommandError, Stop};
 use crate::exit::Exit;
 use crate::progress::while_reading;

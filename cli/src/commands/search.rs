@@ -6,11 +6,13 @@ use std::time::{Duration, Instant};
 
 use ::admx::State;
 use clap::{Args, ValueEnum};
+use gpo::effective::{InDirectory, LinkModel};
 use gpo::scan::{self, Progress};
 use gpo::search::{
     Case, Filter, GpoMatches, Manner, Match, Places, Query, QueryError, Search, Setting, Unreadable, search,
 };
 use gpo::show::TargetModel;
+use gpo::target::Kind;
 use polfile::ValueType;
 use serde::Serialize;
 
@@ -19,6 +21,7 @@ use crate::commands::pol::count;
 use crate::commands::show::{state, templates};
 use crate::commands::values;
 use crate::context::{failed, load_templates_of, no_such_policy};
+use crate::directory::{AdArgs, container_name, links};
 use crate::error::{Code, CommandError, Stop};
 use crate::exit::Exit;
 use crate::progress::while_reading;
@@ -86,6 +89,8 @@ pub struct SearchArgs {
     #[arg(long, conflicts_with_all = ["admx", "lang"])]
     no_admx: bool,
     #[command(flatten)]
+    ad: AdArgs,
+    #[command(flatten)]
     templates: TemplateArgs,
     #[command(flatten)]
     scope: ScopeArgs,
@@ -145,8 +150,10 @@ pub fn run(args: &SearchArgs, ui: &Ui) -> Result<Exit, Stop> {
     if query.is_taken_as_it_stands() {
         ui.warning("the pattern is no regular expression and was taken as it stands, as with -F");
     }
+    let snapshot = args.ad.snapshot()?;
+    let linked = snapshot.as_ref().map(|snapshot| links(snapshot, &args.ad)).transpose()?;
     let progress = Progress::default();
-    let found = while_reading(&progress, || search(&query, &args.targets, &progress));
+    let found = while_reading(&progress, || search(&query, &args.targets, linked.as_ref(), &progress));
     let found = found.map_err(|error| failed(error.into()))?;
     for unreadable in &found.unreadable {
         ui.warning(format!("{}: {}", unreadable.path, unreadable.message));
@@ -198,7 +205,10 @@ impl SearchArgs {
             return ui.page(&page);
         }
         match self.format {
-            FormatArg::Human => ui.page(&page(found, io::stdout().is_terminal().then_some(took))),
+            FormatArg::Human => {
+                let took = io::stdout().is_terminal().then_some(took);
+                ui.page(&page(found, self.ad.ad.is_some(), took))
+            }
             FormatArg::Json => ui.json(found),
             FormatArg::Jsonl => lines(found, ui),
         }
@@ -245,10 +255,14 @@ fn lines(found: &Search, ui: &Ui) -> io::Result<()> {
     })
 }
 
-fn page(found: &Search, took: Option<Duration>) -> Page {
+/// `with_directory` says that an export of Active Directory was read.
+fn page(found: &Search, with_directory: bool, took: Option<Duration>) -> Page {
     let mut page = Page::new();
     for gpo in &found.gpos {
         page.line(title(&gpo.gpo));
+        if with_directory && matches!(gpo.gpo.kind, Kind::GpoSysvol | Kind::GpoCached) {
+            in_directory(&mut page, gpo.directory.as_ref());
+        }
         let mut policies = None;
         for this in &gpo.matches {
             if policies != Some((&this.scope, &this.policies)) {
@@ -277,6 +291,42 @@ fn title(gpo: &TargetModel) -> Line {
         Some(name) => line.text("  ").hang_at(2).text(name),
         None => line,
     }
+}
+
+/// Where Active Directory links the GPO, and which side of it is switched off.
+fn in_directory(page: &mut Page, directory: Option<&InDirectory>) {
+    let line = |label: &str| Line::indented(2).span(Style::Faint, label).column(RECORD).hang();
+    let Some(directory) = directory else {
+        page.line(
+            line("linked").span(Style::Warn, "not in this export: a folder that is left over, or of another domain"),
+        );
+        return;
+    };
+    match directory.links.as_deref() {
+        None => {}
+        Some([]) => {
+            page.line(line("linked").span(Style::Warn, "nowhere that the export knows"));
+        }
+        Some(links) => {
+            const MOST: usize = 8;
+            let mut told: Vec<String> = links.iter().take(MOST).map(link).collect();
+            if links.len() > MOST {
+                told.push(format!("and {} more; --format json has them all", links.len() - MOST));
+            }
+            page.line(line("linked").text(told.join("; ")));
+        }
+    }
+    for side in &directory.off {
+        page.line(line("off").span(Style::Warn, format!("the {side} side is switched off: nothing of it applies")));
+    }
+}
+
+/// `OU=RPA (1, enforced)`
+fn link(link: &LinkModel) -> String {
+    let mut notes = vec![link.order.to_string()];
+    notes.extend(link.enforced.then(|| "enforced".to_owned()));
+    notes.extend((!link.enabled).then(|| "switched off".to_owned()));
+    format!("{} ({})", container_name(&link.container), notes.join(", "))
 }
 
 fn scope_of(this: &Match) -> Line {
@@ -320,6 +370,12 @@ fn setting_line(line: Line, this: &Match, setting: &Setting) -> Line {
     line.text(format!(r"{hive}\{}!{name}  {value}", setting.key)).span(Style::Faint, format!("  ({what})"))
 }
 
+/// A GPO in a sentence: its GUID or path, and its name where that is known.
+fn called(gpo: &TargetModel) -> String {
+    let place = gpo.guid.as_ref().unwrap_or(&gpo.path);
+    gpo.name.as_ref().map_or_else(|| place.clone(), |name| format!("{place} {name}"))
+}
+
 /// `2 matches in 2 of 412 GPOs (38114 records, 0.3 s). 1 could not be read whole: {…}`
 fn summary(found: &Search, took: Option<Duration>) -> String {
     let searched = found.searched;
@@ -332,7 +388,7 @@ fn summary(found: &Search, took: Option<Duration>) -> String {
     let gpos = count(searched.gpos, "GPO");
     let place = if searched.matches == 0 { format!("in {gpos}") } else { format!("in {} of {gpos}", found.gpos.len()) };
     let mut text = format!("{matches} {place} ({}{took}).", count(searched.records, "record"));
-    let mut unread: Vec<&str> = found.unreadable.iter().map(|u| u.gpo.guid.as_deref().unwrap_or(&u.gpo.path)).collect();
+    let mut unread: Vec<String> = found.unreadable.iter().map(|unreadable| called(&unreadable.gpo)).collect();
     unread.dedup();
     if let [first, others @ ..] = &*unread {
         let others = if others.is_empty() { String::new() } else { format!(" and {} more", others.len()) };

@@ -1,11 +1,13 @@
 //! A domain GPO keeps its version twice, and its extension lists in Active Directory alone.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use admx::Side;
 
 use super::{Books, GptIniChange, ListChange, Needs, SideChange, gpt_ini, larger, read};
-use crate::ad::{GpoObject, Modification, Snapshot, VERSION, VersionError, dn_of, extension_attribute, version_value};
+use crate::ad::{
+    GpoObject, Modification, Snapshot, VERSION, VersionError, dn_of, domain_of, extension_attribute, version_value,
+};
 use crate::error::Error;
 use crate::extensions::ExtensionListError;
 use crate::gpt_ini::Version;
@@ -135,13 +137,7 @@ impl Directory<'_> {
     pub fn gpo(&self, target: &Target) -> Result<Option<GpoObject<'_>>, DirectoryError> {
         let Some(snapshot) = self.snapshot else { return Ok(None) };
         let guid = target.guid.clone().unwrap_or_default();
-        let mut gpos: Vec<GpoObject<'_>> = snapshot.gpos(&guid).collect();
-        if let Some(domain) = domain_of(&target.path)
-            && gpos.len() > 1
-        {
-            gpos.retain(|gpo| gpo.domain().eq_ignore_ascii_case(&domain));
-        }
-        match &*gpos {
+        match &*snapshot.gpos_at(&guid, &target.path) {
             [gpo] => Ok(Some(*gpo)),
             [] => Err(DirectoryError::NotInSnapshot { guid }),
             several => {
@@ -257,15 +253,4 @@ fn ldif(change: &DirectoryChange) -> String {
         (false, false) => text.replace(change.attribute, &list.after),
     }
     text.to_string()
-}
-
-/// The domain that a GPO's folder lies in: `…/<domain>/Policies/{GUID}`.
-fn domain_of(path: &Path) -> Option<String> {
-    let path = path.canonicalize().ok()?;
-    let policies =
-        path.parent().filter(|folder| folder.file_name().is_some_and(|n| n.eq_ignore_ascii_case("Policies")))?;
-    let domain = policies.parent()?.file_name()?.to_str()?;
-    let label =
-        |label: &str| !label.is_empty() && label.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b));
-    (domain.contains('.') && domain.split('.').all(label)).then(|| domain.to_lowercase())
 }

@@ -2,8 +2,6 @@
 
 use std::path::PathBuf;
 
-use admx::Side;
-
 use super::layer::{Layer, LinkedFrom, layers};
 use super::order::{Container, LeftOut, Placed, links, order};
 use super::plan::{LeftOutModel, Plan, PlanError, is_called, title};
@@ -125,7 +123,7 @@ fn chain(place: Place<'_>, plan: &mut Plan) -> Result<Vec<Container>, PlanError>
 }
 
 /// The components of a distinguished name. A comma behind a backslash is part of a name.
-fn parts(dn: &str) -> Vec<&str> {
+pub(super) fn parts(dn: &str) -> Vec<&str> {
     let (mut parts, mut start, mut escaped) = (Vec::new(), 0, false);
     for (at, c) in dn.char_indices() {
         match c {
@@ -206,10 +204,7 @@ impl Plan {
 
     /// What the directory knows of a GPO.
     fn apply_object(&mut self, object: &GpoObject<'_>, layer: &mut Layer) {
-        let number = |attribute: &str| object.entry().text(attribute).and_then(|text| text.trim().parse::<i64>().ok());
-        let flags = number("flags").unwrap_or_default();
-        let sides = [(1, Side::User), (2, Side::Computer)];
-        layer.off.extend(sides.iter().filter(|(bit, _)| flags & bit != 0).map(|(_, side)| *side));
+        layer.off.extend(object.off());
         layer.off.sort_unstable();
         layer.off.dedup();
         if object.entry().text("gPCWQLFilter").is_some_and(|filter| !filter.trim().is_empty()) {
