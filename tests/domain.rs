@@ -302,11 +302,72 @@ fn show_names_domain_gpos_from_an_export_and_compares_versions() {
     let directory = &json["directory"];
     assert_eq!((&directory["in_step"], &directory["version"]), (&json!(true), &json!({"user": 3, "computer": 14})));
     assert_eq!(directory["extensions"]["user"], json!(null));
-    // One that the export does not hold hides no other.
+    // One that the export does not hold is shown as well, and told.
     dir.write("other.ldif", dir.text("ad.ldif").replace(DEFAULT_DOMAIN, "{00000000-0000-0000-0000-000000000000}"));
     let run = dir.run(["show", "sysvol", "--ad", "other.ldif"]);
-    assert_eq!(run.status, Some(7), "{run}");
-    assert!(run.stderr().starts_with("error[E0407]: ") && run.stdout().contains("RPA hosts"), "{run}");
+    let out = run.ok();
+    assert!(out.contains("not in the export of Active Directory") && out.contains("GPO        RPA hosts"), "{out}");
+    let json = dir.run(["show", &*gpo(DEFAULT_DOMAIN), "--ad", "other.ldif", "-f", "json"]).json();
+    assert_eq!(json.get("directory"), Some(&json!(null)));
+}
+
+/// SYSVOL does not hold names: without an export there is none, with one, by flag or variable, it stands beside the GUID. A backup
+/// holds its own.
+#[test]
+fn every_command_names_the_gpo() {
+    let dir = domain();
+    let rpa = gpo(RPA_HOSTS);
+    let wanted = "apiVersion: gpol/v1\nkind: PolicySet\ncomputer: {policies: [{policy: POLICY, state: disabled}]}\n";
+    dir.write("wanted.yaml", wanted.replace("POLICY", NLA));
+    let commands: &[&[&str]] = &[
+        &["show", "GPO"],
+        &["search", "UserAuthentication", "GPO"],
+        &["effective", "GPO"],
+        &["explain", "GPO", NLA],
+        &["detect", "GPO"],
+        &["diff", "GPO", "wanted.yaml"],
+        &["check", "GPO", "wanted.yaml"],
+        &["doctor", "GPO"],
+        &["policy", "get", "GPO", NLA, "-f", "json"],
+        &["policy", "set", "GPO", NLA, "disabled", "--dry-run", "SYSVOL-ONLY"],
+        &["policy", "unset", "GPO", NLA, "--dry-run", "SYSVOL-ONLY"],
+        &["plan", "GPO", "wanted.yaml"],
+        &["apply", "GPO", "wanted.yaml", "--dry-run", "SYSVOL-ONLY"],
+        &["convert", "GPO", "-f", "policyrules"],
+    ];
+    for words in commands {
+        let command = |gpo: &str, more: &[&str]| {
+            let own = words.iter().filter(|word| **word != "SYSVOL-ONLY" || gpo == rpa).map(|word| match *word {
+                "GPO" => gpo.to_owned(),
+                "SYSVOL-ONLY" => "--sysvol-only".to_owned(),
+                word => word.to_owned(),
+            });
+            dir.command(own.chain(more.iter().map(|word| (*word).to_owned())))
+        };
+        let names = |command| {
+            let run = Run::of(command);
+            assert!(run.err.is_empty() && matches!(run.status, Some(0 | 1)), "{words:?}: {run}");
+            let out = run.stdout();
+            assert!(out.contains(RPA_HOSTS), "{words:?}: {out}");
+            out.contains("RPA hosts")
+        };
+        assert!(!names(command(&rpa, &[])), "{words:?}");
+        assert!(names(command(&rpa, &["--ad", "ad.ldif"])), "{words:?}");
+        let mut by_variable = command(&rpa, &[]);
+        by_variable.env("GPOL_AD", "ad.ldif");
+        assert!(names(by_variable), "{words:?}");
+        let of_backup = Run::of(command(BACKUP, &[])).stdout();
+        assert!(of_backup.contains("RPA hosts"), "{words:?}: {of_backup}");
+    }
+}
+
+/// A backup keeps no empty folders when it is copied by way of git: a side that is missing has nothing in it, and is no gap.
+#[test]
+fn a_side_that_a_backup_lacks_is_not_missing() {
+    let dir = domain();
+    for words in [&["search", "UserAuthentication", "backups"][..], &["effective", "backups"]] {
+        dir.run(words.iter().copied()).ok();
+    }
 }
 
 /// Windows comes to the extension wherever the list is wrong, and gpol says so.

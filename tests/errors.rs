@@ -186,7 +186,7 @@ fn provoked(dir: &TestDir) -> Vec<(&'static str, Run)> {
         ("E0413", run(&["undo", "side.pol", "20260114T093210Z-5f3a"])),
         ("E0421", run(&["effective", "Policies", "--ad", "ad.ldif", "--for", "OU=RPA,DC=corp,DC=test"])),
         ("E0422", run(&["effective", "Policies", "--order", "taken.ldif"])),
-        ("E0407", run(&["show", sysvol, "--ad", "other.ldif"])),
+        ("E0407", set(sysvol, &[NLA, "disabled", "--ad", "other.ldif", "--sysvol-only"])),
         ("E0414", run(&["diff", "lgpo.txt", "lgpo.txt", "--scope", "user"])),
         ("E0414", run(&["check", "side.pol", "lgpo.txt", "--scope", "user"])),
         ("E0501", set(sysvol, &[NLA, "disabled"])),

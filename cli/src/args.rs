@@ -13,6 +13,7 @@ use crate::commands::{
     ad, admx, apply, bump, check, convert, detect, diagnose, diff, doctor, effective, history, hive, pol, policy,
     recover, schema, search, shell, show,
 };
+use crate::directory::AdArgs;
 use crate::paste::quoted;
 
 /// Read, explain, check and edit Windows Group Policy in files, offline
@@ -199,6 +200,8 @@ pub struct PolicyOnTarget {
     pub target: PathBuf,
     /// Policy: its id, its display name, its path as a KB prints it, or HKLM\key!value
     pub policy: String,
+    #[command(flatten)]
+    pub ad: AdArgs,
     #[command(flatten)]
     pub options: PolicyOptions,
 }

@@ -4,6 +4,7 @@ use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use admx::{Catalog, Class, FindError, LoadError, Match, Policy, Side};
+use gpo::ad::Snapshot;
 use gpo::error::Error;
 use gpo::plan::{CommitError, Plan, read_if_there};
 use gpo::scope::Scope;
@@ -95,9 +96,10 @@ fn cannot_write(path: &Path, error: &io::Error) -> CommandError {
     CommandError::new(Code::WRITE, format!("{} cannot be written: {error}", path.display()))
 }
 
-/// Opens one target, and warns of what is wrong with its folders.
-pub fn open_target(path: &Path, ui: &Ui) -> Result<Target, CommandError> {
-    let target = Target::open(path).map_err(|error| failed(error.into()))?;
+/// Opens one target, names it where Active Directory does, and warns of what is wrong with its folders.
+pub fn open_target(path: &Path, snapshot: Option<&Snapshot>, ui: &Ui) -> Result<Target, CommandError> {
+    let mut target = Target::open(path).map_err(|error| failed(error.into()))?;
+    target.take_name(snapshot);
     warn(&target, ui);
     Ok(target)
 }

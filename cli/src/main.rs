@@ -7,6 +7,7 @@ mod context;
 mod directory;
 mod error;
 mod exit;
+mod heading;
 mod interrupt;
 mod malformed;
 mod paste;

@@ -160,7 +160,7 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn read(&mut self, path: &Path) -> Result<Desired, DesiredError> {
-        let source = source::read(path, Options { catalog: Some(self.catalog) })?;
+        let source = source::read(path, Options { catalog: Some(self.catalog), ..Options::default() })?;
         let mut all = Desired::default();
         if let Some(state) = &source.state {
             self.open.push(canonical(path));

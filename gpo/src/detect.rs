@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use crate::ad::Snapshot;
 use crate::place::find;
 use crate::scope::Scope;
 use crate::show::{VersionModel, version_of};
@@ -24,7 +25,7 @@ pub struct Detection {
     pub what: String,
     /// GUID of a domain GPO.
     pub guid: Option<String>,
-    /// Display name of a GPO, where a backup holds it.
+    /// Display name of a GPO, where a backup or an export of Active Directory holds it.
     pub name: Option<String>,
     /// The counters in its `gpt.ini`.
     pub version: Option<VersionModel>,
@@ -78,7 +79,7 @@ pub struct GpoModel {
     pub path: String,
     /// Its GUID.
     pub guid: Option<String>,
-    /// Its display name, where a backup holds it.
+    /// Its display name, where a backup or an export of Active Directory holds it.
     pub name: Option<String>,
 }
 
@@ -98,10 +99,13 @@ pub enum Writable {
     NoTwins,
 }
 
-/// Finds out what a path is.
-pub fn detect(path: &Path) -> Detection {
+/// Finds out what a path is. Names of domain GPOs come from a snapshot, if there is one.
+pub fn detect(path: &Path, snapshot: Option<&Snapshot>) -> Detection {
     let mut trail = Trail::default();
-    let opened = open_noting(path, &mut trail);
+    let mut opened = open_noting(path, &mut trail);
+    if let Ok(opened) = &mut opened {
+        opened.take_names(snapshot);
+    }
     let mut found = Detection {
         path: path.display().to_string(),
         kind: None,

@@ -31,9 +31,9 @@ pub struct Show {
     pub version: Option<VersionModel>,
     /// What is wrong with the target's folders.
     pub findings: Vec<Finding>,
-    /// What an export of Active Directory says of a domain GPO, where one was read.
+    /// What an export of Active Directory says of a domain GPO, where one was read; `null` if that does not hold it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub directory: Option<DirectoryModel>,
+    pub directory: Option<Option<DirectoryModel>>,
 }
 
 /// A domain GPO's half in Active Directory, in the JSON contract.
@@ -65,22 +65,30 @@ impl Show {
     ///
     /// # Errors
     ///
-    /// If the directory does not hold the GPO, or its version is no number.
+    /// If the directory holds several that may be meant, or the version of the one that is meant is no number.
     pub fn add_directory(&mut self, target: &Target, directory: &Directory<'_>) -> Result<(), DirectoryError> {
         if target.kind != Kind::GpoSysvol {
             return Ok(());
         }
-        let Some(gpo) = directory.gpo(target)? else { return Ok(()) };
+        let gpo = match directory.gpo(target) {
+            Ok(Some(gpo)) => gpo,
+            Ok(None) => return Ok(()),
+            Err(DirectoryError::NotInSnapshot { .. }) => {
+                self.directory = Some(None);
+                return Ok(());
+            }
+            Err(error) => return Err(error),
+        };
         let version = gpo.version().map_err(|error| DirectoryError::Version { dn: gpo.dn().to_owned(), error })?;
         let version = version.map(VersionModel::from);
         self.target.name = gpo.name().or(self.target.name.take());
-        self.directory = Some(DirectoryModel {
+        self.directory = Some(Some(DirectoryModel {
             dn: gpo.dn().to_owned(),
             name: gpo.name(),
             version,
             in_step: version.zip(self.version).map(|(a, b)| (a.user, a.computer) == (b.user, b.computer)),
             extensions: BySide { computer: gpo.extensions(Side::Computer), user: gpo.extensions(Side::User) },
-        });
+        }));
         Ok(())
     }
 }

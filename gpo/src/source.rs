@@ -26,6 +26,7 @@ use std::path::{Path, PathBuf};
 use admx::Catalog;
 use polfile::PolicyFile;
 
+use crate::ad::Snapshot;
 use crate::exchange::lgpo::{self, Scope};
 use crate::exchange::state::{self, Absent, Named, Notation, StateFile};
 use crate::exchange::{Entry, Sniffed, decode, gpp, json, policy_rules, reg, samba, sniff};
@@ -76,6 +77,8 @@ impl SourceKind {
 pub struct Options<'c> {
     /// Templates that the policies of a state file come from.
     pub catalog: Option<&'c Catalog>,
+    /// What Active Directory says, which has the names of domain GPOs.
+    pub snapshot: Option<&'c Snapshot>,
 }
 
 /// What was read.
@@ -199,7 +202,9 @@ pub fn read(path: &Path, options: Options<'_>) -> Result<Source, SourceError> {
 /// As [`read`], of a folder of several GPOs only if none can be read.
 pub fn read_what_can_be(path: &Path, options: Options<'_>) -> Result<(Source, Vec<SourceError>), SourceError> {
     if path.is_dir() || path.as_os_str() == target::LOCAL {
-        return match target::open(path)? {
+        let mut opened = target::open(path)?;
+        opened.take_names(options.snapshot);
+        return match opened {
             Opened::One(target) => Ok((folder::one(path, &target)?, Vec::new())),
             Opened::Several(set) => folder::several(path, set),
         };

@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 use admx::Side;
 use serde::Serialize;
 
+use crate::ad::Snapshot;
 use crate::place::{Found, find, twins_of};
 use crate::scope::Scope;
 pub use disk_image::ImageFormat;
@@ -136,7 +137,7 @@ pub struct Target {
     pub path: PathBuf,
     /// GUID of a domain GPO: from its folder's name, or from a backup.
     pub guid: Option<String>,
-    /// Display name of a domain GPO, which only a backup holds.
+    /// Display name of a domain GPO; a backup holds it, for others Active Directory.
     pub name: Option<String>,
     /// Where the policy file of each side is, or would be; per-user local GPOs only where they are.
     pub sides: Vec<SideFile>,
@@ -295,6 +296,16 @@ pub fn open_noting(path: &Path, trail: &mut Trail) -> Result<Opened, TargetError
     Ok(Opened::Several(TargetSet { kind, path: given(), gpos, unreadable }))
 }
 
+impl Opened {
+    /// As [`Target::take_name`], for each of them.
+    pub fn take_names(&mut self, snapshot: Option<&Snapshot>) {
+        match self {
+            Self::One(target) => target.take_name(snapshot),
+            Self::Several(set) => set.gpos.iter_mut().for_each(|gpo| gpo.take_name(snapshot)),
+        }
+    }
+}
+
 impl Target {
     /// Looks at a path that is to be one target. A folder with a single GPO in it is that GPO.
     ///
@@ -311,6 +322,12 @@ impl Target {
                 Err(TargetError::Several { path: set.path, count: one.len(), one: first })
             }
         }
+    }
+
+    /// Takes the name that Active Directory has for it, unless it brings its own.
+    pub fn take_name(&mut self, snapshot: Option<&Snapshot>) {
+        let known = || snapshot?.gpo_in(self.kind, self.guid.as_deref(), &self.path)?.name();
+        self.name = self.name.take().or_else(known);
     }
 
     /// A policy file alone. Its folder tells whose it is; there, an entry that differs only by case is its twin.

@@ -6,6 +6,7 @@ use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 use std::path::PathBuf;
 
 use clap::Args;
+use gpo::ad::Snapshot;
 use gpo::apply::Outcome;
 use gpo::bookkeeping::{Directory, DirectoryWrite};
 use gpo::desired::{self, Desired, DesiredError};
@@ -84,8 +85,8 @@ struct WhatArgs {
 }
 
 pub fn plan(args: &PlanArgs, ui: &Ui) -> Result<Exit, Stop> {
-    let case = Case::read(&args.what, ui)?;
     let snapshot = args.ad.snapshot()?;
+    let case = Case::read(&args.what, snapshot.as_ref(), ui)?;
     // Nothing is written, so nothing has to be decided.
     let write = match case.target.kind {
         Kind::GpoSysvol => DirectoryWrite::SysvolOnly,
@@ -98,7 +99,8 @@ pub fn plan(args: &PlanArgs, ui: &Ui) -> Result<Exit, Stop> {
 }
 
 pub fn apply(args: &ApplyArgs, ui: &Ui) -> Result<Exit, Stop> {
-    let case = Case::read(&args.what, ui)?;
+    let snapshot = args.domain.ad.snapshot()?;
+    let case = Case::read(&args.what, snapshot.as_ref(), ui)?;
     if let Ok(Hibernation::Unclear(file)) = case.target.hibernation() {
         ui.warning(format!(
             "{} is not empty: if Windows is hibernated, a change is lost when it resumes",
@@ -107,7 +109,6 @@ pub fn apply(args: &ApplyArgs, ui: &Ui) -> Result<Exit, Stop> {
     }
     // Locked before the files are read: what is computed from them is what they hold when they are replaced.
     let transaction = begin(&case.target, &args.change, ui)?;
-    let snapshot = args.domain.ad.snapshot()?;
     let outcome = case.plan(&args.domain.directory(snapshot.as_ref()))?;
     let mut report = Report::new("gpol.apply/1", &case, &outcome, true);
     let Some(transaction) = transaction else {
@@ -157,8 +158,8 @@ struct Case {
 }
 
 impl Case {
-    fn read(args: &WhatArgs, ui: &Ui) -> Result<Self, CommandError> {
-        let target = open_target(&args.target, ui)?;
+    fn read(args: &WhatArgs, snapshot: Option<&Snapshot>, ui: &Ui) -> Result<Self, CommandError> {
+        let target = open_target(&args.target, snapshot, ui)?;
         let catalog = load_templates(&args.templates.templates(), Some(&target))?;
         let desired = desired::read(&args.expect, catalog, args.scope.scope.as_ref()).map_err(wrong)?;
         for (place, note) in &desired.notes {

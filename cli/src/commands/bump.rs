@@ -52,12 +52,12 @@ pub struct BumpArgs {
 
 pub fn run(command: &GpoCommand, ui: &Ui) -> Result<Exit, Stop> {
     let GpoCommand::Bump(args) = command;
-    let target = open_target(&args.target, ui)?;
+    let snapshot = args.domain.ad.snapshot()?;
+    let target = open_target(&args.target, snapshot.as_ref(), ui)?;
     let catalog = load_templates(&args.templates.templates(), Some(&target))?;
     let only = args.scope.scope.as_ref();
     // Locked before the files are read: what is computed from them is what they hold when they are replaced.
     let transaction = begin(&target, &args.change, ui)?;
-    let snapshot = args.domain.ad.snapshot()?;
     let directory = args.domain.directory(snapshot.as_ref());
     let bump = gpo::bump::plan(&target, catalog, only, &directory).map_err(failed)?;
     let mut report = Report::new(&target, &bump, args.change.dry_run);

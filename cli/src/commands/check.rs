@@ -72,15 +72,17 @@ enum CheckFormat {
 
 pub fn run(args: &CheckArgs, ui: &Ui) -> Result<Exit, Stop> {
     let catalog = args.sides.catalog(std::iter::once(&args.target).chain(&args.expected))?;
+    let snapshot = args.sides.ad.snapshot()?;
     let mut unreadable = Vec::new();
-    let target = open(&args.target, catalog, &mut unreadable, ui)?;
+    let mut open = |path| open(path, catalog, snapshot.as_ref(), &mut unreadable, ui);
+    let target = open(&args.target)?;
     let mut expected = Vec::new();
     for path in &args.expected {
-        expected.push(open(path, catalog, &mut unreadable, ui)?);
+        expected.push(open(path)?);
     }
     let mut waivers = Waivers::of(&expected)?;
     if let Some(path) = &args.waivers {
-        let source = open(path, catalog, &mut unreadable, ui)?;
+        let source = open(path)?;
         if source.state.is_none() {
             let what = format!("{} is no state file, which waivers stand in", path.display());
             return Err(CommandError::new(Code::STATE, what).help("its fields:  gpol schema state").into());

@@ -10,9 +10,11 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use gpo::exchange::lgpo::Scope;
 use gpo::exchange::state;
+use gpo::source::Options;
 
 use crate::args::TemplateArgs;
 use crate::context::{load_templates, write_output};
+use crate::directory::AdArgs;
 use crate::error::{Code, CommandError, Stop};
 use crate::exit::Exit;
 use crate::ui::Ui;
@@ -52,6 +54,8 @@ pub struct ConvertArgs {
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
     #[command(flatten)]
+    ad: AdArgs,
+    #[command(flatten)]
     templates: TemplateArgs,
 }
 
@@ -69,7 +73,8 @@ pub fn run(args: &ConvertArgs, ui: &Ui) -> Result<Exit, Stop> {
         false => None,
     };
     let asked = args.scope.as_ref().map(Scope::from);
-    let inputs = Inputs::read(files, catalog, asked.as_ref(), ui)?;
+    let snapshot = args.ad.snapshot()?;
+    let inputs = Inputs::read(files, Options { catalog, snapshot: snapshot.as_ref() }, asked.as_ref(), ui)?;
     for (place, note) in inputs.notes() {
         ui.warning(format!("{place}: {note}"));
     }

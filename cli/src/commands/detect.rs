@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use crate::args::{Format, OutputArgs};
 use crate::commands::explain::below;
+use crate::directory::AdArgs;
 use crate::error::Stop;
 use crate::exit::Exit;
 use crate::paste::quoted;
@@ -28,6 +29,8 @@ pub struct DetectArgs {
     /// Any files and folders; on Windows, `local:` is the running system
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
+    #[command(flatten)]
+    ad: AdArgs,
     #[command(flatten)]
     output: OutputArgs,
 }
@@ -49,11 +52,12 @@ struct Detected {
 }
 
 pub fn run(args: &DetectArgs, ui: &Ui) -> Result<Exit, Stop> {
+    let snapshot = args.ad.snapshot()?;
     let paths: Vec<Detected> = args
         .paths
         .iter()
         .map(|path| {
-            let detection = detect(path);
+            let detection = detect(path, snapshot.as_ref());
             Detected { recognised: detection.recognised(), next: commands(path, &detection), detection }
         })
         .collect();

@@ -45,7 +45,7 @@ pub struct DiagnoseArgs {
 pub fn run(args: &DiagnoseArgs, ui: &Ui) -> Result<Exit, Stop> {
     let (Some(target), Some(name)) = (&args.target, &args.problem) else { return list_all(args, ui) };
     let problem = find(name).ok_or_else(|| unknown(name))?;
-    let target = open_target(target, ui)?;
+    let target = open_target(target, None, ui)?;
     let diagnosis = diagnose(&target, problem).map_err(failed)?;
     if let Some(output) = &args.output {
         write(output, &diagnosis, ui)?;

@@ -80,9 +80,10 @@ enum DiffFormat {
 
 pub fn run(args: &DiffArgs, ui: &Ui) -> Result<Exit, Stop> {
     let catalog = args.sides.catalog([&args.left, &args.right])?;
+    let snapshot = args.sides.ad.snapshot()?;
     let mut unreadable = Vec::new();
-    let left = open(&args.left, catalog, &mut unreadable, ui)?;
-    let right = open(&args.right, catalog, &mut unreadable, ui)?;
+    let mut open = |path| open(path, catalog, snapshot.as_ref(), &mut unreadable, ui);
+    let (left, right) = (open(&args.left)?, open(&args.right)?);
     let pairs = args.sides.pairs(std::slice::from_ref(&left), std::slice::from_ref(&right))?;
     if pairs.is_empty() && (args.sides.scope.is_some() || left.parts.is_empty() && right.parts.is_empty()) {
         return Err(nothing(args).into());

@@ -7,8 +7,10 @@ use gpo::doctor::{Answer, Doctor, doctor};
 
 use crate::args::{Format, OutputArgs, ScopeArgs};
 use crate::context::{failed, open_target};
+use crate::directory::AdArgs;
 use crate::error::Stop;
 use crate::exit::Exit;
+use crate::heading;
 use crate::ui::{Line, Page, Style, Ui};
 
 /// Tell whether Windows will apply a target's policy: yes, no or uncertain, and why
@@ -24,19 +26,22 @@ pub struct DoctorArgs {
     /// Root of a mounted Windows volume, local GPO, or any other target
     target: PathBuf,
     #[command(flatten)]
+    ad: AdArgs,
+    #[command(flatten)]
     scope: ScopeArgs,
     #[command(flatten)]
     output: OutputArgs,
 }
 
 pub fn run(args: &DoctorArgs, ui: &Ui) -> Result<Exit, Stop> {
-    let target = open_target(&args.target, ui)?;
+    let snapshot = args.ad.snapshot()?;
+    let target = open_target(&args.target, snapshot.as_ref(), ui)?;
     let found = doctor(&target, args.scope.scope.as_ref()).map_err(failed)?;
     match args.output.format {
         Format::Json => ui.json(&found)?,
         Format::Human => {
             let mut page = Page::new();
-            page.field("Target", Line::new().text(&found.target.path).text(format!("  ({})", target.kind.name())));
+            heading::target(&mut page, &found.target);
             ui.page(page.append(verdict(&found)))?;
         }
     }

@@ -17,7 +17,7 @@ use crate::commands::pol::count;
 use crate::commands::show::{state, templates};
 use crate::commands::values;
 use crate::context::{failed, load_templates_of};
-use crate::directory::{bad_link, read_snapshot};
+use crate::directory::{AdArgs, bad_link};
 use crate::error::{Code, CommandError, Stop};
 use crate::exit::Exit;
 use crate::progress::while_reading;
@@ -36,26 +36,19 @@ pub struct EffectiveArgs {
     #[arg(required = true)]
     targets: Vec<PathBuf>,
     /// File with the order, weakest first: the path, GUID or name of a GPO on each line; others are left out
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with = "place")]
     order: Option<PathBuf>,
-    /// Export of Active Directory (LDIF), which says what is linked to --for, in which order, enforced or blocked
-    #[arg(
-        long,
-        value_name = "FILE",
-        requires = "place",
-        conflicts_with = "order",
-        env = "GPOL_AD",
-        hide_env_values = true
-    )]
-    ad: Option<PathBuf>,
-    /// Distinguished name of the domain, organizational unit, computer or user whose result is wanted
+    #[command(flatten)]
+    ad: AdArgs,
+    /// Distinguished name of the domain, organizational unit, computer or user whose result is wanted: what is linked
+    /// there and above counts, in the order that --ad says, enforced or blocked
     #[arg(long = "for", id = "place", value_name = "DN", requires = "ad")]
     place: Option<String>,
     /// Distinguished name of the site whose links count as well
-    #[arg(long, value_name = "DN", requires = "ad")]
+    #[arg(long, value_name = "DN", requires = "place")]
     site: Option<String>,
     /// GPO whose security filter does not let it through, by name or GUID; can be repeated
-    #[arg(long, value_name = "GPO", requires = "ad")]
+    #[arg(long, value_name = "GPO", requires = "place")]
     deny: Vec<String>,
     /// Whose per-user local GPO counts as well: administrators, non-administrators or a user's SID; can be repeated
     #[arg(long = "as", value_name = "WHO", value_parser = who)]
@@ -90,13 +83,13 @@ pub fn run(args: &EffectiveArgs, ui: &Ui) -> Result<Exit, Stop> {
     };
     let order = args.order.as_ref().map(|path| crate::context::read_text(path)).transpose()?;
     let progress = Progress::default();
-    let snapshot = args.ad.as_ref().map(|path| read_snapshot(path)).transpose()?;
+    let snapshot = args.ad.snapshot()?;
     let plan = while_reading(&progress, || match (&snapshot, &args.place) {
         (Some(snapshot), Some(dn)) => {
             let place = Place { snapshot, dn, site: args.site.as_deref(), deny: &args.deny };
             effective::read_for(&args.targets, place, &args.users, &progress)
         }
-        _ => effective::read(&args.targets, order.as_deref(), &args.users, &progress),
+        _ => effective::read(&args.targets, order.as_deref(), snapshot.as_ref(), &args.users, &progress),
     });
     let plan = plan.map_err(|error| no_plan(args, error))?;
     let only = match args.only {
@@ -120,7 +113,7 @@ fn no_plan(args: &EffectiveArgs, error: PlanError) -> CommandError {
         PlanError::Target(error) => failed(error.into()),
         PlanError::NotInSnapshot { .. } => CommandError::new(Code::NO_PLACE, error.to_string())
             .help("give the whole distinguished name, such as OU=RPA,DC=contoso,DC=com; see what there is:  gpol ad links FILE"),
-        PlanError::Link { .. } => bad_link(args.ad.as_deref().unwrap_or(Path::new("")), &error),
+        PlanError::Link { .. } => bad_link(args.ad.ad.as_deref().unwrap_or(Path::new("")), &error),
         other => {
             let order = args.order.as_ref().map(|path| format!("{}: ", path.display())).unwrap_or_default();
             CommandError::new(Code::ORDER, format!("{order}{other}"))

@@ -13,6 +13,7 @@ use crate::commands::values;
 use crate::context::{failed, find_policy_to_read, load_templates, open_target};
 use crate::error::Stop;
 use crate::exit::Exit;
+use crate::heading;
 use crate::paste::quoted;
 use crate::ui::{Line, Page, Style, Ui};
 
@@ -20,7 +21,8 @@ use crate::ui::{Line, Page, Style, Ui};
 const VALUE: usize = 35;
 
 pub fn run(args: &PolicyOnTarget, ui: &Ui) -> Result<Exit, Stop> {
-    let target = open_target(&args.target, ui)?;
+    let snapshot = args.ad.snapshot()?;
+    let target = open_target(&args.target, snapshot.as_ref(), ui)?;
     let catalog = load_templates(&args.options.templates.templates(), Some(&target))?;
     let scope = args.options.scope.scope.as_ref();
     let (policy, scope) = find_policy_to_read(catalog, &args.policy, scope, Some(&target), ui)?;
@@ -46,7 +48,7 @@ fn page(explain: &Explain, args: &PolicyOnTarget) -> Page {
         page.field("Comment", comment.as_str());
     }
     page.field("ADMX", templates(Some(&explain.admx)).as_str());
-    page.field("Target", Line::new().text(&explain.target.path).text(format!("  ({})", explain.target.kind.name())));
+    heading::target(&mut page, &explain.target);
     if let Some(about) = &explain.image {
         image(&mut page, about);
     }

@@ -63,7 +63,7 @@ struct HistoryModel {
 }
 
 pub fn list(args: &HistoryCommand, ui: &Ui) -> Result<Exit, Stop> {
-    let target = open_target(&args.target, ui)?;
+    let target = open_target(&args.target, None, ui)?;
     let history = history(&args.history)?;
     let changes = changes(&target, &history).map_err(refused)?;
     let exit = if changes.is_empty() { Exit::No } else { Exit::Yes };
@@ -139,7 +139,7 @@ impl From<&FileChange> for UndoneFile {
 }
 
 pub fn undo(args: &UndoArgs, ui: &Ui) -> Result<Exit, Stop> {
-    let target = open_target(&args.target, ui)?;
+    let target = open_target(&args.target, None, ui)?;
     let history = history(&args.change.history)?;
     let transaction = begin(&target, &args.change, ui)?;
     let (undone, plan) = undo_plan(&target, &history, args.id.as_deref()).map_err(refused)?;

@@ -118,7 +118,7 @@ fn open(path: &Path, place: &str, ui: &Ui) -> Result<(HiveFile, String), Command
     if !path.is_dir() {
         return Ok((HiveFile::open(path).map_err(found)?, place.to_owned()));
     }
-    let windows = open_target(path, ui)?.windows_folder().map_err(|error| cannot_read(path, &error))?;
+    let windows = open_target(path, None, ui)?.windows_folder().map_err(|error| cannot_read(path, &error))?;
     let windows = windows.ok_or_else(|| {
         CommandError::new(Code::UNKNOWN_TARGET, format!("{} is no Windows installation", path.display()))
             .help("name a hive file, or the root of a mounted Windows volume")

@@ -55,7 +55,8 @@ pub fn run(command: &PolicyCommand, ui: &Ui) -> Result<Exit, Stop> {
 }
 
 fn get(args: &PolicyOnTarget, ui: &Ui) -> Result<Exit, Stop> {
-    let target = open_target(&args.target, ui)?;
+    let snapshot = args.ad.snapshot()?;
+    let target = open_target(&args.target, snapshot.as_ref(), ui)?;
     let catalog = load_templates(&args.options.templates.templates(), Some(&target))?;
     let scope = args.options.scope.scope.as_ref();
     let (policy, scope) = find_policy_to_read(catalog, &args.policy, scope, Some(&target), ui)?;

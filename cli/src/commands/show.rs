@@ -18,6 +18,7 @@ use crate::context::{failed, load_templates, warn};
 use crate::directory::AdArgs;
 use crate::error::Stop;
 use crate::exit::Exit;
+use crate::heading;
 use crate::ui::{Line, Page, Style, Ui};
 
 /// Show what a policy file, a GPO or a Windows image configures, named as GPMC names it
@@ -44,7 +45,9 @@ pub struct ShowArgs {
 }
 
 pub fn run(args: &ShowArgs, ui: &Ui) -> Result<Exit, Stop> {
-    let opened = target::open(&args.target).map_err(|error| failed(error.into()))?;
+    let snapshot = args.ad.snapshot()?;
+    let mut opened = target::open(&args.target).map_err(|error| failed(error.into()))?;
+    opened.take_names(snapshot.as_ref());
     let first = match &opened {
         Opened::One(target) => Some(target),
         Opened::Several(set) => set.gpos.first(),
@@ -59,7 +62,6 @@ pub fn run(args: &ShowArgs, ui: &Ui) -> Result<Exit, Stop> {
         all_states: args.all_states,
         registry: args.registry,
     };
-    let snapshot = args.ad.snapshot()?;
     let directory = Directory { snapshot: snapshot.as_ref(), ..Directory::default() };
     let shown = |target: &Target| -> Result<Show, Error> {
         warn(target, ui);
@@ -110,11 +112,7 @@ pub fn run(args: &ShowArgs, ui: &Ui) -> Result<Exit, Stop> {
 
 fn page(show: &Show) -> Page {
     let mut page = Page::new();
-    let kind = show.target.kind.name();
-    if let Some(name) = &show.target.name {
-        page.field("GPO", Line::new().span(Style::Strong, name));
-    }
-    page.field("Target", Line::new().text(&show.target.path).text(format!("  ({kind})")));
+    heading::target(&mut page, &show.target);
     if let Some(version) = versions(show) {
         page.field("Version", version);
     }
@@ -132,12 +130,22 @@ fn page(show: &Show) -> Page {
 /// The version, in both places that a domain GPO has for it if both are known.
 fn versions(show: &Show) -> Option<Line> {
     let both = |v: VersionModel| format!("user {}, computer {}", v.user, v.computer);
-    let Some(there) = show.directory.as_ref().and_then(|directory| directory.version) else {
-        return show.version.map(|version| Line::new().text(both(version)));
-    };
     let here = show.version.map_or_else(|| "none".to_owned(), both);
+    let directory = match &show.directory {
+        Some(Some(directory)) => directory,
+        Some(None) => {
+            let unknown = "not in the export of Active Directory: a folder that is left over, or of another domain";
+            return Some(Line::new().text(format!("gpt.ini {here}   ")).span(Style::Warn, unknown));
+        }
+        None => return show.version.map(|version| Line::new().text(both(version))),
+    };
+    let Some(there) = directory.version else {
+        return Some(
+            Line::new().text(format!("gpt.ini {here}   ")).span(Style::Warn, "the export has no versionNumber"),
+        );
+    };
     let line = Line::new().text(format!("gpt.ini {here}   Active Directory {}   ", both(there)));
-    Some(match show.directory.as_ref().and_then(|directory| directory.in_step) {
+    Some(match directory.in_step {
         Some(true) => line.span(Style::Good, "in step"),
         _ => line.span(Style::Warn, "out of step"),
     })

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use ::admx::Catalog;
 use clap::Args;
+use gpo::ad::Snapshot;
 use gpo::by_scope::{Joined, ScopeUnknown, pairs};
 use gpo::exchange::lgpo::Scope;
 use gpo::model::RecordModel;
@@ -15,6 +16,7 @@ use serde::Serialize;
 
 use crate::args::TemplateArgs;
 use crate::context::{load_templates_of, read_input};
+use crate::directory::AdArgs;
 use crate::error::{Code, CommandError};
 use crate::paste::this_command;
 use crate::source_error::source_error;
@@ -27,6 +29,8 @@ pub struct SidesArgs {
     /// computer, user, user:administrators, user:non-administrators or user:SID
     #[arg(short, long, value_name = "SCOPE")]
     pub scope: Option<Asked>,
+    #[command(flatten)]
+    pub ad: AdArgs,
     #[command(flatten)]
     pub templates: TemplateArgs,
 }
@@ -54,8 +58,14 @@ pub fn side_needed(path: &Path) -> CommandError {
 
 /// Reads one thing that says policy, and warns of what is odd about it. Of several GPOs, what cannot be read is told and
 /// joins `unreadable`: the answer is of the others then.
-pub fn open(path: &Path, catalog: &Catalog, unreadable: &mut Vec<String>, ui: &Ui) -> Result<Source, CommandError> {
-    let options = Options { catalog: Some(catalog) };
+pub fn open(
+    path: &Path,
+    catalog: &Catalog,
+    snapshot: Option<&Snapshot>,
+    unreadable: &mut Vec<String>,
+    ui: &Ui,
+) -> Result<Source, CommandError> {
+    let options = Options { catalog: Some(catalog), snapshot };
     let read = match path.is_dir() || path.as_os_str() == target::LOCAL {
         true => source::read_what_can_be(path, options),
         false => source::read_bytes(path, read_input(path)?, options).map(|source| (source, Vec::new())),
@@ -76,27 +86,39 @@ pub fn open(path: &Path, catalog: &Catalog, unreadable: &mut Vec<String>, ui: &U
 pub struct SourceModel {
     pub path: String,
     pub kind: &'static str,
+    /// GUID of a single GPO that has a name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub guid: Option<String>,
     /// Names of its GPOs, in the order in which they are taken: a later one wins.
     pub gpos: Vec<String>,
 }
 
 impl SourceModel {
     pub fn new(source: &Source) -> Self {
-        let mut gpos: Vec<String> = Vec::new();
-        for gpo in source.parts.iter().filter_map(|part| part.gpo.as_ref()) {
-            if !gpos.contains(gpo) {
-                gpos.push(gpo.clone());
-            }
-        }
-        Self { path: source.path.display().to_string(), kind: source.kind.name(), gpos }
+        // The sides of a GPO stand together. Two GPOs may have one name.
+        let mut gpos: Vec<(&String, Option<&String>)> =
+            source.parts.iter().filter_map(|part| Some((part.gpo.as_ref()?, part.guid.as_ref()))).collect();
+        gpos.dedup();
+        let guid = match *gpos {
+            [(gpo, Some(guid))] if gpo != guid => Some(guid.clone()),
+            _ => None,
+        };
+        let gpos = gpos.into_iter().map(|(gpo, _)| gpo.clone()).collect();
+        Self { path: source.path.display().to_string(), kind: source.kind.name(), guid, gpos }
     }
 
     /// The heading of a page.
     pub fn field(&self, page: &mut Page, name: &str) {
         page.field(name, Line::new().text(&self.path).text(format!("  ({})", self.kind)));
-        if let [_, _, ..] = *self.gpos {
-            let text = format!("{} GPOs taken as one, a later one wins: {}", self.gpos.len(), self.gpos.join(", "));
-            page.field("", Line::new().span(Style::Faint, text));
+        match (&*self.gpos, &self.guid) {
+            ([name], Some(guid)) => {
+                page.field("", Line::new().text(name).span(Style::Faint, format!("  {guid}")));
+            }
+            ([_, _, ..], _) => {
+                let text = format!("{} GPOs taken as one, a later one wins: {}", self.gpos.len(), self.gpos.join(", "));
+                page.field("", Line::new().span(Style::Faint, text));
+            }
+            _ => {}
         }
     }
 }
@@ -135,6 +157,9 @@ pub struct Located {
     /// The GPO that it stands in, where it has a name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub gpo: Option<String>,
+    /// Its GUID, where the name is another text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub guid: Option<String>,
     pub place: String,
     #[serde(flatten)]
     pub record: RecordModel,
@@ -145,7 +170,8 @@ impl Located {
     pub fn new(side: &Joined, index: usize) -> Option<Self> {
         let (part, _) = side.origin(index)?;
         let place = side.place(index)?.to_string();
-        Some(Self { gpo: part.gpo.clone(), place, record: side.model(index)? })
+        let guid = part.guid.clone().filter(|guid| part.gpo.as_ref() != Some(guid));
+        Some(Self { gpo: part.gpo.clone(), guid, place, record: side.model(index)? })
     }
 }
 

@@ -41,7 +41,8 @@ pub fn read_for(
     let chain = chain(place, &mut plan)?;
     let wanted = Wanted { settings: false, gpt_ini: true };
     let mut there: Vec<Vec<Layer>> = Vec::new();
-    for (layers, unreadable) in scan::scan(targets, wanted, progress, |read| {
+    for (layers, unreadable) in scan::scan(targets, wanted, progress, |mut read| {
+        read.gpo.take_name(Some(place.snapshot));
         let gpo = read.gpo.clone();
         let (layers, problems) = layers(read, &sharing);
         (layers, problems.iter().map(|problem| Unreadable::new(&gpo, problem)).collect::<Vec<_>>())
@@ -204,9 +205,7 @@ impl Plan {
 
     /// What the directory knows of a GPO.
     fn apply_object(&mut self, object: &GpoObject<'_>, layer: &mut Layer) {
-        layer.off.extend(object.off());
-        layer.off.sort_unstable();
-        layer.off.dedup();
+        layer.switch_off(object.off());
         if object.entry().text("gPCWQLFilter").is_some_and(|filter| !filter.trim().is_empty()) {
             self.assumed.push(format!("the WMI filter of {} is true", title(&layer.gpo)));
         }

@@ -40,6 +40,13 @@ pub struct LinkedFrom {
 }
 
 impl Layer {
+    /// Switches sides off, as Active Directory does.
+    pub(super) fn switch_off(&mut self, sides: Vec<Side>) {
+        self.off.extend(sides);
+        self.off.sort_unstable();
+        self.off.dedup();
+    }
+
     /// The policy file of a side, unless the side is switched off.
     pub fn file(&self, side: Side) -> Option<&SharedFile> {
         let file = match side {

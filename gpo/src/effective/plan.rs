@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::layer::{Layer, layers};
 use super::shared::Sharing;
+use crate::ad::Snapshot;
 use crate::scan::{self, Gpo, Progress, Wanted};
 use crate::scope::Scope;
 use crate::search::Unreadable;
@@ -81,19 +82,30 @@ pub enum PlanError {
 
 /// Reads the GPOs of the targets, weakest first: as the targets are given, or as the lines of `order` name them.
 ///
-/// `users` says whose per-user local GPOs count, besides what is for all users.
+/// A snapshot of Active Directory gives domain GPOs their names, by which `order` may call them, and says which of their
+/// sides are switched off. `users` says whose per-user local GPOs count, besides what is for all users.
 ///
 /// # Errors
 ///
 /// [`PlanError`].
-pub fn read(targets: &[PathBuf], order: Option<&str>, users: &[Scope], progress: &Progress) -> Result<Plan, PlanError> {
+pub fn read(
+    targets: &[PathBuf],
+    order: Option<&str>,
+    snapshot: Option<&Snapshot>,
+    users: &[Scope],
+    progress: &Progress,
+) -> Result<Plan, PlanError> {
     let wanted = Wanted { settings: false, gpt_ini: true };
     let (mut plan, sharing) = (Plan::default(), Sharing::default());
     let mut gpos: Vec<Vec<Layer>> = Vec::new();
     for target in targets {
-        let found = scan::scan(std::slice::from_ref(target), wanted, progress, |read| {
+        let found = scan::scan(std::slice::from_ref(target), wanted, progress, |mut read| {
+            read.gpo.take_name(snapshot);
             let gpo = read.gpo.clone();
-            let (layers, problems) = layers(read, &sharing);
+            let (mut layers, problems) = layers(read, &sharing);
+            if let Some(object) = snapshot.and_then(|known| known.gpo_in(gpo.kind, gpo.guid.as_deref(), &gpo.path)) {
+                layers.iter_mut().for_each(|layer| layer.switch_off(object.off()));
+            }
             let unreadable: Vec<Unreadable> = problems.iter().map(|problem| Unreadable::new(&gpo, problem)).collect();
             (layers, unreadable)
         })?;
@@ -112,7 +124,7 @@ pub fn read(targets: &[PathBuf], order: Option<&str>, users: &[Scope], progress:
     for layer in gpos.into_iter().flatten() {
         plan.add(layer, users);
     }
-    plan.assume_for_domains();
+    plan.assume_for_domains(snapshot);
     Ok(plan)
 }
 
@@ -170,13 +182,19 @@ impl Plan {
     }
 
     /// What the files of a domain GPO do not tell.
-    fn assume_for_domains(&mut self) {
-        let domain = |layer: &Layer| matches!(layer.gpo.kind, Kind::GpoSysvol | Kind::GpoBackup | Kind::GpoCached);
-        if self.layers.iter().any(domain) {
-            self.assumed.push(
-                "of domain GPOs: each is linked, no side is switched off, all security filters pass, all WMI filters are true, no loopback (Active Directory knows)"
-                    .to_owned(),
-            );
+    fn assume_for_domains(&mut self, snapshot: Option<&Snapshot>) {
+        let domain = |layer: &&Layer| matches!(layer.gpo.kind, Kind::GpoSysvol | Kind::GpoBackup | Kind::GpoCached);
+        let is_known = |Gpo { kind, guid, path, .. }: &Gpo| {
+            snapshot.is_some_and(|snapshot| snapshot.gpo_in(*kind, guid.as_deref(), path).is_some())
+        };
+        if self.layers.iter().any(|layer| domain(&layer)) {
+            let sides = match self.layers.iter().filter(domain).all(|layer| is_known(&layer.gpo)) {
+                true => "",
+                false => "no side is switched off, ",
+            };
+            self.assumed.push(format!(
+                "of domain GPOs: each is linked, {sides}all security filters pass, all WMI filters are true, no loopback (Active Directory knows)"
+            ));
         }
         if self.layers.iter().any(|layer| layer.gpo.kind == Kind::Windows) {
             self.assumed.push("no domain GPOs and no MDM beside the local GPO".to_owned());

@@ -272,8 +272,8 @@ impl<T: Send, F: Fn(Read) -> T + Sync> Walk<F> {
     fn side(&self, read: &mut Read, folder: &Path, scope: &Scope) {
         let entries = match list(folder) {
             Ok(entries) => entries,
-            // A target may lack a side; an entry that was listed before may not.
-            Err(error) if error.kind() == io::ErrorKind::NotFound && read.gpo.guid.is_none() => return,
+            // A target may lack a side; the folder of a domain GPO was listed before.
+            Err(error) if error.kind() == io::ErrorKind::NotFound && !is_domain_gpo(&read.gpo) => return,
             Err(error) if error.kind() == io::ErrorKind::NotADirectory => return,
             Err(error) => return read.problems.push(problem(folder, error)),
         };
@@ -287,6 +287,10 @@ impl<T: Send, F: Fn(Read) -> T + Sync> Walk<F> {
             }
         }
     }
+}
+
+fn is_domain_gpo(gpo: &Gpo) -> bool {
+    matches!(gpo.kind, Kind::GpoSysvol | Kind::GpoCached)
 }
 
 fn setting(read: &mut Read, scope: &Scope, content: Content, folder: &Path, names: &[&str]) {

@@ -17,6 +17,7 @@ use crate::commands::history::recorded;
 use crate::commands::pol::count;
 use crate::commands::policy::in_words;
 use crate::commands::values;
+use crate::heading;
 use crate::ui::{Line, Page, Style};
 
 /// `gpol.plan/1` and `gpol.apply/1`.
@@ -163,6 +164,10 @@ impl Report {
             page.line(line.text(format!(" ({right} of {right} as desired). No file written, no version changed.")));
             self.note_lines(&mut page);
             return page;
+        }
+        if self.target.name.is_some() {
+            heading::target(&mut page, &self.target);
+            page.blank();
         }
         let scopes = self.changes.iter().map(|change| change.scope.to_string().len()).max().unwrap_or_default();
         for change in &self.changes {

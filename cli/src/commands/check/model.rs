@@ -169,7 +169,11 @@ impl FindingModel {
             _ if expected.is_some() && expected == found => "  (in other bytes)",
             _ => "",
         };
-        let place = self.found.as_ref().map(|located| format!("  {}", located.gpo.as_ref().unwrap_or(&located.place)));
+        let place = self.found.as_ref().map(|located| match (&located.gpo, &located.guid) {
+            (Some(name), Some(guid)) => format!("  in {name}  {guid}"),
+            (Some(gpo), None) => format!("  in {gpo}"),
+            (None, _) => format!("  {}", located.place),
+        });
         let found = found.map_or_else(|| "nothing".to_owned(), |found| found + note + &place.unwrap_or_default());
         (expected.unwrap_or_else(|| "no record".to_owned()), found)
     }

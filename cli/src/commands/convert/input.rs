@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use admx::Catalog;
 use gpo::exchange::lgpo::Scope;
 use gpo::exchange::state::{self, Notation, StateFile};
 use gpo::exchange::{Sniffed, decode, sniff};
@@ -90,12 +89,11 @@ pub struct Policy {
 impl Inputs {
     pub fn read(
         files: Vec<File<'_>>,
-        catalog: Option<&Catalog>,
+        options: Options<'_>,
         asked: Option<&Scope>,
         ui: &Ui,
     ) -> Result<Self, CommandError> {
         let mut inputs = Self { sources: Vec::new(), parts: Vec::new() };
-        let options = Options { catalog };
         for file in files {
             let source = match file {
                 File::Folder(path) => source::read(path, options),

@@ -72,7 +72,7 @@ struct ItemInfo {
 }
 
 pub fn run(args: &DescribeArgs, ui: &Ui) -> Result<Exit, Stop> {
-    let target = args.of.as_deref().map(|path| open_target(path, ui)).transpose()?;
+    let target = args.of.as_deref().map(|path| open_target(path, None, ui)).transpose()?;
     let catalog = load_templates(&args.options.templates.templates(), target.as_ref())?;
     // A policy of both sides is the same on each; without a wish, describe it as the computer's.
     let (policy, side) = match (catalog.find_on(&args.policy, args.options.scope.side()), args.options.scope.side()) {

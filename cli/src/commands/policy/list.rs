@@ -132,7 +132,7 @@ impl From<FoundIn> for Where {
 }
 
 pub fn list(args: &ListArgs, ui: &Ui) -> Result<Exit, Stop> {
-    let target = args.target.as_deref().map(|path| open_target(path, ui)).transpose()?;
+    let target = args.target.as_deref().map(|path| open_target(path, None, ui)).transpose()?;
     let catalog = load_templates(&args.templates.templates(), target.as_ref())?;
     let states = match &target {
         Some(target) => states(catalog, target, args.filter.scope.as_ref())?,
@@ -156,7 +156,7 @@ pub fn list(args: &ListArgs, ui: &Ui) -> Result<Exit, Stop> {
 }
 
 pub fn search(args: &SearchArgs, ui: &Ui) -> Result<Exit, Stop> {
-    let target = args.of.as_deref().map(|path| open_target(path, ui)).transpose()?;
+    let target = args.of.as_deref().map(|path| open_target(path, None, ui)).transpose()?;
     let catalog = load_templates(&args.templates.templates(), target.as_ref())?;
     let hits = catalog.search(&args.words.join(" "));
     let hits = hits.iter().filter(|hit| args.filter.takes(catalog, hit.policy));

@@ -105,7 +105,8 @@ fn change(
     args: &WriteArgs,
     ui: &Ui,
 ) -> Result<Exit, Stop> {
-    let target = open_target(target, ui)?;
+    let snapshot = args.domain.ad.snapshot()?;
+    let target = open_target(target, snapshot.as_ref(), ui)?;
     if let Ok(Hibernation::Unclear(file)) = target.hibernation() {
         ui.warning(format!(
             "{} is not empty: if Windows is hibernated, a change is lost when it resumes",
@@ -131,7 +132,6 @@ fn change(
     };
     // Locked before the files are read: what is computed from them is what they hold when they are replaced.
     let transaction = begin(&target, &args.change, ui)?;
-    let snapshot = args.domain.ad.snapshot()?;
     let directory = args.domain.directory(snapshot.as_ref());
     let change =
         plan_policy(&target, catalog, policy, &scope, &wanted, comment, &directory).map_err(|error| match error {

@@ -120,7 +120,7 @@ impl Report {
         let gone = records.iter().filter(|record| record.before.is_some()).count();
         Self {
             schema: "gpol.policy-set/1",
-            target: TargetModel { name: name_of(target, change), ..TargetModel::new(target) },
+            target: TargetModel::new(target),
             side: change.side.as_str(),
             scope: change.scope.clone(),
             dry_run,
@@ -312,11 +312,6 @@ impl Report {
             }
         }
     }
-}
-
-/// The GPO's display name, from the target or from an export of Active Directory.
-fn name_of(target: &Target, change: &PolicyChange<'_>) -> Option<String> {
-    target.name.clone().or_else(|| change.books.directory.as_ref()?.name.clone())
 }
 
 /// Some states leave the same records as others; then nobody can tell which was meant, Windows' own editor included.
