@@ -307,6 +307,84 @@ fn a_gpo_can_be_denied_by_name() {
     assert_eq!(values(&effective, "computer")[3], "K!X 4 <3 !");
 }
 
+/// Hosts switches loopback on for its computers, by UserPolicyMode: 1 merge, 2 replace; other numbers mean nothing. The enforced
+/// Baseline says 2 after it, so replace it is; a strong deletion switches it off again. With it, the user side of this result is
+/// not what a user of another place gets, so it is no assumption any more.
+#[test]
+fn loopback_that_a_gpo_switches_on_is_told() {
+    let key = r"Software\Policies\Microsoft\Windows\System";
+    let mode = |n: u32| PolBuilder::new().dword(key, "UserPolicyMode", n);
+    let del = || PolBuilder::new().del(key, "UserPolicyMode");
+    for (hosts, baseline, expected) in [
+        (mode(1), None, json!({"mode": "merge", "by": 2})),
+        (mode(1), Some(mode(2)), json!({"mode": "replace", "by": 4})),
+        (mode(2), Some(del()), json!(null)),
+        (mode(0), None, json!(null)),
+        (PolBuilder::new().sz(key, "UserPolicyMode", "1"), None, json!(null)),
+    ] {
+        let dir = TestDir::new();
+        directory(&dir, "", "gPLink: LINK\n");
+        computer(&dir, &format!("sysvol/example.test/Policies/{C}"), hosts);
+        if let Some(baseline) = baseline {
+            computer(&dir, &format!("sysvol/example.test/Policies/{B}"), baseline);
+        }
+        let effective = for_rpa(&dir, &["-f", "json"]).json();
+        let side = &effective["sides"][0];
+        assert_eq!((side["side"].as_str(), &side["loopback"]), (Some("computer"), &expected));
+        let assumed = effective["assumed"].to_string().contains("no loopback");
+        assert_eq!(assumed, expected.is_null(), "{effective}");
+    }
+    let dir = TestDir::new();
+    directory(&dir, "", "gPLink: LINK\n");
+    computer(&dir, &format!("sysvol/example.test/Policies/{C}"), mode(2));
+    assert_file_snapshot!("effective_loopback", for_rpa(&dir, &["--only", "conflicts"]));
+}
+
+/// One policy alone: a says Enabled, b deletes the value, which is Disabled of this template. Of a policy that nobody speaks of,
+/// the answer is no. Values of which all are gone with their key, so that there is no state, are told still.
+#[test]
+fn one_policy_can_be_asked_for() {
+    let dir = TestDir::new();
+    dir.write_store();
+    computer(&dir, "a", PolBuilder::new().dword(KEY, "Twin", 1).dword(KEY, "Collect", 1).dword("K", "x", 1));
+    computer(&dir, "b", PolBuilder::new().del(KEY, "Twin"));
+    let of = |gpos: &[&str], policy: &str| {
+        let words = ["--policy", policy, "--admx", "store", "-f", "json"];
+        dir.run(["effective"].iter().chain(gpos).chain(&words).copied())
+    };
+    let twin = of(&["a", "b"], "Acme.Policies:TwinA").json();
+    assert_eq!(values(&twin, "computer"), [format!("{KEY}!Twin deleted <2 !")]);
+    assert_eq!(twin["sides"][0]["policies"][0]["others"], json!([{"layer": 1, "state": "enabled"}]));
+    assert_eq!(twin["counts"]["values"], 2, "of all");
+    let nobody = of(&["b"], "Acme.Policies:Collect");
+    assert_eq!((nobody.status, values(&crate::bench::parse(&nobody.stdout()), "computer")), (Some(1), vec![]));
+    let (above, last) = KEY.rsplit_once('\\').unwrap();
+    computer(&dir, "c", delete_keys(PolBuilder::new(), above, last));
+    let gone = of(&["a", "c"], "Acme.Policies:TwinA").json();
+    assert_eq!(values(&gone, "computer"), [format!("{KEY}!Twin deleted <2 !")]);
+    assert_eq!(of(&["a"], "No such thing").refused(3), "E0301");
+}
+
+/// Without --for the order is that of the command line; the export gives names, by which --order may call the GPOs, and says what
+/// is switched off: Hosts has flags 1, so that its user side counts for nothing.
+#[test]
+fn an_export_gives_names_and_flags_without_a_place() {
+    let dir = TestDir::new();
+    directory(&dir, "", "gPLink: LINK\n");
+    dir.write("order.txt", "RPA\nHosts\n");
+    let words = ["effective", "sysvol", "--ad", "ad.ldif", "--order", "order.txt", "--no-admx", "-f", "json"];
+    let effective = dir.run(words).json();
+    assert_eq!(names(&effective), ["RPA", "Hosts"]);
+    assert_eq!(values(&effective, "computer"), ["K!Hosts 3 <2", "K!RPA 4 <1", "K!X 3 <2 !"]);
+    assert_eq!(values(&effective, "user"), ["U!RPA 4 <1"]);
+    assert!(!effective["assumed"].to_string().contains("switched off"), "{effective}");
+    // The variable is no request for a place.
+    let mut plain = dir.command(["effective", "sysvol", "--no-admx", "-f", "json"]);
+    plain.env("GPOL_AD", "ad.ldif");
+    let run = crate::bench::Run::of(plain);
+    assert_eq!(names(&run.json()), ["Domain", "Baseline", "Hosts", "RPA"]);
+}
+
 /// A link whose GPO has no folder here: the rest is computed, and the exit code says that something is missing.
 #[test]
 fn a_linked_gpo_without_its_folder_makes_the_answer_incomplete() {

@@ -156,19 +156,30 @@ pub fn find_policy_to_read<'c>(
     target: Option<&Target>,
     ui: &Ui,
 ) -> Result<(&'c Policy, Scope), CommandError> {
-    let side = asked.map(Scope::side);
-    let found = match (name.strip_prefix('~'), find_policy(catalog, name, asked, target)) {
+    in_scope(find_named_to_read(catalog, name, asked.map(Scope::side), ui)?, asked, target)
+}
+
+/// The policy that a name means, for reads that are of no single side.
+pub fn find_named_to_read<'c>(
+    catalog: &'c Catalog,
+    name: &str,
+    side: Option<Side>,
+    ui: &Ui,
+) -> Result<Match<'c>, CommandError> {
+    let exact = || catalog.find_on(name, side).or_else(|_| catalog.find(name));
+    let found = match (name.strip_prefix('~'), exact()) {
         (Some(words), _) => {
             catalog.find_fuzzily(words, side).map_err(|error| no_such_policy(catalog, words, &error))?
         }
-        (None, Err(error)) if error.code == Code::NO_POLICY => catalog.find_by_words(name, side).map_err(|_| error)?,
-        (None, exact) => return exact,
+        (None, Ok(found)) => return Ok(found),
+        (None, Err(error @ FindError::Ambiguous { .. })) => return Err(no_such_policy(catalog, name, &error)),
+        (None, Err(error)) => catalog.find_by_words(name, side).map_err(|_| no_such_policy(catalog, name, &error))?,
     };
     let mut page = Page::new();
     let line = Line::new().span(Style::Faint, "taken for: ").hang().text(found.policy.display_name.trim());
     page.line(line.span(Style::Faint, format!("  {}", found.policy.id())));
     ui.message(&page);
-    in_scope(found, asked, target)
+    Ok(found)
 }
 
 fn in_scope<'c>(

@@ -6,6 +6,7 @@
 mod directory;
 mod layer;
 mod linked;
+mod loopback;
 pub mod order;
 mod outcome;
 mod plan;
@@ -15,9 +16,9 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::panic::resume_unwind;
 use std::thread;
 
-use admx::{Catalog, Side, State};
+use admx::{Catalog, Policy, Side, State};
 use foldhash::fast::RandomState;
-use polfile::{Action, Effect, Folded, PolicyFile, Registry, WideStr};
+use polfile::{Action, Effect, Folded, PolicyFile, Registry, WideStr, WideString};
 use serde::Serialize;
 
 use crate::model::{ElementModel, PolicyModel, Text};
@@ -27,6 +28,7 @@ use crate::show::{AdmxModel, TargetModel};
 pub use directory::{Place, containers, read_for};
 pub use layer::{Layer, LinkedFrom};
 pub use linked::{InDirectory, LinkModel, Linked};
+pub use loopback::{Loopback, LoopbackMode};
 use outcome::Outcome;
 pub use outcome::{Said, ValueResult};
 pub use plan::{LeftOutModel, Plan, PlanError, as_argument, read, title};
@@ -42,7 +44,7 @@ pub struct Effective<'p> {
     /// GPOs that count for nothing here.
     pub left_out: &'p [LeftOutModel],
     /// What was taken for granted, because the files do not say it.
-    pub assumed: &'p [String],
+    pub assumed: Vec<String>,
     /// The templates that gave names of policies; `null` without any.
     pub admx: Option<AdmxModel>,
     /// The result of each side that a GPO says something of.
@@ -110,6 +112,9 @@ pub struct SideResult<'p> {
     pub values: Vec<ValueResult<'p>>,
     /// Keys that are made and left empty, and keys whose permissions change; with the whole result alone.
     pub keys: Vec<KeyResult<'p>>,
+    /// Loopback processing that the computer side switches on: then a user gets other user settings than this result has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub loopback: Option<Loopback>,
 }
 
 /// A key that is made, or who may write to it.
@@ -166,9 +171,27 @@ pub enum Only {
 }
 
 impl<'p> Effective<'p> {
+    /// The result of one policy alone, with values of it that are left without a state, as when all are deleted. `false` if
+    /// no GPO says anything of it.
+    pub fn keep_policy(&mut self, catalog: &Catalog, policy: &Policy) -> bool {
+        let id = policy.id();
+        for side in &mut self.sides {
+            let of = if side.side == Side::User.as_str() { Side::User } else { Side::Computer };
+            let is_of_policy = |value: &ValueResult<'_>| {
+                let (key, name) = (WideString::from(&*value.key.lossy()), WideString::from(&*value.value_name.lossy()));
+                catalog.claiming(of, &key.as_wide(), &name.as_wide()).any(|claiming| std::ptr::eq(claiming, policy))
+            };
+            side.policies.retain(|policy| policy.id == id);
+            side.values.retain(is_of_policy);
+            side.keys.clear();
+        }
+        self.sides.iter().any(|side| !side.policies.is_empty() || !side.values.is_empty())
+    }
+
     /// Executes the policy of all layers.
     pub fn new(plan: &'p Plan, catalog: Option<&Catalog>, only: Only) -> Self {
         let Plan { layers, left_out, assumed, unreadable } = plan;
+        let mut assumed = assumed.clone();
         let of_side = |side| side_result(layers, side, catalog, only);
         let ((computer, of_computer), (user, of_user)) = thread::scope(|scope| {
             let user = scope.spawn(|| of_side(Side::User));
@@ -176,6 +199,10 @@ impl<'p> Effective<'p> {
             (computer, user.join().unwrap_or_else(|panic| resume_unwind(panic)))
         });
         let counts = of_computer.with(of_user);
+        let of_domain = layers.iter().any(|layer| plan::is_of_domain(&layer.gpo));
+        if of_domain && computer.as_ref().is_none_or(|side| side.loopback.is_none()) {
+            assumed.push("no loopback processing: none of these GPOs switches it on".to_owned());
+        }
         Self {
             schema: "gpol.effective/1",
             sides: computer.into_iter().chain(user).collect(),
@@ -250,6 +277,9 @@ fn side_result<'p>(
         policies,
         values: others.map(|(outcome, _)| outcome.result(&sources)).collect(),
         keys: if only == Only::All { keys(&registry, &sources) } else { Vec::new() },
+        loopback: Some(side)
+            .filter(|side| *side == Side::Computer)
+            .and_then(|_| loopback::loopback(&registry, &sources)),
     };
     (Some(result), counts)
 }

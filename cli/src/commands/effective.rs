@@ -2,9 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
+use ::admx::Policy;
 use clap::{Args, ValueEnum};
 use gpo::effective::{
-    self, Effective, LayerModel, Only, Place, PlanError, PolicyResult, SideResult, ValueResult, as_argument,
+    self, Effective, LayerModel, Loopback, LoopbackMode, Only, Place, PlanError, PolicyResult, SideResult, ValueResult,
+    as_argument,
 };
 use gpo::model::RecordModel;
 use gpo::scan::{self, Progress};
@@ -16,8 +18,8 @@ use crate::commands::explain::capital;
 use crate::commands::pol::count;
 use crate::commands::show::{state, templates};
 use crate::commands::values;
-use crate::context::{failed, load_templates_of};
-use crate::directory::{AdArgs, bad_link};
+use crate::context::{failed, find_named_to_read, load_templates_of};
+use crate::directory::{AdArgs, bad_link, container_name};
 use crate::error::{Code, CommandError, Stop};
 use crate::exit::Exit;
 use crate::progress::while_reading;
@@ -29,7 +31,7 @@ use crate::ui::{Line, Page, Style, Ui};
 /// their paths. Records are executed as Windows does, deletions included. What the files do not tell, such as links and
 /// filters of a domain, is assumed; the output says what.
 ///
-/// Exit code 0, also if GPOs contradict each other; 7 if one could not be read.
+/// Exit code 0, also if GPOs contradict each other; 1 if none says anything of --policy; 7 if one could not be read.
 #[derive(Args, Debug)]
 pub struct EffectiveArgs {
     /// GPOs, weakest first: GPO folders, SYSVOL, GPO backups, policy files, roots of mounted Windows volumes
@@ -56,6 +58,9 @@ pub struct EffectiveArgs {
     /// List only what more than one GPO speaks of (changed), or what they say different things of (conflicts)
     #[arg(long, value_name = "WHAT", hide_possible_values = true)]
     only: Option<OnlyArg>,
+    /// List this policy alone: its id, its display name, its path as a KB prints it, or HKLM\key!value
+    #[arg(long, value_name = "POLICY", conflicts_with_all = ["only", "no_admx"])]
+    policy: Option<String>,
     /// Use no templates at all: every value is shown by its key
     #[arg(long, conflicts_with_all = ["admx", "lang"])]
     no_admx: bool,
@@ -81,6 +86,10 @@ pub fn run(args: &EffectiveArgs, ui: &Ui) -> Result<Exit, Stop> {
         true => None,
         false => Some(load_templates_of(&args.templates.templates(), scan::store_of(&args.targets))?),
     };
+    let policy = match (&args.policy, catalog) {
+        (Some(name), Some(catalog)) => Some(find_named_to_read(catalog, name, None, ui)?.policy),
+        _ => None,
+    };
     let order = args.order.as_ref().map(|path| crate::context::read_text(path)).transpose()?;
     let progress = Progress::default();
     let snapshot = args.ad.snapshot()?;
@@ -97,15 +106,24 @@ pub fn run(args: &EffectiveArgs, ui: &Ui) -> Result<Exit, Stop> {
         Some(OnlyArg::Changed) => Only::Changed,
         Some(OnlyArg::Conflicts) => Only::Conflicts,
     };
-    let effective = Effective::new(&plan, catalog, only);
+    let mut effective = Effective::new(&plan, catalog, only);
+    let said = policy.zip(catalog).is_none_or(|(policy, catalog)| effective.keep_policy(catalog, policy));
     for Unreadable { path, message, .. } in effective.unreadable {
         ui.warning(format!("{path}: {message}"));
     }
     match args.output.format {
         Format::Json => ui.json(&effective)?,
-        Format::Human => ui.page(&page(&effective, only))?,
+        Format::Human => {
+            // Without a question, a policy's state says it all.
+            let with_values = only != Only::All || policy.is_some();
+            ui.page(&page(&effective, with_values, policy.filter(|_| !said)))?;
+        }
     }
-    Ok(if effective.unreadable.is_empty() { Exit::Yes } else { Exit::Partial })
+    Ok(match effective.unreadable.is_empty() {
+        false => Exit::Partial,
+        true if said => Exit::Yes,
+        true => Exit::No,
+    })
 }
 
 fn no_plan(args: &EffectiveArgs, error: PlanError) -> CommandError {
@@ -123,7 +141,8 @@ fn no_plan(args: &EffectiveArgs, error: PlanError) -> CommandError {
     }
 }
 
-fn page(effective: &Effective<'_>, only: Only) -> Page {
+/// `unsaid` is the policy that was asked for, if nobody says anything of it.
+fn page(effective: &Effective<'_>, with_values: bool, unsaid: Option<&Policy>) -> Page {
     let mut page = Page::new();
     head(&mut page, effective);
     for side in &effective.sides {
@@ -131,9 +150,12 @@ fn page(effective: &Effective<'_>, only: Only) -> Page {
             continue;
         }
         page.blank().line(Line::new().span(Style::Strong, capital(side.side)));
-        side_of(&mut page, effective, side, only);
+        side_of(&mut page, effective, side, with_values);
     }
     page.blank();
+    if let Some(policy) = unsaid {
+        page.line(Line::new().text("Not configured by any of them: ").hang_at(2).text(policy.display_name.trim()));
+    }
     page.line(&*summary(effective));
     page
 }
@@ -159,6 +181,17 @@ fn head(page: &mut Page, effective: &Effective<'_>) {
     for (i, assumed) in effective.assumed.iter().enumerate() {
         page.field(if i == 0 { "Assumed" } else { "" }, assumed.as_str());
     }
+    if let Some(Loopback { mode, by }) = effective.sides.iter().find_map(|side| side.loopback) {
+        let (mode, gets) = match mode {
+            LoopbackMode::Merge => ("merge", "after those of the user's own GPOs, so that these win"),
+            LoopbackMode::Replace => ("replace", "and nothing of the user's own GPOs"),
+        };
+        let by = layer(effective, by);
+        let text = format!(
+            "{mode}, by {by}: on a computer that gets these GPOs, a user gets the user settings of these GPOs {gets}"
+        );
+        page.field("Loopback", Line::new().span(Style::Warn, text));
+    }
     page.field("ADMX", templates(effective.admx.as_ref()).as_str());
 }
 
@@ -169,7 +202,7 @@ fn notes(layer: &LayerModel) -> String {
         notes.push(format!("for {}", as_argument(&layer.scope)));
     }
     if let (Some(container), Some(number)) = (&layer.linked, layer.link_order) {
-        notes.push(format!("{container}, link order {number}"));
+        notes.push(format!("{}, link order {number}", container_name(container)));
     }
     if layer.enforced {
         notes.push("enforced".to_owned());
@@ -178,9 +211,9 @@ fn notes(layer: &LayerModel) -> String {
     if notes.is_empty() { String::new() } else { format!("  ({})", notes.join("; ")) }
 }
 
-fn side_of(page: &mut Page, effective: &Effective<'_>, side: &SideResult<'_>, only: Only) {
+fn side_of(page: &mut Page, effective: &Effective<'_>, side: &SideResult<'_>, with_values: bool) {
     for policy in &side.policies {
-        of_policy(page, effective, side.side, policy, only);
+        of_policy(page, effective, side.side, policy, with_values);
     }
     for value in &side.values {
         of_value(page, effective, side.side, value, 2);
@@ -193,7 +226,7 @@ fn side_of(page: &mut Page, effective: &Effective<'_>, side: &SideResult<'_>, on
     }
 }
 
-fn of_policy(page: &mut Page, effective: &Effective<'_>, side: &str, policy: &PolicyResult<'_>, only: Only) {
+fn of_policy(page: &mut Page, effective: &Effective<'_>, side: &str, policy: &PolicyResult<'_>, with_values: bool) {
     let line = state(Line::indented(2), policy.state).column(VALUE).hang().text(&policy.display_name);
     page.line(line.span(Style::Faint, by(effective, &policy.by)));
     for other in &policy.others {
@@ -213,8 +246,7 @@ fn of_policy(page: &mut Page, effective: &Effective<'_>, side: &str, policy: &Po
         page.line(line.text(values::element(element)));
     }
     for value in &policy.values {
-        // Without a question about order, a policy says it all.
-        if only != Only::All || value.conflict {
+        if with_values || value.conflict {
             of_value(page, effective, side, value, VALUE);
         }
     }

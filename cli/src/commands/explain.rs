@@ -73,6 +73,9 @@ fn page(explain: &Explain, args: &PolicyOnTarget) -> Page {
     for (i, unseen) in explain.not_seen.iter().enumerate() {
         page.field(if i == 0 { "Not seen" } else { "" }, unseen.as_str());
     }
+    if let Some(command) = in_domain(explain) {
+        page.field("", Line::new().span(Style::Faint, "look there: ").text(command).whole());
+    }
     if let Some(command) = command(explain, args) {
         page.blank().field("Change it", Line::from(command.as_str()).whole());
     }
@@ -238,6 +241,18 @@ pub fn conditions(page: &mut Page, decision: &Decision) {
     for (i, condition) in decision.conditions.iter().enumerate() {
         let word = if i == 0 { "if " } else { "and if " };
         page.field("", Line::new().span(Style::Warn, word).hang().text(condition));
+    }
+}
+
+/// The command that looks at the GPOs of a domain.
+fn in_domain(explain: &Explain) -> Option<String> {
+    let name = &explain.policy.name;
+    match explain.target.kind {
+        Kind::Windows | Kind::GpoLocal => Some(format!("gpol search id:{name} SYSVOL")),
+        Kind::GpoSysvol | Kind::GpoCached => {
+            Some(format!("gpol effective SYSVOL --ad EXPORT --for DN --policy {name}"))
+        }
+        _ => None,
     }
 }
 

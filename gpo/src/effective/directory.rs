@@ -81,7 +81,7 @@ pub fn read_for(
         let name = if others == 1 { "1 other GPO".to_owned() } else { format!("{others} other GPOs") };
         plan.left_out.push(LeftOutModel { gpo: None, name, reason: "not linked here".to_owned() });
     }
-    plan.assumed.push("all security filters pass (--deny leaves a GPO out), no loopback".to_owned());
+    plan.assumed.push("all security filters pass (--deny leaves a GPO out)".to_owned());
     if place.site.is_none() {
         plan.assumed.push("no site GPOs (--site takes them in)".to_owned());
     }

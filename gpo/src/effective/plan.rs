@@ -183,7 +183,7 @@ impl Plan {
 
     /// What the files of a domain GPO do not tell.
     fn assume_for_domains(&mut self, snapshot: Option<&Snapshot>) {
-        let domain = |layer: &&Layer| matches!(layer.gpo.kind, Kind::GpoSysvol | Kind::GpoBackup | Kind::GpoCached);
+        let domain = |layer: &&Layer| is_of_domain(&layer.gpo);
         let is_known = |Gpo { kind, guid, path, .. }: &Gpo| {
             snapshot.is_some_and(|snapshot| snapshot.gpo_in(*kind, guid.as_deref(), path).is_some())
         };
@@ -193,13 +193,18 @@ impl Plan {
                 false => "no side is switched off, ",
             };
             self.assumed.push(format!(
-                "of domain GPOs: each is linked, {sides}all security filters pass, all WMI filters are true, no loopback (Active Directory knows)"
+                "of domain GPOs: each is linked, {sides}all security filters pass, all WMI filters are true (Active Directory knows)"
             ));
         }
         if self.layers.iter().any(|layer| layer.gpo.kind == Kind::Windows) {
             self.assumed.push("no domain GPOs and no MDM beside the local GPO".to_owned());
         }
     }
+}
+
+/// Whether a domain links it, or would if it were no backup.
+pub(super) fn is_of_domain(gpo: &Gpo) -> bool {
+    matches!(gpo.kind, Kind::GpoSysvol | Kind::GpoBackup | Kind::GpoCached)
 }
 
 /// What stands behind `--as`.
