@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use crate::assert_file_snapshot;
 use crate::bench::{Run, TestDir};
+use crate::store::KEY;
 
 const A: &str = "{AAAAAAAA-016D-11D2-945F-00C04FB984F9}";
 const B: &str = "{BBBBBBBB-016D-11D2-945F-00C04FB984F9}";
@@ -106,6 +107,56 @@ fn what_an_export_does_not_hold_is_told() {
     assert_eq!(linked, ["  linked    not in this export: a folder that is left over, or of another domain"], "{out}");
     dir.write("bad.ldif", "dn: DC=corp,DC=test\ngPLink: [LDAP://cut off\n");
     assert_eq!(dir.run(["search", "tier", "Policies", "--ad", "bad.ldif"]).refused(4), "E0224");
+}
+
+/// What people paste: a path out of a KB or a benchmark, an address of the Registry Editor, of PowerShell or of a .reg file, a page
+/// of admx.help, a name in another language of the store. Each means the same record.
+#[test]
+fn what_people_paste_is_found() {
+    let dir = TestDir::new();
+    dir.write_store();
+    let pol = PolBuilder::new().dword(KEY, "Collect", 1).dword(r"SOFTWARE\Policies\Other", "Collected", 1);
+    dir.write("gpo/Machine/Registry.pol", pol.build());
+    for pattern in [
+        r"Computer Configuration\Policies\Administrative Templates\Acme\Agent\Collect data",
+        "Computer Configuration > Administrative Templates > Acme > Agent > Collect data",
+        "Acme -> Agent",
+        "collect data",
+        "Daten sammeln",
+        "daten",
+        r"Computerkonfiguration\Administrative Vorlagen\Acme\Agent\Daten sammeln",
+        "Acme.Policies::Collect",
+        "https://admx.help/?Category=Acme&Policy=Acme.Policies::Collect",
+        r"HKLM:\SOFTWARE\Policies\Acme\Agent\Collect",
+        r"Computer\HKEY_LOCAL_MACHINE\SOFTWARE\Policies\Acme\Agent",
+        r"Registry::HKEY_LOCAL_MACHINE\SOFTWARE\Policies\Acme\Agent",
+        r"[HKEY_LOCAL_MACHINE\SOFTWARE\Policies\Acme\Agent]",
+        r"MACHINE\Software\Policies\Acme\Agent\Collect",
+        r"Software\Policies\Acme\Agent\Collect",
+        "Software\\Policies\\Acme\\Agent!Collect",
+    ] {
+        let found = dir.run(["search", pattern, "gpo", "--admx", "store", "-f", "json"]);
+        let out = crate::bench::parse(&found.stdout());
+        let matches = out["gpos"][0]["matches"].as_array().unwrap_or_else(|| panic!("{pattern}: {found}"));
+        let keys: Vec<&Value> = matches.iter().map(|found| &found["record"]["key"]).collect();
+        assert_eq!(keys, [KEY], "{pattern}");
+    }
+}
+
+/// As with grep: what either pattern means is found, all words are targets then, and a pattern may begin with a hyphen. `**` begins a
+/// directive, not a regular expression.
+#[test]
+fn several_patterns_can_be_given() {
+    let dir = sysvol();
+    let gpos = |words: &[&str]| dir.run(["search", "-c"].iter().chain(words).copied()).ok().replace('\\', "/");
+    let address = format!("reg:{NLA_KEY}!UserAuthentication");
+    let all = format!("Policies/{A}:2\nPolicies/{B}:2\nPolicies/{C}:2\n");
+    assert_eq!(gpos(&["-e", "tier", "-e", &address, "Policies"]), all);
+    assert_eq!(gpos(&["-e", &address, &format!("Policies/{A}"), &format!("Policies/{B}")]).lines().count(), 2);
+    assert_eq!(dir.run(["search", "-e", "-x", "Policies"]).status, Some(1));
+    assert_eq!(dir.run(["search", "-e", "tier", "-e", "(", "Policies"]).refused(2), "E0110");
+    assert_eq!(gpos(&["**del.Tier", "Policies"]), format!("Policies/{B}:1\n"));
+    assert_eq!(dir.run(["search", "-e", "tier"]).status, Some(2));
 }
 
 #[test]

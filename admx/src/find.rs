@@ -24,6 +24,7 @@ use std::path::PathBuf;
 use crate::catalog::Catalog;
 use crate::model::{Class, Policy, Side};
 pub(crate) use language::OtherLanguage;
+pub use path::steps_of_path;
 pub use search::{FoundIn, Hit};
 pub(crate) use words::normal;
 
@@ -118,6 +119,11 @@ impl Catalog {
                 candidates: several.iter().map(|m| self.policy_ref(m.policy)).collect(),
             }),
         }
+    }
+
+    /// All policies that a query means in the catalog's own language, by any of the forms of [`Catalog::find`].
+    pub fn meant_by(&self, query: &str) -> Vec<&Policy> {
+        self.hits_of(query.trim(), None).into_iter().map(|hit| hit.policy).collect()
     }
 
     /// What the first form gives that has a hit.

@@ -47,7 +47,7 @@ mod write;
 mod xml;
 
 pub use catalog::{Catalog, Category, Condition, Supported, SupportedKind, SupportedOn, TemplateInfo, UNRESOLVED};
-pub use find::{FindError, FoundIn, Hit, Match, PolicyRef};
+pub use find::{FindError, FoundIn, Hit, Match, PolicyRef, steps_of_path};
 pub use finding::{Code, Finding, Severity};
 pub use load::LoadError;
 pub use model::{

@@ -15,7 +15,7 @@ use crate::paste::{quoted, this_command};
 /// Where to read what Active Directory says.
 #[derive(Args, Debug)]
 pub struct AdArgs {
-    /// Export of Active Directory (LDIF by ldifde, ldapsearch or ldbsearch), which knows the names of domain GPOs
+    /// Export of Active Directory (LDIF by ldifde, ldapsearch or ldbsearch): names of domain GPOs
     #[arg(long, value_name = "FILE", env = "GPOL_AD", hide_env_values = true)]
     pub ad: Option<PathBuf>,
 }

@@ -69,9 +69,10 @@ pub struct Filter {
 /// What is looked for.
 #[derive(Debug)]
 pub struct Query<'c> {
-    pattern: String,
-    wanted: WhatFor,
-    /// The policies that the pattern means or names.
+    patterns: Vec<String>,
+    /// What each pattern wants; one that is met is enough.
+    wanted: Vec<WhatFor>,
+    /// The policies that the patterns mean or name.
     policies: Policies<'c>,
     filter: Filter,
     catalog: Option<&'c Catalog>,
@@ -113,6 +114,29 @@ impl<'c> Query<'c> {
         filter: Filter,
         catalog: Option<&'c Catalog>,
     ) -> Result<Self, QueryError> {
+        let (wanted, policies) = Self::read(pattern, manner, &filter, catalog)?;
+        Ok(Self { patterns: vec![pattern.to_owned()], wanted: vec![wanted], policies, filter, catalog })
+    }
+
+    /// Adds a pattern: what either means is found.
+    ///
+    /// # Errors
+    ///
+    /// [`QueryError`].
+    pub fn or(mut self, pattern: &str, manner: Manner) -> Result<Self, QueryError> {
+        let (wanted, policies) = Self::read(pattern, manner, &self.filter, self.catalog)?;
+        self.patterns.push(pattern.to_owned());
+        self.wanted.push(wanted);
+        self.policies.add(policies);
+        Ok(self)
+    }
+
+    fn read(
+        pattern: &str,
+        manner: Manner,
+        filter: &Filter,
+        catalog: Option<&'c Catalog>,
+    ) -> Result<(WhatFor, Policies<'c>), QueryError> {
         let behind = |prefix: &str| {
             let start = pattern.get(..prefix.len())?;
             start.eq_ignore_ascii_case(prefix).then(|| &pattern[prefix.len()..])
@@ -128,20 +152,40 @@ impl<'c> Query<'c> {
         } else {
             (None, Policies::none())
         };
-        let (wanted, policies) = match wanted {
+        Ok(match wanted {
             Some(wanted) => (wanted, policies),
             None => {
                 let text = Text::new(pattern, manner)?;
-                let named = catalog.filter(|_| in_policies).map(|catalog| Policies::named(catalog, &text));
+                let named = catalog.filter(|_| in_policies).map(|catalog| Policies::named(catalog, &text, pattern));
                 (WhatFor::Text(text), named.unwrap_or_else(Policies::none))
             }
-        };
-        Ok(Self { pattern: pattern.to_owned(), wanted, policies, filter, catalog })
+        })
     }
 
-    /// Whether the pattern is no regular expression and was taken as it stands, because it has a backslash.
+    /// Whether the pattern is no regular expression and was taken as it stands, because it has a backslash; unless it is
+    /// a policy's path.
     pub fn is_taken_as_it_stands(&self) -> bool {
-        matches!(&self.wanted, WhatFor::Text(text) if text.as_it_stands)
+        let is_taken = |wanted: &WhatFor| matches!(wanted, WhatFor::Text(text) if text.as_it_stands);
+        self.wanted.iter().any(is_taken) && self.policies.is_empty()
+    }
+
+    /// The same query for the names that policies have in the other languages of the templates, if there are any such. To read
+    /// them takes its time, so this is for what is found nowhere else.
+    fn in_other_languages(&self) -> Option<Self> {
+        let catalog = self.catalog.filter(|_| self.filter.places.or_all().policy)?;
+        let mut policies = Policies::none();
+        for (wanted, pattern) in self.wanted.iter().zip(&self.patterns) {
+            if let WhatFor::Text(text) = wanted {
+                policies.add(Policies::named_elsewhere(catalog, text, pattern));
+            }
+        }
+        (!policies.is_empty()).then(|| Self {
+            patterns: self.patterns.clone(),
+            wanted: Vec::new(),
+            policies,
+            filter: self.filter.clone(),
+            catalog: self.catalog,
+        })
     }
 }
 
@@ -150,7 +194,7 @@ impl<'c> Query<'c> {
 pub struct Search {
     /// Name of the shape.
     pub schema: &'static str,
-    /// As asked.
+    /// As asked; one a line, if there are several.
     pub pattern: String,
     /// The templates that gave names of policies; `null` without any.
     pub admx: Option<AdmxModel>,
@@ -249,7 +293,7 @@ impl Unreadable {
     }
 }
 
-/// Searches all GPOs of the targets. Names of domain GPOs, and where they are linked, come from an export of Active Directory.
+/// Searches all GPOs of the targets; what is found nowhere, also by the names that policies have in other languages. Names of domain GPOs, and where they are linked, come from an export of Active Directory.
 ///
 /// # Errors
 ///
@@ -261,13 +305,21 @@ pub fn search(
     progress: &Progress,
 ) -> Result<Search, TargetError> {
     let wanted = Wanted { settings: true, gpt_ini: false };
-    let found = scan::scan(targets, wanted, progress, |mut read| {
-        read.gpo.take_name(linked.map(Linked::snapshot));
-        query.gpo(read)
-    })?;
+    let scan = |query: &Query<'_>| {
+        scan::scan(targets, wanted, progress, |mut read| {
+            read.gpo.take_name(linked.map(Linked::snapshot));
+            query.gpo(read)
+        })
+    };
+    let mut found = scan(query)?;
+    if found.iter().all(|gpo| gpo.matches.is_empty())
+        && let Some(translated) = query.in_other_languages()
+    {
+        found = scan(&translated)?;
+    }
     let mut search = Search {
         schema: "gpol.search/1",
-        pattern: query.pattern.clone(),
+        pattern: query.patterns.join("\n"),
         admx: query.catalog.map(AdmxModel::new),
         gpos: Vec::new(),
         unreadable: Vec::new(),

@@ -7,6 +7,7 @@ use std::sync::OnceLock;
 use super::Hits;
 use crate::catalog::Catalog;
 use crate::find::Match;
+use crate::model::Policy;
 
 /// The culture that comes first of those nobody asked for.
 const ENGLISH: &str = "en-US";
@@ -35,6 +36,20 @@ impl OtherLanguage {
 }
 
 impl Catalog {
+    /// The catalog's own policies that another language of the stores calls so: by a whole name or path, or as `is_meant` finds
+    /// in a catalog of that language. All languages are read for it, which takes its time.
+    pub fn called_in_other_languages(&self, query: &str, is_meant: impl Fn(&Catalog, &Policy) -> bool) -> Vec<&Policy> {
+        let mut called: Vec<(&str, &str)> = Vec::new();
+        for names in self.other_languages().iter().filter_map(|language| language.names(self.stores())) {
+            let meant = names.policies().iter().filter(|policy| is_meant(names, policy));
+            let whole = names.hits_by_text(query.trim(), None).into_iter().map(|hit| hit.policy);
+            called.extend(meant.chain(whole).map(|policy| (&*policy.namespace, &*policy.name)));
+        }
+        called.sort_unstable();
+        let is_called = |own: &&Policy| called.binary_search(&(&*own.namespace, &*own.name)).is_ok();
+        self.policies().iter().filter(is_called).collect()
+    }
+
     /// What the first other language gives that has a hit. The policies are the catalog's own.
     pub(super) fn in_other_languages<'c>(&'c self, search: impl Fn(&'c Catalog) -> Hits<'c>) -> Hits<'c> {
         let own = |hit: Match<'c>| {

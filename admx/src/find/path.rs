@@ -91,6 +91,31 @@ const ROOTS: &[(&str, Side)] = &[
 const POLICIES: &[&str] = &["policies", "richtlinien", "strat\u{E9}gies"];
 const TEMPLATES: &[&str] = &["administrative templates", "administrative vorlagen", "mod\u{E8}les dadministration"];
 
+/// The steps of a path as people copy it, in small letters and without the start that every path in the editor has; it may
+/// end in a category. Nothing for what is no path.
+///
+/// ```
+/// # use admx::steps_of_path;
+/// let steps = steps_of_path(r"Computer Configuration\Policies\Administrative Templates\System > Logon");
+/// assert_eq!(steps, ["system", "logon"]);
+/// assert!(steps_of_path("System").is_empty());
+/// ```
+pub fn steps_of_path(text: &str) -> Vec<String> {
+    let path = normal(text).replace("->", ">").replace(['\\', '\u{203A}', '\u{2192}'], ">");
+    let mut steps: Vec<&str> = path.split('>').map(str::trim).filter(|step| !step.is_empty()).collect();
+    if steps.len() < 2 {
+        return Vec::new();
+    }
+    let is_start = |step: &str| {
+        ROOTS.iter().any(|(name, _)| *name == step)
+            || POLICIES.contains(&step)
+            || TEMPLATES.iter().any(|name| step.starts_with(name))
+    };
+    let start = steps.iter().take_while(|step| is_start(step)).count();
+    steps.drain(..start);
+    steps.into_iter().map(str::to_owned).collect()
+}
+
 /// The start that every path in the editor has. `Some(None)` if it names no side.
 fn root(path: &str) -> Option<Option<Side>> {
     let mut rest = path;

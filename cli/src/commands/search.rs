@@ -1,5 +1,6 @@
 //! `gpol search`: who sets this?
 
+use std::ffi::OsString;
 use std::io::{self, IsTerminal as _};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -30,22 +31,29 @@ use crate::ui::{Line, Page, Style, Ui};
 /// Search many GPOs: who sets this value, this policy, this text?
 ///
 /// Looks at every record of every policy file, and at the registry values of Group Policy Preferences
-/// and security templates. Names match in any case, with and without a hive or **del. in front.
-/// PATTERN is a regular expression, or one of these:
+/// and security templates. Names match in any case, with and without a hive or **del. in front;
+/// those of policies in any language of the templates. PATTERN is a regular expression, or:
 ///
 ///   HKLM\key!value   that value, and what deletes it; also HKLM:\ and HKEY_LOCAL_MACHINE\
 ///   HKLM\key         that key and all below it; reg:key without a hive
 ///   id:X  name:X     the policy with this id or display name
+///   A > B > C        that policy, or those of that category, as a KB prints it; also A\B\C
 ///
-/// Exit code 0 if something was found, 1 if not, 7 if a GPO could not be read: something may be missing.
+/// Exit code 0 if something was found, 1 if not, 7 if a GPO could not be read.
 #[derive(Args, Debug)]
-#[command(verbatim_doc_comment)]
+#[command(
+    verbatim_doc_comment,
+    override_usage = "gpol search [OPTIONS] <PATTERN> <TARGETS>...\n       gpol search [OPTIONS] -e <PATTERN>... <TARGETS>..."
+)]
 pub struct SearchArgs {
     /// What to look for
-    pattern: String,
-    /// Where: SYSVOL or a copy, GPOs, folders of GPO backups, policy files, mounted Windows volumes
-    #[arg(required = true)]
+    pattern: OsString,
+    /// Where: SYSVOL, GPOs, folders of GPO backups, policy files, mounted Windows volumes
+    #[arg(required_unless_present = "patterns")]
     targets: Vec<PathBuf>,
+    /// What to look for, if it is several things or begins with a hyphen; can be repeated
+    #[arg(short = 'e', long = "regexp", id = "patterns", value_name = "PATTERN", allow_hyphen_values = true)]
+    patterns: Vec<String>,
     /// Take PATTERN as text, not as a regular expression
     #[arg(short = 'F', long)]
     fixed_strings: bool,
@@ -94,8 +102,15 @@ pub struct SearchArgs {
     templates: TemplateArgs,
     #[command(flatten)]
     scope: ScopeArgs,
-    /// How to print the result: human, json or jsonl (one GPO a line, a summary last)
-    #[arg(short, long, value_name = "FORMAT", default_value = "human", hide_possible_values = true)]
+    /// How to print the result: human (the default), json or jsonl (one GPO a line, a summary last)
+    #[arg(
+        short,
+        long,
+        value_name = "FORMAT",
+        default_value = "human",
+        hide_possible_values = true,
+        hide_default_value = true
+    )]
     format: FormatArg,
 }
 
@@ -137,23 +152,28 @@ fn value_type(text: &str) -> Result<ValueType, String> {
 
 pub fn run(args: &SearchArgs, ui: &Ui) -> Result<Exit, Stop> {
     let start = Instant::now();
+    let (patterns, targets) = args.words();
     let catalog = match args.no_admx {
         true => None,
-        false => Some(load_templates_of(&args.templates.templates(), scan::store_of(&args.targets))?),
+        false => Some(load_templates_of(&args.templates.templates(), scan::store_of(&targets))?),
     };
-    let query =
-        Query::new(&args.pattern, args.manner(), args.filter(), catalog).map_err(|error| match (&error, catalog) {
-            (QueryError::NoPolicy(reason), Some(catalog)) => no_such_policy(catalog, &args.pattern, reason),
-            (QueryError::Regex(reason), _) => not_a_regex(&args.pattern, reason),
-            _ => CommandError::new(Code::TEMPLATES, error.to_string()).help("leave --no-admx out"),
-        })?;
+    let refused = |pattern: &str, error: QueryError| match (&error, catalog) {
+        (QueryError::NoPolicy(reason), Some(catalog)) => no_such_policy(catalog, pattern, reason),
+        (QueryError::Regex(reason), _) => not_a_regex(pattern, reason),
+        _ => CommandError::new(Code::TEMPLATES, error.to_string()).help("leave --no-admx out"),
+    };
+    let (first, others) = patterns.split_first().expect("one is required");
+    let mut query = Query::new(first, args.manner(), args.filter(), catalog).map_err(|error| refused(first, error))?;
+    for pattern in others {
+        query = query.or(pattern, args.manner()).map_err(|error| refused(pattern, error))?;
+    }
     if query.is_taken_as_it_stands() {
         ui.warning("the pattern is no regular expression and was taken as it stands, as with -F");
     }
     let snapshot = args.ad.snapshot()?;
     let linked = snapshot.as_ref().map(|snapshot| links(snapshot, &args.ad)).transpose()?;
     let progress = Progress::default();
-    let found = while_reading(&progress, || search(&query, &args.targets, linked.as_ref(), &progress));
+    let found = while_reading(&progress, || search(&query, &targets, linked.as_ref(), &progress));
     let found = found.map_err(|error| failed(error.into()))?;
     for unreadable in &found.unreadable {
         ui.warning(format!("{}: {}", unreadable.path, unreadable.message));
@@ -175,6 +195,17 @@ fn not_a_regex(pattern: &str, error: &impl std::fmt::Display) -> CommandError {
 }
 
 impl SearchArgs {
+    /// Patterns and targets. With -e, all words are targets.
+    fn words(&self) -> (Vec<String>, Vec<PathBuf>) {
+        match self.patterns.is_empty() {
+            true => (vec![self.pattern.to_string_lossy().into_owned()], self.targets.clone()),
+            false => {
+                let first = PathBuf::from(&self.pattern);
+                (self.patterns.clone(), std::iter::once(first).chain(self.targets.iter().cloned()).collect())
+            }
+        }
+    }
+
     fn manner(&self) -> Manner {
         let case = match (self.ignore_case, self.case_sensitive) {
             (_, true) => Case::Sensitive,

@@ -34,11 +34,14 @@ pub(super) struct Text {
     data: Vec<Regex>,
     /// Whether it was no regular expression and is taken as it stands.
     pub as_it_stands: bool,
+    /// Whether it may go over the end of a key without the `!` that gpol puts there.
+    pub has_backslash: bool,
 }
 
 impl Text {
     /// Takes a pattern for a regular expression. One with a backslash is looked for as it stands, too: who types
-    /// `Software\Safer` means the key, and `\S` is "no blank" only to a regular expression.
+    /// `Software\Safer` means the key, and `\S` is "no blank" only to a regular expression. `**` begins a directive, and no
+    /// regular expression.
     pub fn new(pattern: &str, manner: Manner) -> Result<Self, regex::Error> {
         let literal = regex::escape(pattern);
         let (mut forms, mut as_it_stands) = (Vec::new(), false);
@@ -48,10 +51,10 @@ impl Text {
         } else {
             match Regex::new(pattern) {
                 Ok(_) => forms.push(pattern.to_owned()),
-                Err(error) if !backslash => return Err(error),
+                Err(error) if !backslash && !pattern.starts_with("**") => return Err(error),
                 Err(_) => as_it_stands = true,
             }
-            if backslash {
+            if backslash || as_it_stands {
                 forms.push(literal);
             }
         }
@@ -68,7 +71,13 @@ impl Text {
             };
             forms.iter().map(compile).collect::<Result<Vec<_>, _>>()
         };
-        Ok(Self { names: build(manner.case != Case::Sensitive)?, data: build(ignore_in_data)?, as_it_stands })
+        Ok(Self {
+            names: build(manner.case != Case::Sensitive)?,
+            data: build(ignore_in_data)?,
+            // A directive is no accident.
+            as_it_stands: as_it_stands && backslash,
+            has_backslash: backslash,
+        })
     }
 
     /// Whether a key, a value name or the name of a policy matches.
@@ -93,17 +102,24 @@ pub(super) struct Address {
 }
 
 /// Names of hives and the side whose policy goes there.
-const HIVES: [(&str, Side); 4] = [
+const HIVES: [(&str, Side); 5] = [
     ("HKEY_LOCAL_MACHINE", Side::Computer),
     ("HKEY_CURRENT_USER", Side::User),
     ("HKLM", Side::Computer),
     ("HKCU", Side::User),
+    // As security templates have it.
+    ("MACHINE", Side::Computer),
 ];
+
+/// What stands before a hive in the address bar of the Registry Editor, and in PowerShell.
+const BEFORE_HIVE: [&str; 3] = [r"Computer\", r"Microsoft.PowerShell.Core\Registry::", "Registry::"];
 
 impl Address {
     /// Reads `HKLM\key!name`, `HKLM:\key` and the like. `None` if no hive is named, unless `forced`.
     pub fn new(text: &str, forced: bool) -> Option<Self> {
         let text = text.trim().trim_matches(['"', '\'']);
+        // As in a .reg file.
+        let text = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
         let (side, path) = match hive(text) {
             Some((side, path)) => (Some(side), path),
             None if forced => (None, text),
@@ -157,6 +173,9 @@ impl Address {
 
 /// The side that a hive in front stands for, and the path behind it.
 fn hive(text: &str) -> Option<(Side, &str)> {
+    let before =
+        BEFORE_HIVE.iter().find(|before| text.get(..before.len()).is_some_and(|s| s.eq_ignore_ascii_case(before)));
+    let text = &text[before.map_or(0, |before| before.len())..];
     HIVES.iter().find_map(|(name, side)| {
         let start = text.get(..name.len())?;
         let rest = &text[name.len()..];

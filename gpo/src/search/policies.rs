@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use admx::{Catalog, Detail, FindError, Policy, Side};
+use admx::{Catalog, Detail, FindError, Policy, Side, steps_of_path};
 use polfile::{Folded, WideStr};
 
 use super::pattern::Text;
@@ -33,14 +33,32 @@ impl<'c> Policies<'c> {
         Ok(Self::new(catalog, found))
     }
 
-    /// The policies with a text in their name, their id or their category.
-    pub fn named(catalog: &'c Catalog, text: &Text) -> Self {
-        let matches = |policy: &&Policy| {
-            text.in_name(policy.display_name.trim())
-                || text.in_name(&policy.id())
-                || text.in_name(&path(catalog, policy))
-        };
-        Self::new(catalog, catalog.policies().iter().filter(matches).collect())
+    /// The policies with a text in their name, their id or their category, and those that the pattern means as a whole: an id, a
+    /// path as a KB prints it, a page of admx.help.
+    pub fn named(catalog: &'c Catalog, text: &Text, pattern: &str) -> Self {
+        let steps = steps_of_path(pattern);
+        let named = catalog.policies().iter().filter(|policy| is_named(catalog, policy, text, &steps));
+        Self::new(catalog, named.chain(catalog.meant_by(pattern)).collect())
+    }
+
+    /// The same in the other languages of the templates.
+    pub fn named_elsewhere(catalog: &'c Catalog, text: &Text, pattern: &str) -> Self {
+        let steps = steps_of_path(pattern);
+        let is_meant = |names: &Catalog, policy: &Policy| is_named(names, policy, text, &steps);
+        Self::new(catalog, catalog.called_in_other_languages(pattern, is_meant))
+    }
+
+    /// Takes others in.
+    pub fn add(&mut self, others: Self) {
+        self.catalog = self.catalog.or(others.catalog);
+        for (key, policies) in others.keys {
+            self.keys.entry(key).or_default().extend(policies);
+        }
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.keys.is_empty()
     }
 
     fn new(catalog: &'c Catalog, policies: Vec<&'c Policy>) -> Self {
@@ -85,6 +103,18 @@ impl<'c> Policies<'c> {
 
 fn on(policy: &Policy, side: Option<Side>) -> bool {
     side.is_none_or(|side| policy.class.has(side))
+}
+
+/// Whether a text or the steps of a path are in what a policy is called.
+fn is_named(catalog: &Catalog, policy: &Policy, text: &Text, steps: &[String]) -> bool {
+    let in_path = || {
+        let own = steps_of_path(&path(catalog, policy));
+        own.windows(steps.len()).any(|part| part == steps)
+    };
+    text.in_name(policy.display_name.trim())
+        || text.in_name(&policy.id())
+        || text.in_name(&path(catalog, policy))
+        || (!steps.is_empty() && in_path())
 }
 
 /// Categories and name as an administrator clicks them.

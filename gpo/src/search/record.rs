@@ -39,10 +39,12 @@ impl KeyCache {
             self.bytes.clear();
             self.bytes.extend_from_slice(key.as_bytes());
             let text = key.to_text_lossy();
-            let matches = match &query.wanted {
-                WhatFor::Text(wanted) if query.filter.places.or_all().key => key_matches(wanted, side, &text),
-                _ => false,
-            };
+            let in_keys = query.filter.places.or_all().key;
+            let matches = in_keys
+                && query.wanted.iter().any(|wanted| match wanted {
+                    WhatFor::Text(wanted) => key_matches(wanted, side, &text),
+                    _ => false,
+                });
             self.of_key = OfKey { text, folded: key.fold(), matches };
         }
         &self.of_key
@@ -60,11 +62,12 @@ fn passes(filter: &Filter, record: &RecordRef<'_>, action: &Action<'_>) -> bool 
 fn is_match(query: &Query<'_>, side: Option<Side>, record: &RecordRef<'_>, action: &Action<'_>, key: &OfKey) -> bool {
     let by_policy = query.filter.places.or_all().policy && of_policies(query, side, record, action, key);
     by_policy
-        || match &query.wanted {
-            WhatFor::Text(text) => key.matches || text_matches(query, text, side, record, action, key),
+        || key.matches
+        || query.wanted.iter().any(|wanted| match wanted {
+            WhatFor::Text(text) => text_matches(query, text, side, record, action, key),
             WhatFor::Address(address) => is_at(address, side, record, action, &key.folded),
             WhatFor::Policies => false,
-        }
+        })
 }
 
 fn of_policies(
@@ -153,7 +156,12 @@ fn text_matches(
             return true;
         }
         // A text may go over the end of the key: `Agent!Tier`.
-        let address = |name: &str| hives(side).iter().any(|hive| text.in_name(&format!("{hive}\\{}!{name}", key.text)));
+        let address = |name: &str| {
+            hives(side).iter().any(|hive| {
+                text.in_name(&format!("{hive}\\{}!{name}", key.text))
+                    || (text.has_backslash && text.in_name(&format!("{hive}\\{}\\{name}", key.text)))
+            })
+        };
         if places.key && (address(&whole) || (directive && targets().any(|name| address(&name)))) {
             return true;
         }
@@ -214,7 +222,7 @@ pub(super) fn setting_matches(query: &Query<'_>, setting: &Setting) -> bool {
     if places.policy && of_policy() {
         return true;
     }
-    match &query.wanted {
+    query.wanted.iter().any(|wanted| match wanted {
         WhatFor::Policies => false,
         WhatFor::Address(address) => {
             let on_side = address.side.is_none() || address.side == side;
@@ -228,13 +236,16 @@ pub(super) fn setting_matches(query: &Query<'_>, setting: &Setting) -> bool {
             let hive = side.map_or(&*setting.hive, |side| hives(Some(side))[0]);
             let in_key = || text.in_name(&setting.key) || text.in_name(&format!("{hive}\\{}", setting.key));
             let in_value = || text.in_name(name) || (name.is_empty() && text.in_name(DEFAULT));
-            let in_both = || text.in_name(&format!("{hive}\\{}!{name}", setting.key));
+            let in_both = || {
+                text.in_name(&format!("{hive}\\{}!{name}", setting.key))
+                    || (text.has_backslash && text.in_name(&format!("{hive}\\{}\\{name}", setting.key)))
+            };
             (places.key && in_key())
                 || (places.value && in_value())
                 || (places.key && places.value && in_both())
                 || (places.data && setting_texts(setting).iter().any(|data| text.in_data(data)))
         }
-    }
+    })
 }
 
 fn setting_texts(setting: &Setting) -> Vec<String> {

@@ -17,6 +17,7 @@ fn texts(record: &RecordRef<'_>) -> Vec<String> {
         if head.eq_ignore_ascii_case(prefix) { name[prefix.len()..].to_owned() } else { name }
     });
     let mut texts = vec![key.clone(), format!("HKLM\\{key}"), name, bare.clone(), format!("HKLM\\{key}!{bare}")];
+    texts.push(format!("HKLM\\{key}\\{bare}"));
     match record.value() {
         Ok(Value::Sz(text) | Value::ExpandSz(text)) => texts.push(text.to_string()),
         Ok(Value::MultiSz(list)) => texts.extend(list.iter().map(ToString::to_string)),
