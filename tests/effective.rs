@@ -7,12 +7,12 @@ use crate::assert_file_snapshot;
 use crate::bench::TestDir;
 use crate::store::KEY;
 
-const A: &str = "{AAAAAAAA-016D-11D2-945F-00C04FB984F9}";
-const B: &str = "{BBBBBBBB-016D-11D2-945F-00C04FB984F9}";
-const C: &str = "{CCCCCCCC-016D-11D2-945F-00C04FB984F9}";
-const D: &str = "{DDDDDDDD-016D-11D2-945F-00C04FB984F9}";
+pub const A: &str = "{AAAAAAAA-016D-11D2-945F-00C04FB984F9}";
+pub const B: &str = "{BBBBBBBB-016D-11D2-945F-00C04FB984F9}";
+pub const C: &str = "{CCCCCCCC-016D-11D2-945F-00C04FB984F9}";
+pub const D: &str = "{DDDDDDDD-016D-11D2-945F-00C04FB984F9}";
 
-fn computer(dir: &TestDir, gpo: &str, pol: PolBuilder) {
+pub fn computer(dir: &TestDir, gpo: &str, pol: PolBuilder) {
     dir.write(&format!("{gpo}/Machine/Registry.pol"), pol.build());
 }
 
@@ -25,7 +25,7 @@ fn delete_keys(pol: PolBuilder, key: &str, keys: &str) -> PolBuilder {
 }
 
 /// `key!name value <gpo`, `key!name deleted <gpo`: what is in the end, and who decides. `!` behind it where GPOs differ.
-fn values(effective: &Value, side: &str) -> Vec<String> {
+pub fn values(effective: &Value, side: &str) -> Vec<String> {
     let sides = effective["sides"].as_array().expect("a list");
     let Some(side) = sides.iter().find(|s| s["side"] == side) else { return Vec::new() };
     let of_policies =
@@ -149,6 +149,73 @@ fn one_list_replaces_and_another_adds() {
     assert_file_snapshot!("effective_lists", dir.run(["effective", "weak", "strong", "--admx", "store"]));
 }
 
+/// Three GPOs have the list of folders: base purges and lists a and b; add has no purge and lists c as 3; top purges and lists d as 1.
+/// In this order only d is left, and 2 and 3 are gone by top. With top first, base's purge takes d with it, and a, b, c stand: what
+/// adds must come behind what replaces.
+#[test]
+fn a_purge_takes_what_weaker_gpos_added() {
+    let dir = TestDir::new();
+    let purge = || PolBuilder::new().del_all_values("L");
+    computer(&dir, "base", purge().sz("L", "1", "a").sz("L", "2", "b"));
+    computer(&dir, "add", PolBuilder::new().sz("L", "3", "c"));
+    computer(&dir, "top", purge().sz("L", "1", "d"));
+    let run = |gpos: &[&str]| dir.run(["effective", "--no-admx", "-f", "json"].iter().chain(gpos).copied()).json();
+    assert_eq!(
+        values(&run(&["base", "add", "top"]), "computer"),
+        ["L!1 \"d\" <3 !", "L!2 deleted <3 !", "L!3 deleted <3 !"]
+    );
+    assert_eq!(values(&run(&["top", "base", "add"]), "computer"), ["L!1 \"a\" <2 !", "L!2 \"b\" <2", "L!3 \"c\" <3"]);
+    assert_eq!(values(&run(&["add", "base"]), "computer"), ["L!1 \"a\" <2", "L!2 \"b\" <2", "L!3 deleted <2 !"]);
+}
+
+/// **DeleteKeys takes a key with all below it, however deep, and nothing that is only spelled alike: K\S\T\U!v and K\S!w go, K\Sx!z
+/// stays. A list of two keys takes both. A stronger GPO may make a key anew: K\S!w = 5 by c, and v stays gone.
+#[test]
+fn a_key_goes_with_all_below_it() {
+    let dir = TestDir::new();
+    let a =
+        PolBuilder::new().dword(r"K\S\T\U", "v", 1).dword(r"K\S", "w", 1).dword(r"K\Sx", "z", 1).dword(r"K\R", "r", 1);
+    computer(&dir, "a", a);
+    computer(&dir, "b", delete_keys(PolBuilder::new(), "k", "s;R"));
+    computer(&dir, "c", PolBuilder::new().dword(r"K\S", "w", 5));
+    let run = |gpos: &[&str]| dir.run(["effective", "--no-admx", "-f", "json"].iter().chain(gpos).copied()).json();
+    let expected = [r"K\R!r deleted <2 !", r"K\S!w deleted <2 !", r"K\S\T\U!v deleted <2 !", r"K\Sx!z 1 <1"];
+    assert_eq!(values(&run(&["a", "b"]), "computer"), expected);
+    assert_eq!(values(&run(&["a", "b", "c"]), "computer")[1], r"K\S!w 5 <3 !");
+}
+
+/// **soft. sets what is not there yet: y = 7 by b, but x stays a's. **DeleteValues then takes both away, and a **soft. behind that
+/// finds nothing: x = 9 by d. In one file the same holds: p is deleted and then set softly.
+#[test]
+fn soft_values_yield_to_what_is_there() {
+    let dir = TestDir::new();
+    let soft = |pol: PolBuilder, name: &str, n: u8| pol.record("K", &format!("**soft.{name}"), 4, &[n, 0, 0, 0]);
+    computer(&dir, "a", PolBuilder::new().dword("K", "x", 1).dword("K", "p", 1));
+    computer(&dir, "b", soft(soft(PolBuilder::new(), "x", 8), "y", 7));
+    computer(&dir, "c", PolBuilder::new().record("K", "**DeleteValues", REG_SZ, &sz("X;y")));
+    computer(&dir, "d", soft(soft(PolBuilder::new().del("K", "p"), "p", 3), "x", 9));
+    let run = |gpos: &[&str]| dir.run(["effective", "--no-admx", "-f", "json"].iter().chain(gpos).copied()).json();
+    assert_eq!(values(&run(&["a", "b"]), "computer"), ["K!p 1 <1", "K!x 1 <1", "K!y 7 <2"]);
+    let all = run(&["a", "b", "c", "d"]);
+    assert_eq!(values(&all, "computer"), ["K!p 3 <4 !", "K!x 9 <4 !", "K!y deleted <3 !"]);
+}
+
+/// The last type counts, and a number is no text of the same digits: a says REG_DWORD 1, b REG_SZ "1", c REG_DWORD 1 again. With c
+/// the result is a's, yet b contradicts it; without b nobody does.
+#[test]
+fn another_type_is_another_value() {
+    let dir = TestDir::new();
+    computer(&dir, "a", PolBuilder::new().dword("K", "X", 1));
+    computer(&dir, "b", PolBuilder::new().sz("K", "X", "1"));
+    computer(&dir, "c", PolBuilder::new().dword("K", "X", 1));
+    let run = |gpos: &[&str]| dir.run(["effective", "--no-admx", "-f", "json"].iter().chain(gpos).copied()).json();
+    let two = run(&["a", "b"]);
+    assert_eq!(values(&two, "computer"), ["K!X \"1\" <2 !"]);
+    assert_eq!(two["sides"][0]["values"][0]["record"]["type"], "REG_SZ");
+    assert_eq!(values(&run(&["a", "b", "c"]), "computer"), ["K!X 1 <3 !"]);
+    assert_eq!(values(&run(&["a", "c"]), "computer"), ["K!X 1 <2"]);
+}
+
 /// Weak: Enabled (1). Strong: Disabled, for which this template deletes the value. Disabled, by the strong one alone.
 #[test]
 fn a_policy_names_who_decided_it_and_whom_that_overrides() {
@@ -163,6 +230,33 @@ fn a_policy_names_who_decided_it_and_whom_that_overrides() {
         json!(["Acme.Policies:TwinA", "disabled", [2], [{"layer": 1, "state": "enabled"}]])
     );
     assert_file_snapshot!("effective_conflicts", run(&["--only", "conflicts"]));
+}
+
+/// Both empty the list of a policy in which nothing is: there is no value to decide on, yet the policy is Disabled, by the stronger
+/// one. Nothing contradicts anything, and no value is spoken of.
+#[test]
+fn a_policy_without_a_value_has_its_gpo_too() {
+    let dir = TestDir::new();
+    let admx = r#"<policyDefinitions revision="1.0" schemaVersion="1.0" xmlns="http://schemas.microsoft.com/GroupPolicy/2006/07/PolicyDefinitions">
+  <policyNamespaces><target prefix="l" namespace="Test.Lists" /></policyNamespaces><resources minRequiredRevision="1.0" />
+  <categories><category name="C" displayName="$(string.C)" /></categories>
+  <policies><policy name="List" class="Machine" displayName="$(string.C)" key="Software\Policies\L"><parentCategory ref="C" />
+    <elements><list id="L" key="Software\Policies\L" valuePrefix="" /></elements></policy></policies></policyDefinitions>"#;
+    let adml = r#"<policyDefinitionResources revision="1.0" schemaVersion="1.0" xmlns="http://schemas.microsoft.com/GroupPolicy/2006/07/PolicyDefinitions">
+  <displayName /><description /><resources><stringTable><string id="C">C</string></stringTable></resources></policyDefinitionResources>"#;
+    dir.write("store/L.admx", admx);
+    dir.write("store/en-US/L.adml", adml);
+    for gpo in ["weak", "strong"] {
+        computer(&dir, gpo, PolBuilder::new().del_all_values(r"Software\Policies\L"));
+    }
+    let run = |only: &[&str]| {
+        let words = ["effective", "weak", "strong", "--admx", "store", "-f", "json"];
+        dir.run(words.iter().chain(only).copied()).json()["sides"][0]["policies"].clone()
+    };
+    let policy = &run(&[])[0];
+    assert_eq!(json!([policy["id"], policy["state"], policy["by"]]), json!(["Test.Lists:List", "disabled", [2]]));
+    assert_eq!(run(&["--only", "changed"]), json!([]));
+    assert_eq!(run(&["--only", "conflicts"]), json!([]));
 }
 
 /// Options=2 switches the computer half off, 1 the user half, 3 both: nothing of that half counts, and the order says so.
@@ -232,114 +326,6 @@ fn a_file_may_say_the_order() {
     assert_eq!(dir.run(["effective", "Policies", "--order", "order.txt"]).refused(3), "E0422");
 }
 
-/// An export with four GPOs: A is linked to the domain, B to the domain and enforced, C to OU=Hosts, D to OU=RPA below it.
-fn directory(dir: &TestDir, hosts: &str, rpa: &str) {
-    let names = [(A, "Domain", 1), (B, "Baseline", 2), (C, "Hosts", 3), (D, "RPA", 4)];
-    let mut ldif = String::new();
-    for (guid, name, n) in names {
-        dir.write(&format!("sysvol/example.test/Policies/{guid}/GPT.INI"), "[General]\r\nVersion=65537\r\n");
-        let pol = PolBuilder::new().dword("K", "X", n).dword("K", name, n);
-        dir.write(&format!("sysvol/example.test/Policies/{guid}/Machine/Registry.pol"), pol.build());
-        dir.write(
-            &format!("sysvol/example.test/Policies/{guid}/User/Registry.pol"),
-            PolBuilder::new().dword("U", name, n).build(),
-        );
-        let flags = if guid == C { 1 } else { 0 };
-        ldif +=
-            &format!("dn: CN={guid},CN=Policies,CN=System,DC=example,DC=test\ndisplayName: {name}\nflags: {flags}\n\n");
-    }
-    let link =
-        |guid: &str, options: u32| format!("[LDAP://cn={guid},cn=policies,cn=system,DC=example,DC=test;{options}]");
-    ldif += &format!("dn: DC=example,DC=test\ngPLink: {}{}\n\n", link(B, 2), link(A, 0));
-    ldif += &format!("dn: OU=Hosts,DC=example,DC=test\ngPLink: {}\n{hosts}\n", link(C, 0));
-    ldif += &format!("dn: OU=RPA,OU=Hosts,DC=example,DC=test\n{}\n", rpa.replace("LINK", &link(D, 0)));
-    dir.write("ad.ldif", ldif);
-}
-
-fn for_rpa(dir: &TestDir, more: &[&str]) -> crate::bench::Run {
-    let words = ["effective", "sysvol", "--ad", "ad.ldif", "--for", "OU=RPA,OU=Hosts,DC=example,DC=test", "--no-admx"];
-    dir.run(words.iter().chain(more).copied())
-}
-
-fn names(effective: &Value) -> Vec<&str> {
-    effective["order"]
-        .as_array()
-        .expect("a list")
-        .iter()
-        .map(|layer| layer["gpo"]["name"].as_str().expect("text"))
-        .collect()
-}
-
-/// Domain first, then Hosts, then RPA; the enforced Baseline last, although it is the domain's: X = 2. The user half of
-/// Hosts is off by its flags (1): of the user side, three GPOs count.
-#[test]
-fn links_of_a_snapshot_say_the_order() {
-    let dir = TestDir::new();
-    directory(&dir, "", "gPLink: LINK\n");
-    let effective = for_rpa(&dir, &["-f", "json"]).json();
-    assert_eq!(names(&effective), ["Domain", "Hosts", "RPA", "Baseline"]);
-    assert_eq!(values(&effective, "computer")[4], "K!X 2 <4 !");
-    assert_eq!(values(&effective, "user"), ["U!Baseline 2 <4", "U!Domain 1 <1", "U!RPA 4 <3"]);
-    assert_eq!(effective["order"][1]["off"], json!(["user"]));
-    assert_eq!((&effective["order"][3]["enforced"], &effective["order"][3]["link_order"]), (&json!(true), &json!(2)));
-    assert_file_snapshot!("effective_for_an_ou", for_rpa(&dir, &["--only", "conflicts"]));
-}
-
-/// OU=RPA blocks: Domain and Hosts are lost, the enforced Baseline passes and beats RPA still. Nothing of RPA's own is lost.
-#[test]
-fn enforced_goes_above_a_block() {
-    let dir = TestDir::new();
-    directory(&dir, "", "gPLink: LINK\ngPOptions: 1\n");
-    let effective = for_rpa(&dir, &["-f", "json"]).json();
-    assert_eq!(names(&effective), ["RPA", "Baseline"]);
-    assert_eq!(values(&effective, "computer")[2], "K!X 2 <2 !");
-    let reasons = effective["left_out"].to_string();
-    assert!(reasons.contains("OU=RPA,OU=Hosts,DC=example,DC=test blocks inheritance"), "{reasons}");
-}
-
-/// Denied by security filtering, as the user says: Baseline is out, and RPA, the closest, wins: X = 4.
-#[test]
-fn a_gpo_can_be_denied_by_name() {
-    let dir = TestDir::new();
-    directory(&dir, "", "gPLink: LINK\n");
-    let effective = for_rpa(&dir, &["--deny", "Baseline", "-f", "json"]).json();
-    assert_eq!(names(&effective), ["Domain", "Hosts", "RPA"]);
-    assert_eq!(values(&effective, "computer")[3], "K!X 4 <3 !");
-}
-
-/// Hosts switches loopback on for its computers, by UserPolicyMode: 1 merge, 2 replace; other numbers mean nothing. The enforced
-/// Baseline says 2 after it, so replace it is; a strong deletion switches it off again. With it, the user side of this result is
-/// not what a user of another place gets, so it is no assumption any more.
-#[test]
-fn loopback_that_a_gpo_switches_on_is_told() {
-    let key = r"Software\Policies\Microsoft\Windows\System";
-    let mode = |n: u32| PolBuilder::new().dword(key, "UserPolicyMode", n);
-    let del = || PolBuilder::new().del(key, "UserPolicyMode");
-    for (hosts, baseline, expected) in [
-        (mode(1), None, json!({"mode": "merge", "by": 2})),
-        (mode(1), Some(mode(2)), json!({"mode": "replace", "by": 4})),
-        (mode(2), Some(del()), json!(null)),
-        (mode(0), None, json!(null)),
-        (PolBuilder::new().sz(key, "UserPolicyMode", "1"), None, json!(null)),
-    ] {
-        let dir = TestDir::new();
-        directory(&dir, "", "gPLink: LINK\n");
-        computer(&dir, &format!("sysvol/example.test/Policies/{C}"), hosts);
-        if let Some(baseline) = baseline {
-            computer(&dir, &format!("sysvol/example.test/Policies/{B}"), baseline);
-        }
-        let effective = for_rpa(&dir, &["-f", "json"]).json();
-        let side = &effective["sides"][0];
-        assert_eq!((side["side"].as_str(), &side["loopback"]), (Some("computer"), &expected));
-        let assumed = effective["assumed"].to_string().contains("no loopback");
-        assert_eq!(assumed, expected.is_null(), "{effective}");
-    }
-    let dir = TestDir::new();
-    directory(&dir, "", "gPLink: LINK\n");
-    computer(&dir, &format!("sysvol/example.test/Policies/{C}"), mode(2));
-    assert_file_snapshot!("effective_loopback", for_rpa(&dir, &["--only", "conflicts"]));
-}
-
 /// One policy alone: a says Enabled, b deletes the value, which is Disabled of this template. Of a policy that nobody speaks of,
 /// the answer is no. Values of which all are gone with their key, so that there is no state, are told still.
 #[test]
@@ -363,55 +349,6 @@ fn one_policy_can_be_asked_for() {
     let gone = of(&["a", "c"], "Acme.Policies:TwinA").json();
     assert_eq!(values(&gone, "computer"), [format!("{KEY}!Twin deleted <2 !")]);
     assert_eq!(of(&["a"], "No such thing").refused(3), "E0301");
-}
-
-/// Without --for the order is that of the command line; the export gives names, by which --order may call the GPOs, and says what
-/// is switched off: Hosts has flags 1, so that its user side counts for nothing.
-#[test]
-fn an_export_gives_names_and_flags_without_a_place() {
-    let dir = TestDir::new();
-    directory(&dir, "", "gPLink: LINK\n");
-    dir.write("order.txt", "RPA\nHosts\n");
-    let words = ["effective", "sysvol", "--ad", "ad.ldif", "--order", "order.txt", "--no-admx", "-f", "json"];
-    let effective = dir.run(words).json();
-    assert_eq!(names(&effective), ["RPA", "Hosts"]);
-    assert_eq!(values(&effective, "computer"), ["K!Hosts 3 <2", "K!RPA 4 <1", "K!X 3 <2 !"]);
-    assert_eq!(values(&effective, "user"), ["U!RPA 4 <1"]);
-    assert!(!effective["assumed"].to_string().contains("switched off"), "{effective}");
-    // The variable is no request for a place.
-    let mut plain = dir.command(["effective", "sysvol", "--no-admx", "-f", "json"]);
-    plain.env("GPOL_AD", "ad.ldif");
-    let run = crate::bench::Run::of(plain);
-    assert_eq!(names(&run.json()), ["Domain", "Baseline", "Hosts", "RPA"]);
-}
-
-/// A link whose GPO has no folder here: the rest is computed, and the exit code says that something is missing.
-#[test]
-fn a_linked_gpo_without_its_folder_makes_the_answer_incomplete() {
-    let dir = TestDir::new();
-    directory(&dir, "", "gPLink: LINK\n");
-    std::fs::remove_dir_all(dir.path(&format!("sysvol/example.test/Policies/{D}"))).unwrap();
-    let run = for_rpa(&dir, &["-f", "json"]);
-    assert_eq!(run.status, Some(7), "{run}");
-    assert_eq!(names(&crate::bench::parse(&run.stdout())), ["Domain", "Hosts", "Baseline"]);
-    let unknown = dir.run(["effective", "sysvol", "--ad", "ad.ldif", "--for", "OU=Typo,DC=example,DC=test"]);
-    assert_eq!(unknown.refused(3), "E0421");
-}
-
-#[test]
-fn a_snapshot_lists_its_gpos_and_their_links() {
-    let dir = TestDir::new();
-    directory(&dir, "", "gPLink: LINK\ngPOptions: 1\n");
-    let names = dir.run(["ad", "names", "ad.ldif"]);
-    names.ok();
-    assert_file_snapshot!("ad_names", names);
-    let links = dir.run(["ad", "links", "ad.ldif"]);
-    links.ok();
-    assert_file_snapshot!("ad_links", links);
-    let links = dir.run(["ad", "links", "ad.ldif", "-f", "json"]).json();
-    let domain = &links["containers"][0]["links"];
-    // The last of the attribute is GPMC's number 1.
-    assert_eq!(json!([domain[0]["name"], domain[0]["order"], domain[1]["enforced"]]), json!(["Domain", 1, true]));
 }
 
 /// One GPO of three is malformed: the others count, a message names it, and the exit code is 7.

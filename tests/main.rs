@@ -19,6 +19,7 @@ mod diff;
 mod doctor;
 mod domain;
 mod effective;
+mod effective_links;
 mod errors;
 mod explain;
 mod help;

@@ -265,7 +265,8 @@ fn side_result<'p>(
         for &at in &own {
             explained[at] = true;
         }
-        if own.is_empty() || own.iter().any(|&at| outcomes[at].is_wanted(only)) {
+        // One without values empties a key that nothing is in.
+        if only == Only::All || own.iter().any(|&at| outcomes[at].is_wanted(only)) {
             policy.values = own.iter().map(|&at| outcomes[at].result(&sources)).collect();
             policies.push(policy);
         }
@@ -334,7 +335,7 @@ fn policies<'p>(
         let mut own: Vec<usize> = records.iter().flat_map(|origin| by_origin.get(origin)).flatten().copied().collect();
         own.sort_unstable();
         own.dedup();
-        let decisive: BTreeSet<usize> = own
+        let mut decisive: BTreeSet<usize> = own
             .iter()
             .filter_map(|&at| outcomes.get(at))
             .map(Outcome::decided_by)
@@ -342,6 +343,9 @@ fn policies<'p>(
             .map(|(source, _)| source)
             .collect();
         let spoken: BTreeSet<usize> = records.iter().map(|(source, _)| *source).collect();
+        if own.is_empty() {
+            decisive.extend(spoken.last());
+        }
         let id = reading.policy.id();
         let others = spoken.difference(&decisive).map(|&at| {
             let states = readings[at].get_or_insert_with(|| states(catalog, side, &sources[at].file.to_file()));

@@ -92,6 +92,9 @@ pub fn run(args: &EffectiveArgs, ui: &Ui) -> Result<Exit, Stop> {
     };
     let order = args.order.as_ref().map(|path| crate::context::read_text(path)).transpose()?;
     let progress = Progress::default();
+    if [Scope::Administrators, Scope::NonAdministrators].iter().all(|scope| args.users.contains(scope)) {
+        ui.warning("nobody is an administrator and none; of the two policies Windows applies one");
+    }
     let snapshot = args.ad.snapshot()?;
     let plan = while_reading(&progress, || match (&snapshot, &args.place) {
         (Some(snapshot), Some(dn)) => {
@@ -213,7 +216,9 @@ fn notes(layer: &LayerModel) -> String {
 
 fn side_of(page: &mut Page, effective: &Effective<'_>, side: &SideResult<'_>, with_values: bool) {
     for policy in &side.policies {
-        of_policy(page, effective, side.side, policy, with_values);
+        let is_twin = |other: &&PolicyResult<'_>| other.display_name == policy.display_name;
+        let namesake = side.policies.iter().filter(is_twin).count() > 1;
+        of_policy(page, effective, side.side, policy, (namesake, with_values));
     }
     for value in &side.values {
         of_value(page, effective, side.side, value, 2);
@@ -226,8 +231,17 @@ fn side_of(page: &mut Page, effective: &Effective<'_>, side: &SideResult<'_>, wi
     }
 }
 
-fn of_policy(page: &mut Page, effective: &Effective<'_>, side: &str, policy: &PolicyResult<'_>, with_values: bool) {
+/// Where others have the policy's name, its category is needed to tell them apart.
+fn of_policy(
+    page: &mut Page,
+    effective: &Effective<'_>,
+    side: &str,
+    policy: &PolicyResult<'_>,
+    (namesake, with_values): (bool, bool),
+) {
     let line = state(Line::indented(2), policy.state).column(VALUE).hang().text(&policy.display_name);
+    let category = policy.category.last().filter(|_| namesake);
+    let line = line.text(category.map(|name| format!("  ({})", name.trim())).unwrap_or_default());
     page.line(line.span(Style::Faint, by(effective, &policy.by)));
     for other in &policy.others {
         let what = match other.state {
