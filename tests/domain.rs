@@ -302,6 +302,14 @@ fn show_names_domain_gpos_from_an_export_and_compares_versions() {
     let directory = &json["directory"];
     assert_eq!((&directory["in_step"], &directory["version"]), (&json!(true), &json!({"user": 3, "computer": 14})));
     assert_eq!(directory["extensions"]["user"], json!(null));
+    assert_eq!((&directory["off"], &directory["links"]), (&json!([]), &json!(null)), "the export has no containers");
+    // With containers, it says where the GPO is linked, and what of it is switched off: flags 2 is the computer side.
+    let link = format!("[LDAP://cn={RPA_HOSTS},cn=policies,cn=system,DC=corp,DC=test;2]");
+    let ldif = dir.text("ad.ldif").replace("displayName: RPA hosts\r\nflags: 0", "displayName: RPA hosts\r\nflags: 2");
+    dir.write("linked.ldif", format!("{ldif}\r\ndn: OU=RPA,DC=corp,DC=test\r\ngPLink: {link}\r\n"));
+    let out = dir.run(["show", &*rpa, "--ad", "linked.ldif"]).ok();
+    assert!(out.contains("\nLinked     OU=RPA (1, enforced)\n"), "{out}");
+    assert!(out.contains("\nOff        the computer side is switched off"), "{out}");
     // One that the export does not hold is shown as well, and told.
     dir.write("other.ldif", dir.text("ad.ldif").replace(DEFAULT_DOMAIN, "{00000000-0000-0000-0000-000000000000}"));
     let run = dir.run(["show", "sysvol", "--ad", "other.ldif"]);

@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use gpo::ad::{Snapshot, VERSION, version_value};
 use gpo::bookkeeping::{DirectoryChange, DirectoryError};
-use gpo::effective::{Linked, PlanError};
+use gpo::effective::{LinkModel, Linked, PlanError};
 use gpo::gpt_ini::Version;
 
 use crate::context::read_input;
 use crate::error::{Code, CommandError};
 use crate::paste::{quoted, this_command};
+use crate::ui::{Line, Style};
 
 /// Where to read what Active Directory says.
 #[derive(Args, Debug)]
@@ -30,6 +31,25 @@ impl AdArgs {
 /// Reads the links of an export.
 pub fn links<'s>(snapshot: &'s Snapshot, args: &AdArgs) -> Result<Linked<'s>, CommandError> {
     Linked::new(snapshot).map_err(|error| bad_link(args.ad.as_deref().unwrap_or(Path::new("")), &error))
+}
+
+/// Where a GPO is linked: `OU=RPA (1, enforced); corp.test (2)`.
+pub fn in_words(links: &[LinkModel]) -> Line {
+    const MOST: usize = 8;
+    if links.is_empty() {
+        return Line::new().span(Style::Warn, "nowhere that the export knows");
+    }
+    let link = |link: &LinkModel| {
+        let mut notes = vec![link.order.to_string()];
+        notes.extend(link.enforced.then(|| "enforced".to_owned()));
+        notes.extend((!link.enabled).then(|| "switched off".to_owned()));
+        format!("{} ({})", container_name(&link.container), notes.join(", "))
+    };
+    let mut told: Vec<String> = links.iter().take(MOST).map(link).collect();
+    if links.len() > MOST {
+        told.push(format!("and {} more; --format json has them all", links.len() - MOST));
+    }
+    Line::new().text(told.join("; "))
 }
 
 /// What to say of a link that is none.

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::bookkeeping::{Directory, DirectoryError};
 use crate::edit::{comments_of, file_of, read_there};
+use crate::effective::{LinkModel, Linked};
 use crate::error::Error;
 use crate::gpt_ini::{GptIni, Version};
 use crate::model::{PolicyModel, RecordModel};
@@ -49,6 +50,10 @@ pub struct DirectoryModel {
     pub in_step: Option<bool>,
     /// The extension lists as they stand; `null` where the export has none.
     pub extensions: BySide,
+    /// Sides that are switched off: nothing of them applies.
+    pub off: Vec<&'static str>,
+    /// Where it is linked, the outermost container first; `null` if the export has no containers, which hold the links.
+    pub links: Option<Vec<LinkModel>>,
 }
 
 /// A text for each side.
@@ -61,12 +66,18 @@ pub struct BySide {
 }
 
 impl Show {
-    /// Adds what a directory says of the target, if that is a domain GPO; its name becomes the GPO's.
+    /// Adds what a directory says of the target, if that is a domain GPO; its name becomes the GPO's. `linked` has the links of
+    /// the same snapshot.
     ///
     /// # Errors
     ///
     /// If the directory holds several that may be meant, or the version of the one that is meant is no number.
-    pub fn add_directory(&mut self, target: &Target, directory: &Directory<'_>) -> Result<(), DirectoryError> {
+    pub fn add_directory(
+        &mut self,
+        target: &Target,
+        directory: &Directory<'_>,
+        linked: Option<&Linked<'_>>,
+    ) -> Result<(), DirectoryError> {
         if target.kind != Kind::GpoSysvol {
             return Ok(());
         }
@@ -88,6 +99,8 @@ impl Show {
             version,
             in_step: version.zip(self.version).map(|(a, b)| (a.user, a.computer) == (b.user, b.computer)),
             extensions: BySide { computer: gpo.extensions(Side::Computer), user: gpo.extensions(Side::User) },
+            off: gpo.off().into_iter().map(Side::as_str).collect(),
+            links: linked.and_then(|linked| linked.links_of(&gpo)),
         }));
         Ok(())
     }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use ::admx::State;
 use clap::{Args, ValueEnum};
-use gpo::effective::{InDirectory, LinkModel};
+use gpo::effective::InDirectory;
 use gpo::scan::{self, Progress};
 use gpo::search::{
     Case, Filter, GpoMatches, Manner, Match, Places, Query, QueryError, Search, Setting, Unreadable, search,
@@ -22,7 +22,7 @@ use crate::commands::pol::count;
 use crate::commands::show::{state, templates};
 use crate::commands::values;
 use crate::context::{failed, load_templates_of, no_such_policy};
-use crate::directory::{AdArgs, container_name, links};
+use crate::directory::{AdArgs, in_words, links};
 use crate::error::{Code, CommandError, Stop};
 use crate::exit::Exit;
 use crate::progress::while_reading;
@@ -333,31 +333,12 @@ fn in_directory(page: &mut Page, directory: Option<&InDirectory>) {
         );
         return;
     };
-    match directory.links.as_deref() {
-        None => {}
-        Some([]) => {
-            page.line(line("linked").span(Style::Warn, "nowhere that the export knows"));
-        }
-        Some(links) => {
-            const MOST: usize = 8;
-            let mut told: Vec<String> = links.iter().take(MOST).map(link).collect();
-            if links.len() > MOST {
-                told.push(format!("and {} more; --format json has them all", links.len() - MOST));
-            }
-            page.line(line("linked").text(told.join("; ")));
-        }
+    if let Some(links) = &directory.links {
+        page.line(line("linked").append(&in_words(links)));
     }
     for side in &directory.off {
         page.line(line("off").span(Style::Warn, format!("the {side} side is switched off: nothing of it applies")));
     }
-}
-
-/// `OU=RPA (1, enforced)`
-fn link(link: &LinkModel) -> String {
-    let mut notes = vec![link.order.to_string()];
-    notes.extend(link.enforced.then(|| "enforced".to_owned()));
-    notes.extend((!link.enabled).then(|| "switched off".to_owned()));
-    format!("{} ({})", container_name(&link.container), notes.join(", "))
 }
 
 fn scope_of(this: &Match) -> Line {

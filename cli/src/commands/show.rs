@@ -15,7 +15,7 @@ use crate::commands::explain::below;
 use crate::commands::pol::{count, list};
 use crate::commands::values;
 use crate::context::{failed, load_templates, warn};
-use crate::directory::AdArgs;
+use crate::directory::{AdArgs, in_words, links};
 use crate::error::Stop;
 use crate::exit::Exit;
 use crate::heading;
@@ -62,11 +62,12 @@ pub fn run(args: &ShowArgs, ui: &Ui) -> Result<Exit, Stop> {
         all_states: args.all_states,
         registry: args.registry,
     };
+    let linked = snapshot.as_ref().map(|snapshot| links(snapshot, &args.ad)).transpose()?;
     let directory = Directory { snapshot: snapshot.as_ref(), ..Directory::default() };
     let shown = |target: &Target| -> Result<Show, Error> {
         warn(target, ui);
         let mut shown = show(target, catalog, &view)?;
-        shown.add_directory(target, &directory)?;
+        shown.add_directory(target, &directory, linked.as_ref())?;
         Ok(shown)
     };
     let set = match opened {
@@ -115,6 +116,17 @@ fn page(show: &Show) -> Page {
     heading::target(&mut page, &show.target);
     if let Some(version) = versions(show) {
         page.field("Version", version);
+    }
+    if let Some(Some(directory)) = &show.directory {
+        if let Some(links) = &directory.links {
+            page.field("Linked", in_words(links));
+        }
+        for side in &directory.off {
+            page.field(
+                "Off",
+                Line::new().span(Style::Warn, format!("the {side} side is switched off: nothing of it applies")),
+            );
+        }
     }
     page.field("ADMX", templates(show.admx.as_ref()).as_str());
     if show.sides.is_empty() {

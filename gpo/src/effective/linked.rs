@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::directory::{containers, parts};
 use super::plan::PlanError;
-use crate::ad::{Snapshot, normal};
+use crate::ad::{GpoObject, Snapshot, normal};
 use crate::target::Kind;
 
 /// What an export of Active Directory tells of GPOs beside their settings.
@@ -77,9 +77,13 @@ impl<'s> Linked<'s> {
     /// What the directory knows of the GPO that lies in a folder.
     pub fn of(&self, kind: Kind, guid: Option<&str>, folder: &Path) -> Option<InDirectory> {
         let object = self.snapshot.gpo_in(kind, guid, folder)?;
-        let links = self.links.as_ref().map(|links| links.get(&normal(object.dn())).cloned().unwrap_or_default());
         let off = object.off().into_iter().map(Side::as_str).collect();
-        Some(InDirectory { dn: object.dn().to_owned(), off, links })
+        Some(InDirectory { dn: object.dn().to_owned(), off, links: self.links_of(&object) })
+    }
+
+    /// Where a GPO is linked; `None` if the export has no containers.
+    pub fn links_of(&self, object: &GpoObject<'_>) -> Option<Vec<LinkModel>> {
+        self.links.as_ref().map(|links| links.get(&normal(object.dn())).cloned().unwrap_or_default())
     }
 }
 
