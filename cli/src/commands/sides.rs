@@ -9,7 +9,7 @@ use gpo::exchange::lgpo::Scope;
 use gpo::model::RecordModel;
 use gpo::scan;
 use gpo::scope::Scope as Asked;
-use gpo::source::{self, Options, Source, Spot};
+use gpo::source::{self, Options, SetAside, Source, Spot};
 use gpo::target;
 use serde::Serialize;
 
@@ -52,9 +52,9 @@ pub fn side_needed(path: &Path) -> CommandError {
         .help(format!("{} --scope user", this_command()))
 }
 
-/// Reads one thing that says policy, and warns of what is odd about it. Of several GPOs, what cannot be read is told and
-/// joins `unreadable`: the answer is of the others then.
-pub fn open(path: &Path, catalog: &Catalog, unreadable: &mut Vec<String>, ui: &Ui) -> Result<Source, CommandError> {
+/// Reads one thing that says policy. Of several GPOs, what cannot be read is told and joins `unreadable`: the answer is of
+/// the others then.
+pub fn read(path: &Path, catalog: &Catalog, unreadable: &mut Vec<String>, ui: &Ui) -> Result<Source, CommandError> {
     let options = Options { catalog: Some(catalog) };
     let read = match path.is_dir() || path.as_os_str() == target::LOCAL {
         true => source::read_what_can_be(path, options),
@@ -65,6 +65,12 @@ pub fn open(path: &Path, catalog: &Catalog, unreadable: &mut Vec<String>, ui: &U
         unreadable.push(problem.to_string());
         ui.message(&source_error(problem).page());
     }
+    Ok(source)
+}
+
+/// As [`read`], and warns of what is odd about it.
+pub fn open(path: &Path, catalog: &Catalog, unreadable: &mut Vec<String>, ui: &Ui) -> Result<Source, CommandError> {
+    let source = read(path, catalog, unreadable, ui)?;
     for (place, note) in &source.notes {
         ui.warning(format!("{place}: {note}"));
     }
@@ -91,11 +97,12 @@ impl SourceModel {
         Self { path: source.path.display().to_string(), kind: source.kind.name(), gpos }
     }
 
-    /// The heading of a page.
-    pub fn field(&self, page: &mut Page, name: &str) {
+    /// The heading of a page; its GPOs count `together`, or one by one.
+    pub fn field(&self, page: &mut Page, name: &str, together: bool) {
         page.field(name, Line::new().text(&self.path).text(format!("  ({})", self.kind)));
         if let [_, _, ..] = *self.gpos {
-            let text = format!("{} GPOs taken as one, a later one wins: {}", self.gpos.len(), self.gpos.join(", "));
+            let how = if together { "taken as one, a later one wins" } else { "one by one" };
+            let text = format!("{} GPOs {how}: {}", self.gpos.len(), self.gpos.join(", "));
             page.field("", Line::new().span(Style::Faint, text));
         }
     }
@@ -110,9 +117,9 @@ pub struct AsideModel {
 }
 
 impl AsideModel {
-    pub fn all<'s>(sources: impl IntoIterator<Item = &'s Source>) -> Vec<Self> {
-        let asides = sources.into_iter().flat_map(|source| &source.asides);
+    pub fn all<'s>(asides: impl IntoIterator<Item = &'s SetAside>) -> Vec<Self> {
         asides
+            .into_iter()
             .map(|aside| {
                 let place = match aside.place.spot {
                     Spot::Line(0) | Spot::Record { .. } => aside.place.path.display().to_string(),
