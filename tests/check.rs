@@ -79,6 +79,18 @@ fn people_and_ci_servers_are_told_in_their_ways() {
 }
 
 #[test]
+fn annotations_point_at_the_line_of_a_text_that_is_checked() {
+    let dir = baseline();
+    dir.write(
+        "have.txt",
+        format!("Computer\r\n{ACME}\r\nOther\r\nDWORD:1\r\n\r\nComputer\r\n{ACME}\r\nTier\r\nDWORD:2\r\n"),
+    );
+    dir.write("want.txt", format!("Computer\r\n{ACME}\r\nTier\r\nDWORD:3\r\n"));
+    let out = dir.run(["check", "have.txt", "want.txt", "-f", "github"]).expect(1);
+    assert!(out.starts_with("::error file=have.txt,line=6,title=gpol check%3A different::"), "{out}");
+}
+
+#[test]
 fn extras_fail_only_where_exactness_is_asked_for() {
     let dir = baseline();
     let own = |more: &[&'static str]| dir.run(["check", "target.pol", "own.txt"].iter().chain(more).copied());
@@ -212,6 +224,42 @@ fn texts_that_lgpo_made_of_policy_files_say_what_these_say() {
 }
 
 /// The parts of the specification that readers rely on; `tests/schemas/run` holds all of it against the schema.
+/// Policy Analyzer made these rules of this backup, which another repository holds: 372 records of the computer and 47
+/// of users in both, by another program.
+#[test]
+fn rules_that_policy_analyzer_made_of_a_backup_say_what_it_says() {
+    let Some(corpus) = corpus() else { return };
+    let backup = corpus.join("gpo/mxk+windows-secure-group-policy/@3a96e5a117/GPO").into_os_string();
+    let rules = corpus.join("text/mxk+win11-secure-baseline-gpo/PolicyRules/Win10-Secure-Baseline.PolicyRules");
+    let (rules, dir) = (rules.into_os_string(), TestDir::new());
+    for [target, expected] in [[&backup, &rules], [&rules, &backup]] {
+        let words = ["check".into(), target.clone(), expected.clone(), "--exact".into(), "-f".into(), "json".into()];
+        let json = dir.run(words).json();
+        assert_eq!((&json["summary"]["checked"], &json["summary"]["pass"]), (&json!(419), &json!(419)));
+    }
+}
+
+/// Two backups of the corpus, compared by another program: 54 records of the expectation are different values, 53 of
+/// which the target has; it has four more.
+#[test]
+fn a_backup_against_another_finds_what_a_comparison_by_hand_finds() {
+    let Some(corpus) = corpus() else { return };
+    let folder = corpus.join("gpo/simeononsecurity+STIG-Compliant-Domain-Prep/Files/GPOs/DoD");
+    let of = |year: u16| folder.join(format!("DoD - Windows Server {year} MS - Computer")).into_os_string();
+    let dir = TestDir::new();
+    let words = ["check".into(), of(2019), of(2016), "-f".into(), "json".into()];
+    let json = parse(&dir.run(words).expect(1));
+    let summary =
+        json!({"checked": 54, "pass": 53, "different": 1, "absent": 0, "unknown": 0, "waived": 0, "extra": 4});
+    assert_eq!(json["summary"], summary);
+    let finding = &json["findings"][0];
+    assert_eq!(
+        finding["value"],
+        r"HKLM\Software\Policies\Microsoft\Windows\DeviceGuard!HypervisorEnforcedCodeIntegrity"
+    );
+    assert_eq!((&finding["expected"]["raw"], &finding["found"]["raw"]), (&json!("00000000"), &json!("03000000")));
+}
+
 #[test]
 fn sarif_says_what_where_and_under_which_rule() {
     let dir = baseline();

@@ -1,5 +1,7 @@
 //! The verdict for CI servers.
 
+use gpo::source::Spot;
+
 use super::finding::FindingModel;
 use super::model::Check;
 use crate::ui::escape;
@@ -53,7 +55,11 @@ pub fn github(check: &Check) -> String {
             (false, false) => "warning",
         };
         let title = property(&format!("gpol check: {}", finding.verdict));
-        let file = property(&check.target.path);
+        let line = match finding.at.spot {
+            Spot::Line(line) if line > 0 => format!(",line={line}"),
+            _ => String::new(),
+        };
+        let file = property(&finding.at.path.display().to_string()) + &line;
         let says = data(&format!("{}: {}", finding.name(), message(finding)));
         text.push_str(&format!("::{level} file={file},title={title}::{says}\n"));
     }
