@@ -4,7 +4,7 @@ use fixtures::{ImageBuilder, PolBuilder};
 use serde_json::{Value, json};
 
 use crate::assert_file_snapshot;
-use crate::bench::{COMPUTER_POL, NLA, Run, TestDir, parse};
+use crate::bench::{COMPUTER_POL, GPT_INI, NLA, Run, TestDir, parse};
 use crate::store::KEY;
 
 const HEAD: &str = "apiVersion: gpol/v1\nkind: PolicySet\n";
@@ -292,4 +292,14 @@ fn what_a_file_wants_reported_or_removed_is_listed() {
         let json = parse(&run(unmanaged, &["--exact"]).expect(1));
         assert_eq!(findings(&json), [(&*mine, "extra")], "{unmanaged}");
     }
+}
+
+#[test]
+fn a_side_that_windows_does_not_apply_is_told() {
+    let dir = with_image_part("  registry: []\n");
+    assert_eq!(check(&dir, "image").json()["notes"], json!([]));
+    dir.write(GPT_INI, fixtures::golden_gpt_ini().key("Options", "2").build());
+    let json = check(&dir, "image").json();
+    let note = json["notes"][0].as_str().expect("a note");
+    assert!(note.starts_with("Windows applies nothing of computer there: ") && note.contains("gpt.ini"), "{note}");
 }

@@ -7,15 +7,20 @@
 mod image;
 
 use std::collections::HashMap;
+use std::path::Path;
 
-use admx::Catalog;
+use admx::{Catalog, Side};
 use polfile::{Action, RecordRef, Registry, Slot};
 
 use crate::by_scope::Joined;
 use crate::compare::{RecordKind, compare};
 use crate::desired::{DesiredScope, Origin, What, owned};
 use crate::exchange::state::by_id;
+use crate::gpt_ini::GptIni;
 use crate::model::RecordModel;
+use crate::plan::read_if_there;
+use crate::scope::Scope;
+use crate::target::{SideFile, Target};
 
 pub use image::{ImageAnswer, ImageChecked, ImageError, ImageWhat, of_image};
 
@@ -194,6 +199,22 @@ fn nothing_expected(catalog: &Catalog, expected: &DesiredScope, target: &Joined,
             });
         }
     }
+}
+
+/// Sides of a target that its `gpt.ini` switches off, so that Windows applies nothing of them, and that file.
+pub fn switched_off(target: &Target) -> Vec<(&Scope, &Path)> {
+    let is_off = |side: &&SideFile| {
+        let bit = if side.side() == Some(Side::User) { 1 } else { 2 };
+        let bytes = side.gpt_ini.as_ref().and_then(|file| read_if_there(&file.path).ok().flatten());
+        let options = bytes.and_then(|bytes| GptIni::parse(bytes).ok()).and_then(|ini| ini.options());
+        options.is_some_and(|options| options & bit != 0)
+    };
+    target
+        .sides
+        .iter()
+        .filter(is_off)
+        .filter_map(|side| Some((side.scope.as_ref()?, &*side.gpt_ini.as_ref()?.path)))
+        .collect()
 }
 
 /// How many expected settings the parts of the target say different things of.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use ::admx::Catalog;
 use gpo::by_scope::{only_scope, settle, take, unknown};
-use gpo::check::{ImageChecked, ImageError, of_image};
+use gpo::check::{ImageChecked, ImageError, of_image, switched_off};
 use gpo::desired::{self, Desired};
 use gpo::exchange::lgpo::Scope;
 use gpo::exchange::state::{StateFile, Unmanaged};
@@ -36,6 +36,8 @@ pub struct Case {
     pub unsupported: Vec<String>,
     /// GPOs that cannot be read, and why.
     pub unreadable: Vec<String>,
+    /// Files that state files among the expectations extend.
+    pub extended: Vec<PathBuf>,
     /// GPOs of the target that the order does not name.
     pub left_out: Vec<String>,
     pub notes: Vec<String>,
@@ -71,7 +73,7 @@ impl Case {
             .iter_mut()
             .for_each(|source| source.parts.retain(|part| part.scope.is_some() || !part.file.is_empty()));
         let models = expected.iter().map(SourceModel::new).collect();
-        let mut notes = Vec::new();
+        let mut notes = about_target(&args.target, ui);
         if !args.each && namesakes(&target, &expected) > 1 {
             let text =
                 "Both sides have GPOs of the same names; --each checks them one by one, each against its namesake.";
@@ -89,6 +91,7 @@ impl Case {
             asides: Vec::new(),
             unsupported: Vec::new(),
             unreadable,
+            extended: Vec::new(),
             left_out,
             notes,
         };
@@ -107,6 +110,8 @@ impl Case {
         warn(&desired.notes, ui);
         case.asides = std::mem::take(&mut desired.asides);
         case.states = std::mem::take(&mut desired.states);
+        let is_named = |path: &PathBuf| args.expected.contains(path);
+        case.extended = case.states.iter().map(|(path, _)| path).filter(|path| !is_named(path)).cloned().collect();
         settle(std::slice::from_mut(&mut target), scope_of(&desired).as_ref());
         if let Some(path) = unknown(std::slice::from_ref(&target)) {
             return Err(side_needed(path));
@@ -176,6 +181,24 @@ fn open_one(path: &Path) -> Option<Target> {
         Opened::One(target) => Some(target),
         Opened::Several(_) => None,
     }
+}
+
+/// What must be known of the target's folders: entries that differ only by case, and sides that Windows does not apply.
+fn about_target(path: &Path, ui: &Ui) -> Vec<String> {
+    let targets = match target::open(path) {
+        Ok(Opened::One(target)) => vec![target],
+        Ok(Opened::Several(set)) => set.gpos,
+        Err(_) => Vec::new(),
+    };
+    let mut notes = Vec::new();
+    for target in &targets {
+        crate::context::warn(target, ui);
+        for (scope, gpt_ini) in switched_off(target) {
+            let ini = gpt_ini.display();
+            notes.push(format!("Windows applies nothing of {scope} there: {ini} switches that side off (Options)."));
+        }
+    }
+    notes
 }
 
 /// Puts the target's GPOs into the order of a file.

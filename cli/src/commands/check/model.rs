@@ -31,6 +31,9 @@ pub struct Check {
     schema: &'static str,
     pub target: SourceModel,
     pub expected: Vec<SourceModel>,
+    /// Files that state files among these extend.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub extended: Vec<String>,
     pub admx: AdmxModel,
     /// Whether nothing failed.
     pub compliant: bool,
@@ -136,6 +139,7 @@ impl Check {
             schema: "gpol.check/1",
             target: case.target,
             expected: case.expected,
+            extended: case.extended.iter().map(|path| path.display().to_string()).collect(),
             admx: AdmxModel::new(catalog),
             compliant: findings.iter().all(|finding| !finding.fails),
             summary,

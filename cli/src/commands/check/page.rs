@@ -13,6 +13,9 @@ pub fn page(check: &Check) -> Page {
     for (i, expected) in check.expected.iter().enumerate() {
         expected.field(&mut page, if i == 0 { "Expected" } else { "" }, together);
     }
+    for path in &check.extended {
+        page.field("", Line::new().text(path).span(Style::Faint, "  (extended by a state file)"));
+    }
     for (i, name) in check.left_out.iter().enumerate() {
         let text = format!("{name}: the order does not name it");
         page.field(if i == 0 { "Left out" } else { "" }, text.as_str());
