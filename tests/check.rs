@@ -258,6 +258,20 @@ fn a_backup_against_another_finds_what_a_comparison_by_hand_finds() {
         r"HKLM\Software\Policies\Microsoft\Windows\DeviceGuard!HypervisorEnforcedCodeIntegrity"
     );
     assert_eq!((&finding["expected"]["raw"], &finding["found"]["raw"]), (&json!("00000000"), &json!("03000000")));
+    // A set of ten against an older one of one, whose backup has another id: its GPO is found by its name. 66 values, of
+    // which two differ.
+    let set = |revision: &str| corpus.join(format!("gpo/wagov+Essential8-GPOs{revision}/GPOs")).into_os_string();
+    let words = ["check".into(), set(""), set("/@c2577afe53"), "--each".into(), "-f".into(), "json".into()];
+    let json = parse(&dir.run(words).expect(1));
+    assert_eq!((&json["gpos"][0]["checked"], &json["gpos"][0]["pass"]), (&json!(66), &json!(64)));
+    let found = json["findings"].as_array().expect("a list").iter();
+    let found: Vec<_> = found
+        .map(|f| (f["value"].as_str().unwrap_or_default(), &f["expected"]["value"], &f["found"]["value"]))
+        .collect();
+    let office = r"HKCU\software\policies\microsoft\office\16.0";
+    let (access, outlook) =
+        (format!(r"{office}\access\security!vbawarnings"), format!(r"{office}\outlook\security!level"));
+    assert_eq!(found, [(&*access, &json!(1), &json!(4)), (&*outlook, &json!(1), &json!(4))]);
 }
 
 #[test]

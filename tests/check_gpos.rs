@@ -112,6 +112,15 @@ fn each_gpo_is_checked_against_its_namesake() {
 }
 
 #[test]
+fn the_only_gpos_of_both_sides_are_a_pair() {
+    let dir = TestDir::with_image();
+    assert_eq!(dir.run(["check", "image", "image", "--each", "--exact", "-f", "json"]).json()["summary"]["pass"], 8);
+    backups(&dir, "old", &[("Apps", &[("A", 1)])]);
+    backups(&dir, "new", &[("Apps 2", &[("A", 1)])]);
+    dir.run(["check", "new", "old", "--each", "--exact"]).ok();
+}
+
+#[test]
 fn gpos_that_cannot_be_told_apart_are_refused() {
     let dir = sets();
     backups(&dir, "twins", &[("Apps", &[("A", 1)]), ("apps", &[("A", 2)])]);

@@ -259,10 +259,12 @@ fn each(target: &Source, expected: &[Source], catalog: &Catalog, args: &CheckArg
     let of =
         |source: &Source, parts: Vec<Part>| Source { parts, asides: Vec::new(), notes: Vec::new(), ..source.clone() };
     let (mut pairs, mut used) = (Vec::new(), Vec::new());
+    // The only ones are a pair whatever they are called; an image has no name at all.
+    let only = gpos.len() == 1 && wanted.len() == 1;
     for (source, gpo) in wanted {
         let Some(first) = gpo.first() else { continue };
         let name = first.title();
-        let found = matches(&gpo, &gpos);
+        let found = if only { gpos.iter().collect() } else { matches(&gpo, &gpos) };
         let twins = if found.len() > 1 { found.clone() } else { matches(&gpo, &all_wanted) };
         if twins.len() > 1 {
             return Err(several(&name, &twins));

@@ -78,15 +78,21 @@ fn gpos(page: &mut Page, check: &Check) {
         return;
     }
     page.blank().line("GPO by GPO:");
-    for gpo in &check.gpos {
+    let (beside, checked): (Vec<_>, Vec<_>) = check.gpos.iter().partition(|gpo| gpo.there && gpo.summary.checked == 0);
+    for gpo in checked {
         let (word, style) = match (gpo.there, gpo.summary.pass == gpo.summary.checked) {
             (false, _) => ("MISSING", Style::Bad),
-            (true, _) if gpo.summary.checked == 0 => ("extra", Style::Faint),
             (true, true) => ("ok", Style::Good),
             (true, false) => ("differs", Style::Bad),
         };
         let line = Line::indented(2).span(style, word).column(11).hang().text(&gpo.name);
         page.line(line.span(Style::Faint, format!("  {}", figures(&gpo.summary))));
+    }
+    if !beside.is_empty() {
+        let names: Vec<&str> = beside.iter().map(|gpo| &*gpo.name).collect();
+        let records = count(beside.iter().map(|gpo| gpo.summary.extra).sum(), "record");
+        let line = Line::indented(2).span(Style::Faint, "extra").column(11).hang().text(names.join(", "));
+        page.line(line.span(Style::Faint, format!("  nothing is expected of these; {records}")));
     }
 }
 
