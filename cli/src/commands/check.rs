@@ -30,7 +30,7 @@ use waivers::Waivers;
 /// taken in order as one, a later one wins; what that overrides is listed.
 ///
 /// Exit code: 0 as expected, 1 not, 3 if not a single setting was checked, 7 if something that a
-/// state file says cannot be checked on this target.
+/// state file says cannot be checked on this target, or one of several GPOs cannot be read.
 #[derive(Args, Debug)]
 pub struct CheckArgs {
     /// Policy file, GPO, backup, Windows image, or any other thing that says policy
