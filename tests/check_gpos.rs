@@ -133,3 +133,22 @@ fn gpos_that_cannot_be_told_apart_are_refused() {
     assert_eq!(dir.run(["check", "gpos", "want.txt", "--each"]).refused(3), "E0414");
     assert_eq!(dir.run(["check", "gpos", "want", "--each", "--order", "want.txt"]).status, Some(2));
 }
+
+#[test]
+fn a_gpo_that_cannot_be_read_is_told_in_every_format() {
+    let dir = sets();
+    let is_policy = |path: &std::path::Path| path.ends_with("GPO/Machine/registry.pol");
+    let entries = dir.state();
+    let of_ours = entries.iter().find(|entry| is_policy(&entry.path) && entry.path.starts_with(dir.path("gpos/1")));
+    std::fs::write(&of_ours.expect("the policy file of Ours").path, b"PReg\x01\0\0\0[").expect("the file is written");
+    let run = |format: &str| dir.run(["check", "gpos", "want", "-f", format]);
+    let told = |format: &str| run(format).stdout();
+    assert_eq!(run("human").status, Some(7));
+    assert!(run("human").stderr().contains("registry.pol"), "{}", run("human"));
+    let json = parse(&told("json"));
+    assert_eq!(json["unreadable"].as_array().map(Vec::len), Some(1));
+    assert!(told("junit").contains(r#"errors="1""#) && told("junit").contains(r#"<error type="not-checked""#));
+    assert!(told("github").contains("::error title=gpol check%3A not checked::"));
+    let notifications = &parse(&told("sarif"))["runs"][0]["invocations"][0]["toolExecutionNotifications"];
+    assert_eq!(notifications.as_array().map(Vec::len), Some(1));
+}
