@@ -251,6 +251,7 @@ pub fn slashes(text: &str) -> String {
     for folder in [
         r"image\",
         r"folder\",
+        r"gpos\",
         r"asleep\",
         r"sysvol\",
         r"store\",

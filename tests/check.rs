@@ -50,7 +50,10 @@ fn each_expected_setting_passes_differs_or_is_absent() {
     let dir = baseline();
     let json = parse(&check(&dir, &["-f", "json"]).expect(1));
     assert_eq!((&json["schema"], &json["compliant"]), (&json!("gpol.check/1"), &json!(false)));
-    assert_eq!(json["summary"], json!({"checked": 5, "pass": 1, "different": 2, "absent": 2, "waived": 0, "extra": 1}));
+    assert_eq!(
+        json["summary"],
+        json!({"checked": 5, "pass": 1, "different": 2, "absent": 2, "unknown": 0, "waived": 0, "extra": 1})
+    );
     let mut found = verdicts(&json);
     found.sort();
     // A missing record is not the deletion that is wanted.
@@ -73,6 +76,18 @@ fn people_and_ci_servers_are_told_in_their_ways() {
         assert_eq!(run.status, Some(1));
         assert_file_snapshot!(format!("check_{format}"), run);
     }
+}
+
+#[test]
+fn annotations_point_at_the_line_of_a_text_that_is_checked() {
+    let dir = baseline();
+    dir.write(
+        "have.txt",
+        format!("Computer\r\n{ACME}\r\nOther\r\nDWORD:1\r\n\r\nComputer\r\n{ACME}\r\nTier\r\nDWORD:2\r\n"),
+    );
+    dir.write("want.txt", format!("Computer\r\n{ACME}\r\nTier\r\nDWORD:3\r\n"));
+    let out = dir.run(["check", "have.txt", "want.txt", "-f", "github"]).expect(1);
+    assert!(out.starts_with("::error file=have.txt,line=6,title=gpol check%3A different::"), "{out}");
 }
 
 #[test]
@@ -208,15 +223,143 @@ fn texts_that_lgpo_made_of_policy_files_say_what_these_say() {
     assert_eq!(checked.iter().map(|(_, n)| n).sum::<u64>(), 649);
 }
 
+/// The parts of the specification that readers rely on; `tests/schemas/run` holds all of it against the schema.
+/// Policy Analyzer made these rules of this backup, which another repository holds: 372 records of the computer and 47
+/// of users in both, by another program.
 #[test]
-fn a_part_of_a_state_file_that_is_not_checked_makes_the_answer_partial() {
-    let dir = baseline();
-    let state = format!(
-        "apiVersion: gpol/v1\nkind: PolicySet\nextends: [other.yaml]\ncomputer:\n  registry:\n    - {{key: '{ACME}', value: Pass, type: dword, data: 1}}\n"
+fn rules_that_policy_analyzer_made_of_a_backup_say_what_it_says() {
+    let Some(corpus) = corpus() else { return };
+    let backup = corpus.join("gpo/mxk+windows-secure-group-policy/@3a96e5a117/GPO").into_os_string();
+    let rules = corpus.join("text/mxk+win11-secure-baseline-gpo/PolicyRules/Win10-Secure-Baseline.PolicyRules");
+    let (rules, dir) = (rules.into_os_string(), TestDir::new());
+    for [target, expected] in [[&backup, &rules], [&rules, &backup]] {
+        let words = ["check".into(), target.clone(), expected.clone(), "--exact".into(), "-f".into(), "json".into()];
+        let json = dir.run(words).json();
+        assert_eq!((&json["summary"]["checked"], &json["summary"]["pass"]), (&json!(419), &json!(419)));
+    }
+}
+
+/// Two backups of the corpus, compared by another program: 54 records of the expectation are different values, 53 of
+/// which the target has; it has four more.
+#[test]
+fn a_backup_against_another_finds_what_a_comparison_by_hand_finds() {
+    let Some(corpus) = corpus() else { return };
+    let folder = corpus.join("gpo/simeononsecurity+STIG-Compliant-Domain-Prep/Files/GPOs/DoD");
+    let of = |year: u16| folder.join(format!("DoD - Windows Server {year} MS - Computer")).into_os_string();
+    let dir = TestDir::new();
+    let words = ["check".into(), of(2019), of(2016), "-f".into(), "json".into()];
+    let json = parse(&dir.run(words).expect(1));
+    let summary =
+        json!({"checked": 54, "pass": 53, "different": 1, "absent": 0, "unknown": 0, "waived": 0, "extra": 4});
+    assert_eq!(json["summary"], summary);
+    let finding = &json["findings"][0];
+    assert_eq!(
+        finding["value"],
+        r"HKLM\Software\Policies\Microsoft\Windows\DeviceGuard!HypervisorEnforcedCodeIntegrity"
     );
-    dir.write("state.yaml", state);
-    let run = dir.run(["check", "target.pol", "state.yaml", "-f", "json"]);
-    let json = parse(&run.expect(7));
-    assert_eq!(json["unsupported"], json!(["state.yaml: the files that it builds on (1)"]));
-    assert_eq!(json["summary"]["pass"], 1);
+    assert_eq!((&finding["expected"]["raw"], &finding["found"]["raw"]), (&json!("00000000"), &json!("03000000")));
+    // A set of ten against an older one of one, whose backup has another id: its GPO is found by its name. 66 values, of
+    // which two differ.
+    let set = |revision: &str| corpus.join(format!("gpo/wagov+Essential8-GPOs{revision}/GPOs")).into_os_string();
+    let words = ["check".into(), set(""), set("/@c2577afe53"), "--each".into(), "-f".into(), "json".into()];
+    let json = parse(&dir.run(words).expect(1));
+    assert_eq!((&json["gpos"][0]["checked"], &json["gpos"][0]["pass"]), (&json!(66), &json!(64)));
+    let found = json["findings"].as_array().expect("a list").iter();
+    let found: Vec<_> = found
+        .map(|f| (f["value"].as_str().unwrap_or_default(), &f["expected"]["value"], &f["found"]["value"]))
+        .collect();
+    let office = r"HKCU\software\policies\microsoft\office\16.0";
+    let (access, outlook) =
+        (format!(r"{office}\access\security!vbawarnings"), format!(r"{office}\outlook\security!level"));
+    assert_eq!(found, [(&*access, &json!(1), &json!(4)), (&*outlook, &json!(1), &json!(4))]);
+}
+
+#[test]
+fn sarif_says_what_where_and_under_which_rule() {
+    let dir = baseline();
+    let waivers = format!(
+        "apiVersion: gpol/v1\nkind: PolicySet\nwaivers:\n  - {{rule: 'HKLM\\{ACME}!Tier', reason: CHG-7, expires: 2999-12-31}}\n"
+    );
+    dir.write("waivers.yaml", waivers);
+    let words = ["check", "target.pol", "baseline.txt", "--exact", "--waivers", "waivers.yaml", "-f", "sarif"];
+    let run = dir.run(words);
+    let log = parse(&run.expect(1));
+    assert_eq!(dir.run(words).stdout(), run.stdout(), "two runs are one text");
+    assert_eq!(log["version"], "2.1.0");
+    let run = &log["runs"][0];
+    let rules: Vec<_> = run["tool"]["driver"]["rules"].as_array().unwrap().iter().map(|rule| &rule["id"]).collect();
+    assert_eq!(rules, ["check/different", "check/absent", "check/extra", "check/unknown"]);
+    let results = run["results"].as_array().unwrap();
+    for result in results {
+        assert_eq!(&result["ruleId"], rules[result["ruleIndex"].as_u64().unwrap() as usize]);
+    }
+    let of = |name: &str| {
+        let is = |result: &&Value| result["locations"][0]["logicalLocations"][0]["name"] == name;
+        results.iter().find(is).unwrap_or_else(|| panic!("{name}"))
+    };
+    let nla = of("UserAuthentication");
+    assert_eq!(
+        (&nla["ruleId"], &nla["level"], &nla["kind"]),
+        (&json!("check/different"), &json!("error"), &json!("fail"))
+    );
+    // A record of a binary file by its byte, what is wanted of it by its line.
+    let place = &nla["locations"][0]["physicalLocation"];
+    assert_eq!(*place, json!({"artifactLocation": {"uri": "target.pol"}, "region": {"byteOffset": 8}}));
+    let wanted = &nla["relatedLocations"][0]["physicalLocation"];
+    assert_eq!(*wanted, json!({"artifactLocation": {"uri": "baseline.txt"}, "region": {"startLine": 1}}));
+    let policy = &nla["locations"][0]["logicalLocations"][1];
+    assert_eq!(policy["fullyQualifiedName"], format!("Microsoft.Policies.TerminalServer:{NLA}"));
+    let absent = of("Absent");
+    assert_eq!(absent["ruleId"], "check/absent");
+    assert_eq!(absent["locations"][0]["physicalLocation"], json!({"artifactLocation": {"uri": "target.pol"}}));
+    assert_eq!(of("More")["ruleId"], "check/extra");
+    let tier = of("Tier");
+    assert_eq!(tier["suppressions"][0]["justification"], "CHG-7 (until 2999-12-31)");
+    let place = &tier["suppressions"][0]["location"]["physicalLocation"];
+    assert_eq!(*place, json!({"artifactLocation": {"uri": "waivers.yaml"}, "region": {"startLine": 4}}));
+    assert!(nla.get("suppressions").is_none());
+    // The same setting keeps its fingerprint when it is wrong in another way.
+    let print = |result: &Value| result["partialFingerprints"]["gpolSetting/v1"].as_str().unwrap().to_owned();
+    let all: std::collections::BTreeSet<String> = results.iter().map(print).collect();
+    assert_eq!(all.len(), results.len());
+    dir.write("target.pol", PolBuilder::new().build());
+    let log = parse(&dir.run(["check", "target.pol", "baseline.txt", "-f", "sarif"]).expect(1));
+    let absent: Vec<String> = log["runs"][0]["results"].as_array().unwrap().iter().map(print).collect();
+    assert!(absent.contains(&print(nla)), "{absent:?}");
+}
+
+#[test]
+fn a_result_may_go_to_a_file_but_over_no_input() {
+    let dir = baseline();
+    for format in ["human", "json", "sarif", "junit", "github"] {
+        let printed = check(&dir, &["-f", format]);
+        let run = check(&dir, &["-f", format, "-o", "out"]);
+        assert_eq!((run.status, run.stdout()), (Some(1), String::new()), "{format}");
+        assert_eq!(dir.text("out"), printed.stdout(), "{format}");
+    }
+    let before = dir.state();
+    assert_eq!(check(&dir, &["-f", "json", "-o", "baseline.txt"]).refused(5), "E0503");
+    assert_eq!(check(&dir, &["-f", "json", "-o", "target.pol"]).refused(5), "E0503");
+    assert_eq!(dir.state(), before);
+}
+
+#[test]
+fn a_waiver_that_is_wrong_is_an_error_with_line_and_column() {
+    let dir = baseline();
+    let head = "apiVersion: gpol/v1\nkind: PolicySet\nwaivers:\n";
+    for (waiver, place) in [
+        ("- {rule: X, reason: Y, expires: 2026-02-30}", "line 4, column 35"),
+        ("- {rule: X, reason: Y}", "line 4, column 5"),
+        ("- {rule: X, reason: Y, expires: 2026-02-28, until: x}", "line 4, column 47"),
+    ] {
+        dir.write("waivers.yaml", format!("{head}  {waiver}\n"));
+        let run = check(&dir, &["--waivers", "waivers.yaml"]);
+        assert_eq!(run.refused(4), "E0214");
+        assert!(run.stderr().contains(place), "{waiver}: {run}");
+    }
+    assert_eq!(check(&dir, &["--waivers", "baseline.txt"]).refused(4), "E0214");
+    // One that fits nothing is told, unless its rule is one of another command.
+    dir.write("waivers.yaml", format!("{head}  - {{rule: SEC003, reason: Y, expires: 2999-01-01}}\n  - {{rule: X, reason: Y, expires: 2999-01-01}}\n"));
+    let run = check(&dir, &["--waivers", "waivers.yaml"]);
+    assert_eq!(run.stderr(), "warning: waivers.yaml:5: the waiver of X fits no finding\n");
 }

@@ -10,6 +10,8 @@ mod store;
 mod apply;
 mod bump;
 mod check;
+mod check_gpos;
+mod check_state;
 mod comments;
 mod convert;
 mod corpus;

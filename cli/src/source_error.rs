@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use gpo::desired::DesiredError;
 use gpo::exchange::TextError;
 use gpo::exchange::lgpo::{LgpoError, LgpoErrorKind};
 use gpo::source::SourceError;
@@ -30,6 +31,24 @@ pub fn source_error(error: SourceError) -> CommandError {
         }
         SourceError::State { path, error } => state_error(&path, &error),
         other => CommandError::new(Code::READ, other.to_string()),
+    }
+}
+
+/// Why it is not clear what is wanted, for people.
+pub fn desired_error(error: DesiredError) -> CommandError {
+    let what = error.to_string();
+    match error {
+        DesiredError::Source(error) => source_error(error),
+        DesiredError::SideNeeded(_) => {
+            CommandError::new(Code::SIDE_NEEDED, what).help("add --scope computer or --scope user")
+        }
+        DesiredError::Contradiction { .. } => CommandError::new(Code::CONTRADICTION, what)
+            .detail("A policy that is wanted otherwise than in a file that this one extends must say that it means to. Nothing was written.")
+            .help("add to the policy:  override: true"),
+        DesiredError::Account { .. } => CommandError::new(Code::NO_SCOPE, what)
+            .detail("Nothing was written.")
+            .help("write the user's SID there; groups are administrators and non-administrators"),
+        _ => CommandError::new(Code::READ, what),
     }
 }
 

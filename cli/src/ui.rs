@@ -253,6 +253,21 @@ fn escape_json(document: &str) -> String {
     out
 }
 
+/// A document as JSON, to be written to a file.
+pub fn json_bytes(document: &impl serde::Serialize) -> io::Result<Vec<u8>> {
+    let mut out = JsonOutput(Vec::new());
+    serde_json::to_writer_pretty(&mut out, document)?;
+    out.write_all(b"\n")?;
+    Ok(out.0)
+}
+
+/// A page as text, to be written to a file.
+pub fn page_bytes(page: &Page) -> io::Result<Vec<u8>> {
+    let mut out = AutoStream::never(Vec::new());
+    send(&mut out, page, None)?;
+    Ok(out.into_inner())
+}
+
 /// Escapes a JSON document on its way.
 struct JsonOutput<W>(W);
 

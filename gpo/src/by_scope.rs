@@ -8,7 +8,6 @@ use std::path::PathBuf;
 use polfile::PolicyFile;
 
 use crate::exchange::lgpo::Scope;
-use crate::exchange::state::Absent;
 use crate::model::RecordModel;
 use crate::source::{Part, Place, Source, SourceKind};
 use crate::target::Kind;
@@ -27,6 +26,13 @@ pub struct Joined {
 }
 
 impl Joined {
+    /// What sources say of one scope.
+    pub fn of(sources: &[Source], scope: Option<&Scope>) -> Self {
+        let mut joined = Self { scope: scope.cloned(), ..Self::default() };
+        parts(sources).filter(|part| part.scope.as_ref() == scope).for_each(|part| joined.push(part.clone()));
+        joined
+    }
+
     fn push(&mut self, part: Part) {
         for (index, record) in part.file.records().enumerate() {
             self.file.push(record);
@@ -51,11 +57,6 @@ impl Joined {
         let (part, index) = self.origin(record)?;
         Some(RecordModel::new(index, &part.file.record(index)?))
     }
-
-    /// What must have no record, with the file that says so.
-    pub fn absent(&self) -> impl Iterator<Item = (&PathBuf, &Absent)> {
-        self.parts.iter().flat_map(|part| part.absent.iter().map(move |absent| (&part.path, absent)))
-    }
 }
 
 /// A source that does not tell whose policy it is, where nothing else does either.
@@ -71,51 +72,47 @@ pub struct ScopeUnknown(pub PathBuf);
 ///
 /// [`ScopeUnknown`] names a file of which nothing tells whose policy it is.
 pub fn pairs(left: &[Source], right: &[Source], asked: Option<&Scope>) -> Result<Vec<(Joined, Joined)>, ScopeUnknown> {
-    let (mut left, mut right) = (parts(left, asked), parts(right, asked));
-    let (of_left, of_right) = (only_scope(&left), only_scope(&right));
-    settle(&mut left, of_right);
-    settle(&mut right, of_left);
-    let unknown = |parts: &[Part]| parts.iter().find(|part| part.scope.is_none()).map(|part| part.path.clone());
-    let all_unknown = left.iter().chain(&right).all(|part| part.scope.is_none());
-    if !all_unknown && let Some(path) = unknown(&left).or_else(|| unknown(&right)) {
-        return Err(ScopeUnknown(path));
+    let (mut left, mut right) = (left.to_vec(), right.to_vec());
+    for side in [&mut left, &mut right] {
+        take(side, asked);
     }
-    let mut scopes: Vec<Option<Scope>> = left.iter().chain(&right).map(|part| part.scope.clone()).collect();
+    let (of_left, of_right) = (only_scope(&left), only_scope(&right));
+    settle(&mut left, of_right.as_ref());
+    settle(&mut right, of_left.as_ref());
+    let all_unknown = parts(&left).chain(parts(&right)).all(|part| part.scope.is_none());
+    if !all_unknown && let Some(path) = unknown(&left).or_else(|| unknown(&right)) {
+        return Err(ScopeUnknown(path.clone()));
+    }
+    let mut scopes: Vec<Option<Scope>> = parts(&left).chain(parts(&right)).map(|part| part.scope.clone()).collect();
     scopes.sort();
     scopes.dedup();
-    let side = |parts: &[Part], scope: &Option<Scope>| {
-        let mut joined = Joined { scope: scope.clone(), ..Joined::default() };
-        parts.iter().filter(|part| part.scope == *scope).for_each(|part| joined.push(part.clone()));
-        joined
-    };
-    Ok(scopes.iter().map(|scope| (side(&left, scope), side(&right, scope))).collect())
+    let pair = |scope: &Option<Scope>| (Joined::of(&left, scope.as_ref()), Joined::of(&right, scope.as_ref()));
+    Ok(scopes.iter().map(pair).collect())
 }
 
-fn parts(sources: &[Source], asked: Option<&Scope>) -> Vec<Part> {
-    let mut all = Vec::new();
+fn parts(sources: &[Source]) -> impl Iterator<Item = &Part> {
+    sources.iter().flat_map(|source| &source.parts)
+}
+
+/// Keeps what is of the scope that is asked for.
+pub fn take(sources: &mut [Source], asked: Option<&Scope>) {
+    let Some(asked) = asked else { return };
     for source in sources {
         let is_pol = matches!(source.kind, SourceKind::Target(Kind::Pol) | SourceKind::Records);
-        for part in &source.parts {
-            let mut part = part.clone();
-            if let Some(asked) = asked {
-                // A policy file alone is what one says it is.
-                if is_pol || part.scope.is_none() {
-                    part.scope = Some(asked.clone());
-                }
-                if part.scope.as_ref() != Some(asked) {
-                    continue;
-                }
+        source.parts.retain_mut(|part| {
+            // A policy file alone is what one says it is.
+            if is_pol || part.scope.is_none() {
+                part.scope = Some(asked.clone());
             }
-            all.push(part);
-        }
+            part.scope.as_ref() == Some(asked)
+        });
     }
-    all
 }
 
 /// The scope of all records, if there is only one.
-fn only_scope(parts: &[Part]) -> Option<Scope> {
+pub fn only_scope(sources: &[Source]) -> Option<Scope> {
     let speaks = |part: &&Part| !part.file.is_empty() || !part.absent.is_empty();
-    let mut scopes: Vec<&Scope> = parts.iter().filter(speaks).filter_map(|part| part.scope.as_ref()).collect();
+    let mut scopes: Vec<&Scope> = parts(sources).filter(speaks).filter_map(|part| part.scope.as_ref()).collect();
     scopes.sort();
     scopes.dedup();
     match *scopes {
@@ -124,10 +121,16 @@ fn only_scope(parts: &[Part]) -> Option<Scope> {
     }
 }
 
-fn settle(parts: &mut [Part], others: Option<Scope>) {
-    for part in parts.iter_mut().filter(|part| part.scope.is_none()) {
-        part.scope.clone_from(&others);
+/// Takes what does not tell its scope for that of the other side.
+pub fn settle(sources: &mut [Source], others: Option<&Scope>) {
+    for part in sources.iter_mut().flat_map(|source| &mut source.parts).filter(|part| part.scope.is_none()) {
+        part.scope = others.cloned();
     }
+}
+
+/// A file of which nothing tells whose policy it is.
+pub fn unknown(sources: &[Source]) -> Option<&PathBuf> {
+    parts(sources).find(|part| part.scope.is_none()).map(|part| &part.path)
 }
 
 #[cfg(test)]

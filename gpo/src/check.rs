@@ -1,13 +1,28 @@
 //! A verdict: does a target say what is expected of it?
 //!
 //! Every value that the expectation speaks of is one setting. What it must come to is what its last record says once all
-//! records are executed; a deletion is a setting as any other, which the absence of a record does not satisfy.
+//! records are executed; a deletion is a setting as any other, which the absence of a record does not satisfy. What is
+//! expected is what [`crate::apply`] would bring the target to: so a policy that is named has no other records either.
+
+mod image;
+
+use std::collections::HashMap;
+use std::path::Path;
 
 use admx::{Catalog, Side};
-use polfile::{Action, Registry};
+use polfile::{Action, RecordRef, Registry, Slot};
 
 use crate::by_scope::Joined;
 use crate::compare::{RecordKind, compare};
+use crate::desired::{DesiredScope, Origin, What, owned};
+use crate::exchange::state::by_id;
+use crate::gpt_ini::GptIni;
+use crate::model::RecordModel;
+use crate::plan::read_if_there;
+use crate::scope::Scope;
+use crate::target::{SideFile, Target};
+
+pub use image::{ImageAnswer, ImageChecked, ImageError, ImageWhat, of_image};
 
 /// How a target meets what is expected of one scope.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -18,6 +33,8 @@ pub struct Checked {
     pub findings: Vec<Finding>,
     /// Records of the target that nothing is expected of, counted from 0.
     pub extra: Vec<Extra>,
+    /// Settings of which GPOs of the target say different things, so that their order decides.
+    pub contested: usize,
 }
 
 /// A setting that is not as expected.
@@ -25,8 +42,10 @@ pub struct Checked {
 pub struct Finding {
     /// What is wrong with it.
     pub verdict: Verdict,
-    /// The record of the expectation that decides; none where no record is expected.
+    /// The record that is expected; none where no record is.
     pub expected: Option<usize>,
+    /// Where it is asked for.
+    pub origin: Option<Origin>,
     /// The record of the target that decides.
     pub found: Option<usize>,
     /// In what they differ.
@@ -55,6 +74,13 @@ pub struct Named {
     pub display_name: String,
 }
 
+impl Named {
+    fn of(policy: &admx::Policy) -> Self {
+        let display_name = policy.display_name.trim().to_owned();
+        Self { id: policy.id(), name: policy.name.clone(), display_name }
+    }
+}
+
 /// What is wrong with a setting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
@@ -73,10 +99,11 @@ struct Setting {
 }
 
 /// Checks one scope.
-pub fn check(catalog: &Catalog, side: Side, expected: &Joined, target: &Joined) -> Checked {
-    let diff = compare(Some(catalog), side, &expected.file, &target.file);
-    let mut checked = Checked { pass: diff.same, ..Checked::default() };
+pub fn check(catalog: &Catalog, expected: &DesiredScope, target: &Joined) -> Checked {
+    let diff = compare(Some(catalog), expected.scope.side(), &expected.file, &target.file);
+    let mut checked = Checked { pass: diff.same, contested: contested(expected, target), ..Checked::default() };
     let mut settings: Vec<Setting> = Vec::new();
+    let mut places: HashMap<(Option<usize>, Option<usize>), usize> = HashMap::new();
     let of_policies = diff.policies.iter().flat_map(|policy| {
         let model = &policy.left;
         let named = || Named {
@@ -87,71 +114,124 @@ pub fn check(catalog: &Catalog, side: Side, expected: &Joined, target: &Joined) 
         policy.records.iter().map(move |record| (record, Some(named())))
     });
     for (record, named) in of_policies.chain(diff.records.iter().map(|record| (record, None))) {
-        let index = |model: &Option<crate::model::RecordModel>| model.as_ref().map(|model| model.index);
+        let index = |model: &Option<RecordModel>| model.as_ref().map(|model| model.index);
         let (left, right) = (index(&record.left), index(&record.right));
         // A record may belong to several policies; it is one setting.
-        match settings.iter_mut().find(|setting| (setting.left, setting.right) == (left, right)) {
+        let at = *places.entry((left, right)).or_insert(settings.len());
+        match settings.get_mut(at) {
             Some(setting) => setting.policies.extend(named),
             None => settings.push(Setting { left, right, kind: record.kind, policies: named.into_iter().collect() }),
         }
     }
     let registry = Registry::execute([&target.file]);
+    let record = |index: Option<usize>| index.and_then(|index| expected.file.record(index));
     for Setting { left, right, kind, policies } in settings {
         let verdict = match kind {
             RecordKind::OnlyRight => {
                 checked.extra.extend(right.map(|record| Extra { record, policies }));
                 continue;
             }
-            RecordKind::OnlyLeft if left.is_some_and(|left| is_swept(&registry, expected, left)) => {
+            RecordKind::OnlyLeft if record(left).is_some_and(|record| is_swept(&registry, &record)) => {
                 checked.pass = checked.pass.saturating_add(1);
                 continue;
             }
             RecordKind::OnlyLeft => Verdict::Absent,
             _ => Verdict::Different,
         };
-        checked.findings.push(Finding { verdict, expected: left, found: right, kind, policies });
+        let origin = record(left).and_then(|record| expected.origins.get(&record.slot())).cloned();
+        checked.findings.push(Finding { verdict, expected: left, origin, found: right, kind, policies });
     }
-    nothing_expected(catalog, side, expected, target, &mut checked);
+    nothing_expected(catalog, expected, target, &mut checked);
     checked
 }
 
 /// Whether a deletion is expected of a value that the target deletes with all others of its key.
-fn is_swept(registry: &Registry<'_>, expected: &Joined, record: usize) -> bool {
-    let Some(record) = expected.file.record(record) else { return false };
+fn is_swept(registry: &Registry<'_>, record: &RecordRef<'_>) -> bool {
     let Action::DeleteValue(name) = record.action() else { return false };
     registry.key(record.key.fold()).is_some_and(|key| {
         key.values_deleted().is_some() && key.value(&name.fold()).is_none_or(|value| value.current().is_none())
     })
 }
 
-/// What a state file wants no record of.
-fn nothing_expected(catalog: &Catalog, side: Side, expected: &Joined, target: &Joined, checked: &mut Checked) {
-    let reading = catalog.read(side, &target.file);
-    for (_, absent) in expected.absent() {
-        let (records, policies) = match &absent.policy {
-            Some(id) => {
-                let found = reading.policies.iter().find(|reading| reading.policy.id() == *id);
-                let named = found.map(|reading| Named {
-                    id: id.clone(),
-                    name: reading.policy.name.clone(),
-                    display_name: reading.policy.display_name.trim().to_owned(),
-                });
-                (found.map(|reading| reading.records.clone()).unwrap_or_default(), named.into_iter().collect())
-            }
-            None => {
-                let named = polfile::Record::delete_value(&*absent.key, &*absent.value_name).ok();
-                let slot = named.as_ref().map(|record| record.as_ref().slot());
-                let of_slot = target.file.records().enumerate().filter(|(_, record)| Some(record.slot()) == slot);
-                (of_slot.map(|(index, _)| index).collect::<Vec<_>>(), Vec::new())
-            }
-        };
-        let Some(found) = records.last().copied() else {
-            checked.pass = checked.pass.saturating_add(1);
-            continue;
-        };
-        checked.extra.retain(|extra| !records.contains(&extra.record));
-        let verdict = Verdict::Different;
-        let kind = RecordKind::OnlyRight;
-        checked.findings.push(Finding { verdict, expected: None, found: Some(found), kind, policies });
+/// What is to have no record: values and policies that a state file says so of, and what else belongs to a policy that
+/// it names.
+fn nothing_expected(catalog: &Catalog, expected: &DesiredScope, target: &Joined, checked: &mut Checked) {
+    let side = expected.scope.side();
+    let mut there: HashMap<Slot, Vec<usize>> = HashMap::new();
+    for (index, record) in target.file.records().enumerate() {
+        there.entry(record.slot()).or_default().push(index);
     }
+    let forgotten = |id: &String| {
+        expected.forgotten.iter().find(|it| matches!(&it.what, What::Policy(of) if of == id)).map(|it| &it.origin)
+    };
+    let asked =
+        |id: &String| owned(catalog, id, side, &expected.file).iter().find_map(|slot| expected.origins.get(slot));
+    let policies = expected.policies.iter().map(|id| {
+        let mut slots = owned(catalog, id, side, &target.file);
+        slots.retain(|slot| !expected.origins.contains_key(slot));
+        let origin = forgotten(id);
+        (slots, origin.or_else(|| asked(id)), by_id(catalog, id).map(Named::of), origin.is_some())
+    });
+    let values = expected
+        .forgotten
+        .iter()
+        .filter_map(|it| it.what.slot().map(|slot| (vec![slot], Some(&it.origin), None, true)));
+    for (slots, origin, named, counts) in policies.chain(values) {
+        let mut found: Vec<usize> =
+            slots.iter().filter_map(|slot| there.get(slot)).filter_map(|records| records.last()).copied().collect();
+        found.sort_unstable();
+        found.dedup();
+        if found.is_empty() && counts {
+            checked.pass = checked.pass.saturating_add(1);
+        }
+        for record in found {
+            let policies = match checked.extra.iter().position(|extra| extra.record == record) {
+                Some(at) => checked.extra.remove(at).policies,
+                None => named.clone().into_iter().collect(),
+            };
+            checked.findings.push(Finding {
+                verdict: Verdict::Different,
+                expected: None,
+                origin: origin.cloned(),
+                found: Some(record),
+                kind: RecordKind::OnlyRight,
+                policies,
+            });
+        }
+    }
+}
+
+/// Sides of a target that its `gpt.ini` switches off, so that Windows applies nothing of them, and that file.
+pub fn switched_off(target: &Target) -> Vec<(&Scope, &Path)> {
+    let is_off = |side: &&SideFile| {
+        let bit = if side.side() == Some(Side::User) { 1 } else { 2 };
+        let bytes = side.gpt_ini.as_ref().and_then(|file| read_if_there(&file.path).ok().flatten());
+        let options = bytes.and_then(|bytes| GptIni::parse(bytes).ok()).and_then(|ini| ini.options());
+        options.is_some_and(|options| options & bit != 0)
+    };
+    target
+        .sides
+        .iter()
+        .filter(is_off)
+        .filter_map(|side| Some((side.scope.as_ref()?, &*side.gpt_ini.as_ref()?.path)))
+        .collect()
+}
+
+/// How many expected settings the parts of the target say different things of.
+fn contested(expected: &DesiredScope, target: &Joined) -> usize {
+    if target.parts.len() < 2 {
+        return 0;
+    }
+    let mut said: HashMap<Slot, HashMap<usize, RecordRef<'_>>> = HashMap::new();
+    for (at, part) in target.parts.iter().enumerate() {
+        for record in part.file.records().filter(|record| expected.origins.contains_key(&record.slot())) {
+            said.entry(record.slot()).or_default().insert(at, record);
+        }
+    }
+    let differ = |said: &&HashMap<usize, RecordRef<'_>>| {
+        let mut records = said.values();
+        let first = records.next();
+        records.any(|record| first.is_some_and(|first| !polfile::diff([*first], [*record]).is_empty()))
+    };
+    said.values().filter(differ).count()
 }

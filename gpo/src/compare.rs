@@ -209,7 +209,7 @@ fn mean_the_same(left: &RecordRef<'_>, right: &RecordRef<'_>) -> bool {
 }
 
 /// The data, a list with the NULs at its end that Windows writes.
-fn plain(value_type: ValueType, data: &[u8]) -> Cow<'_, [u8]> {
+pub(crate) fn plain(value_type: ValueType, data: &[u8]) -> Cow<'_, [u8]> {
     match Value::decode(value_type, data) {
         Ok(list @ Value::MultiSz(_)) => Cow::Owned(list.encode().1),
         _ => Cow::Borrowed(data),

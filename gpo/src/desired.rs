@@ -13,7 +13,7 @@ use admx::{Catalog, Side, Wanted, write_set};
 use polfile::{PolicyFile, Record, Slot};
 
 use crate::exchange::TextError;
-use crate::exchange::state::{At, Unmanaged, by_id};
+use crate::exchange::state::{At, StateFile, Unmanaged, by_id};
 use crate::scope::Scope;
 use crate::source::{self, Options, Part, Place, SetAside, Source, SourceError, Spot};
 
@@ -30,6 +30,8 @@ pub struct Desired {
     pub asides: Vec<SetAside>,
     /// What a person should know of the sources.
     pub notes: Vec<(Place, String)>,
+    /// The state files among the sources, and those that they extend, the weakest first.
+    pub states: Vec<(PathBuf, StateFile)>,
 }
 
 /// What is wanted of one scope.
@@ -52,6 +54,8 @@ pub struct DesiredScope {
 pub struct Origin {
     /// The place.
     pub place: Place,
+    /// The GPO that asks for it, where the source has several or names it.
+    pub gpo: Option<String>,
     /// Where a weaker source asks for something else.
     pub overrides: Option<Place>,
 }
@@ -111,9 +115,20 @@ pub enum DesiredError {
 ///
 /// [`DesiredError`] if one cannot be read, or it is not clear what is wanted.
 pub fn read(paths: &[PathBuf], catalog: &Catalog, asked: Option<&Scope>) -> Result<Desired, DesiredError> {
+    let options = Options { catalog: Some(catalog), ..Options::default() };
+    let sources = paths.iter().map(|path| source::read(path, options)).collect::<Result<Vec<_>, _>>()?;
+    of(sources, catalog, asked)
+}
+
+/// As [`read`], of sources that were read already. The files that they extend are read here.
+///
+/// # Errors
+///
+/// As [`read`].
+pub fn of(sources: Vec<Source>, catalog: &Catalog, asked: Option<&Scope>) -> Result<Desired, DesiredError> {
     let mut all = Desired::default();
-    for path in paths {
-        let one = Reader { catalog, asked, open: Vec::new() }.read(path)?;
+    for source in sources {
+        let one = Reader { catalog, asked, open: Vec::new() }.take(source)?;
         all.unmanaged = one.unmanaged;
         all.add(one, catalog);
     }
@@ -159,10 +174,10 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn read(&mut self, path: &Path) -> Result<Desired, DesiredError> {
-        let source = source::read(path, Options { catalog: Some(self.catalog), ..Options::default() })?;
+    fn take(&mut self, source: Source) -> Result<Desired, DesiredError> {
         let mut all = Desired::default();
         if let Some(state) = &source.state {
+            let path = &*source.path;
             self.open.push(canonical(path));
             let namespaces = self.catalog.policies();
             for (namespace, at) in &state.require {
@@ -178,7 +193,8 @@ impl Reader<'_> {
                 if !weaker.exists() {
                     return Err(wrong(path, *at, format!("{} does not exist", weaker.display())));
                 }
-                let weaker = self.read(&weaker)?;
+                let weaker = source::read(&weaker, Options { catalog: Some(self.catalog), ..Options::default() })?;
+                let weaker = self.take(weaker)?;
                 all.add(weaker, self.catalog);
             }
             self.open.pop();
@@ -202,7 +218,8 @@ impl Reader<'_> {
     /// What a source says itself, and its policies that must not contradict what it extends.
     fn own(&self, source: Source) -> Result<(Desired, Vec<Careful>), DesiredError> {
         let unmanaged = source.state.as_ref().map(|state| state.unmanaged).unwrap_or_default();
-        let mut own = Desired { unmanaged, asides: source.asides, notes: source.notes, ..Desired::default() };
+        let states = source.state.into_iter().map(|state| (source.path.clone(), state)).collect();
+        let mut own = Desired { unmanaged, asides: source.asides, notes: source.notes, states, ..Desired::default() };
         let mut careful = Vec::new();
         for part in source.parts {
             let Some(scope) = self.scope(&part)? else { continue };
@@ -210,7 +227,7 @@ impl Reader<'_> {
             for named in part.policies.iter().filter(|named| !named.overrides) {
                 careful.push(Careful { scope: scope.clone(), policy: named.id.clone(), place: place(named.at) });
             }
-            let origin = |place| Origin { place, overrides: None };
+            let origin = |place| Origin { place, gpo: part.gpo.clone(), overrides: None };
             let forgotten = part.absent.iter().map(|absent| Forgotten {
                 what: match &absent.policy {
                     Some(id) => What::Policy(id.clone()),
@@ -264,6 +281,7 @@ impl Desired {
         }
         self.asides.extend(stronger.asides);
         self.notes.extend(stronger.notes);
+        self.states.extend(stronger.states);
     }
 
     fn add_scope(&mut self, stronger: DesiredScope, catalog: &Catalog) {
@@ -275,6 +293,12 @@ impl Desired {
 }
 
 impl DesiredScope {
+    /// Nothing wanted.
+    pub fn of(scope: Scope) -> Self {
+        let (file, origins) = (PolicyFile::new(), BTreeMap::new());
+        Self { scope, file, origins, forgotten: Vec::new(), policies: Vec::new() }
+    }
+
     /// Where this scope says something else of a policy than a stronger one.
     fn contradicted(&self, stronger: &Self, policy: &str, catalog: &Catalog) -> Option<Place> {
         let side = self.scope.side();
@@ -300,6 +324,15 @@ impl DesiredScope {
     fn add(&mut self, stronger: Self, catalog: &Catalog) {
         let side = self.scope.side();
         let kept: HashSet<Slot> = stronger.origins.keys().cloned().collect();
+        // Where a weaker source forgets what a stronger one asks for.
+        let mut undone: BTreeMap<Slot, Place> = BTreeMap::new();
+        for it in &self.forgotten {
+            let slots = match &it.what {
+                What::Policy(id) if stronger.policies.contains(id) => owned(catalog, id, side, &stronger.file),
+                what => what.slot().into_iter().collect(),
+            };
+            undone.extend(slots.into_iter().map(|slot| (slot, it.origin.place.clone())));
+        }
         // Where a weaker source says something of what a stronger one forgets.
         let mut forgotten = stronger.forgotten;
         for policy in &stronger.policies {
@@ -333,6 +366,7 @@ impl DesiredScope {
             {
                 origin.overrides = Some(weaker.place.clone());
             }
+            origin.overrides = origin.overrides.or_else(|| undone.get(&slot).cloned());
             self.origins.insert(slot, origin);
         }
         lay(&mut self.file, &stronger.file);

@@ -31,7 +31,7 @@ pub use linked::{InDirectory, LinkModel, Linked};
 pub use loopback::{Loopback, LoopbackMode};
 use outcome::Outcome;
 pub use outcome::{Said, ValueResult};
-pub use plan::{LeftOutModel, Plan, PlanError, as_argument, read, title};
+pub use plan::{LeftOutModel, Plan, PlanError, as_argument, by_lines, is_gpo, read, title};
 pub use shared::{RecordIn, SharedFile};
 
 /// What several GPOs come to: `gpol.effective/1`.

@@ -27,6 +27,7 @@ use admx::Catalog;
 use polfile::PolicyFile;
 
 use crate::ad::Snapshot;
+use crate::effective::{PlanError, by_lines, is_gpo};
 use crate::exchange::lgpo::{self, Scope};
 use crate::exchange::state::{self, Absent, Named, Notation, StateFile};
 use crate::exchange::{Entry, Sniffed, decode, gpp, json, policy_rules, reg, samba, sniff};
@@ -107,6 +108,8 @@ pub struct Part {
     pub gpo: Option<String>,
     /// GUID of the GPO, where it has one.
     pub guid: Option<String>,
+    /// The GPO's folder; `None` for a text or a list.
+    pub folder: Option<PathBuf>,
     /// The file that holds them.
     pub path: PathBuf,
     /// The records, in their order.
@@ -127,6 +130,18 @@ impl Part {
             None => Spot::Record { record, offset: self.file.record(record).map_or(0, |record| record.offset) },
         };
         Place { path: self.path.clone(), spot }
+    }
+
+    /// Whether its GPO is meant by its GUID, its name or its path.
+    pub fn is_called(&self, name: &str) -> bool {
+        let folder = self.folder.as_deref().unwrap_or(&self.path);
+        is_gpo(self.guid.as_deref(), self.gpo.as_deref(), folder, name)
+    }
+
+    /// What people know its GPO by: its name, else its path.
+    pub fn title(&self) -> String {
+        let folder = self.folder.as_ref().unwrap_or(&self.path);
+        self.gpo.clone().unwrap_or_else(|| folder.display().to_string())
     }
 
     /// As `--scope` takes it; `unknown` where nothing tells.
@@ -328,6 +343,7 @@ impl Part {
             scope,
             gpo: None,
             guid: None,
+            folder: None,
             path: path.to_path_buf(),
             file,
             absent: Vec::new(),
@@ -338,6 +354,34 @@ impl Part {
 }
 
 impl Source {
+    /// The parts GPO by GPO, in their order; parts of no GPO stand alone.
+    pub fn gpos(&self) -> Vec<Vec<Part>> {
+        let mut gpos: Vec<Vec<Part>> = Vec::new();
+        for part in &self.parts {
+            let same = |gpo: &&mut Vec<Part>| {
+                gpo.first().is_some_and(|first| first.folder.is_some() && first.folder == part.folder)
+            };
+            match gpos.iter_mut().find(same) {
+                Some(gpo) => gpo.push(part.clone()),
+                None => gpos.push(vec![part.clone()]),
+            }
+        }
+        gpos
+    }
+
+    /// Puts its GPOs into the order of the lines of a text, weakest first: each the path, GUID or name of one. Gives back
+    /// the names of those that no line names, which are taken out.
+    ///
+    /// # Errors
+    ///
+    /// [`PlanError`] if a line means none of them, or several.
+    pub fn sort_gpos(&mut self, order: &str) -> Result<Vec<String>, PlanError> {
+        let is_called = |gpo: &Vec<Part>, name: &str| gpo.first().is_some_and(|part| part.is_called(name));
+        let (sorted, left) = by_lines(self.gpos(), order, is_called)?;
+        self.parts = sorted.into_iter().flatten().collect();
+        Ok(left.iter().filter_map(|gpo| gpo.first()).map(Part::title).collect())
+    }
+
     fn empty(kind: SourceKind, path: &Path) -> Self {
         let path = path.to_path_buf();
         Self { kind, path, parts: Vec::new(), asides: Vec::new(), notes: Vec::new(), state: None }

@@ -276,6 +276,67 @@ fn rules_files_are_read_whole() {
     }
 }
 
+/// What a line of a rules file says, read without an XML reader: side, key, value name, type, data.
+fn rule(line: &str) -> Option<(Scope, String, String, u32, Vec<u8>)> {
+    let scope = match line.split('>').next()? {
+        "<ComputerConfig" => Scope::Computer,
+        "<UserConfig" => Scope::User,
+        _ => return None,
+    };
+    let text = |name: &str| {
+        let (_, rest) = line.split_once(&format!("<{name}>")).expect("the element");
+        let (text, _) = rest.split_once(&format!("</{name}>")).expect("its end");
+        text.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"").replace("&amp;", "&")
+    };
+    let data = text("RegData");
+    let (value_type, bytes) = match &*text("RegType") {
+        "REG_NONE" => (0, Vec::new()),
+        "REG_SZ" => (1, data.encode_utf16().chain([0]).flat_map(u16::to_le_bytes).collect()),
+        "REG_DWORD" => (4, data.parse::<u32>().expect("a number").to_le_bytes().to_vec()),
+        // All lists of these files are empty.
+        "REG_MULTI_SZ" => {
+            assert_eq!(data, r"\0");
+            (7, Vec::new())
+        }
+        other => panic!("{other}"),
+    };
+    Some((scope, text("Key"), text("Value").replace("(Default)", ""), value_type, bytes))
+}
+
+#[test]
+fn each_rule_of_a_rules_file_is_the_record_that_its_line_says() {
+    let Some(corpus) = corpus() else { return };
+    let (mut sums, mut deletions) = ([0, 0], 0);
+    for path in files(&corpus.join("text"), |path| has_ending(path, "PolicyRules")) {
+        let text = decode(&fs::read(&path).expect("a file"));
+        let source = read(&path, Options::default()).unwrap_or_else(|error| panic!("{error}"));
+        for (sum, scope) in sums.iter_mut().zip([Scope::Computer, Scope::User]) {
+            let wanted: Vec<_> = text.trim_start_matches('\u{FEFF}').lines().filter_map(rule).collect();
+            let wanted: Vec<_> = wanted.into_iter().filter(|rule| rule.0 == scope).collect();
+            let records = source.parts.iter().filter(|part| part.scope.as_ref() == Some(&scope));
+            let records: Vec<Record> = records.flat_map(|part| part.file.records()).map(|r| r.to_record()).collect();
+            assert_eq!(records.len(), wanted.len(), "{}", path.display());
+            for (record, (_, key, name, value_type, data)) in records.iter().zip(&wanted) {
+                let record = record.as_ref();
+                let place = format!("{}: {key}!{name}", path.display());
+                assert_eq!(
+                    (record.key.to_text_lossy(), record.value_name.to_text_lossy()),
+                    (key.clone(), name.clone())
+                );
+                assert_eq!(record.value_type.0, *value_type, "{place}");
+                match value_type {
+                    7 => assert!(record.data.iter().all(|byte| *byte == 0), "{place}"),
+                    _ => assert_eq!(record.data, data, "{place}"),
+                }
+                deletions += usize::from(name.starts_with("**del"));
+            }
+            *sum += records.len();
+        }
+    }
+    // By grep over the seven files: entries of computers and of users, and names that begin with **del.
+    assert_eq!((sums, deletions), ([1296, 87], 56));
+}
+
 #[test]
 fn reg_files_are_read_or_refused_with_a_line() {
     let Some(corpus) = corpus() else { return };

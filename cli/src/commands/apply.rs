@@ -9,7 +9,7 @@ use clap::Args;
 use gpo::ad::Snapshot;
 use gpo::apply::Outcome;
 use gpo::bookkeeping::{Directory, DirectoryWrite};
-use gpo::desired::{self, Desired, DesiredError};
+use gpo::desired::{self, Desired};
 use gpo::doctor::doctor;
 use gpo::exchange::state::Unmanaged;
 use gpo::target::{Hibernation, Kind, Target};
@@ -22,7 +22,7 @@ use crate::directory::AdArgs;
 use crate::error::{Code, CommandError, Stop};
 use crate::exit::Exit;
 use crate::paste::this_command;
-use crate::source_error::source_error;
+use crate::source_error::desired_error;
 use crate::ui::Ui;
 use report::Report;
 
@@ -161,7 +161,7 @@ impl Case {
     fn read(args: &WhatArgs, snapshot: Option<&Snapshot>, ui: &Ui) -> Result<Self, CommandError> {
         let target = open_target(&args.target, snapshot, ui)?;
         let catalog = load_templates(&args.templates.templates(), Some(&target))?;
-        let desired = desired::read(&args.expect, catalog, args.scope.scope.as_ref()).map_err(wrong)?;
+        let desired = desired::read(&args.expect, catalog, args.scope.scope.as_ref()).map_err(desired_error)?;
         for (place, note) in &desired.notes {
             ui.warning(format!("{place}: {note}"));
         }
@@ -206,23 +206,5 @@ fn confirmed() -> Result<(), Stop> {
     match answer.trim().to_ascii_lowercase().as_str() {
         "y" | "yes" => Ok(()),
         _ => Err(refused("the answer was no")),
-    }
-}
-
-/// Why it is not clear what is wanted, for people.
-fn wrong(error: DesiredError) -> CommandError {
-    let what = error.to_string();
-    match error {
-        DesiredError::Source(error) => source_error(error),
-        DesiredError::SideNeeded(_) => {
-            CommandError::new(Code::SIDE_NEEDED, what).help("add --scope computer or --scope user")
-        }
-        DesiredError::Contradiction { .. } => CommandError::new(Code::CONTRADICTION, what)
-            .detail("A policy that is wanted otherwise than in a file that this one extends must say that it means to. Nothing was written.")
-            .help("add to the policy:  override: true"),
-        DesiredError::Account { .. } => CommandError::new(Code::NO_SCOPE, what)
-            .detail("Nothing was written.")
-            .help("write the user's SID there; groups are administrators and non-administrators"),
-        _ => CommandError::new(Code::READ, what),
     }
 }

@@ -1,20 +1,25 @@
 //! `gpol check`: does a target say what a baseline expects?
 
+mod case;
+mod finding;
 mod model;
 mod page;
+mod sarif;
 mod text;
 mod waivers;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use gpo::source::Source;
+use gpo::source::Options;
 
-use super::sides::{SidesArgs, open, side_needed};
+use super::sides::{SidesArgs, open};
+use crate::context::write_output;
 use crate::error::{Code, CommandError, Stop};
 use crate::exit::Exit;
-use crate::ui::Ui;
-use model::Check;
+use crate::ui::{self, Ui};
+use case::Case;
+use model::{Check, Rules};
 use waivers::Waivers;
 
 /// Check a target against what is expected of it: a baseline, a state file, another GPO
@@ -22,11 +27,11 @@ use waivers::Waivers;
 /// Every value that the expectation speaks of is a setting; the target passes if it says the same of
 /// it, by key and value name in any case, action, type and data. A deletion (**del.) is a setting as
 /// any other: that a record is missing does not satisfy it. What the target says beside is extra, and
-/// counted. Several expectations, and several GPOs on a side, are taken in order as one, a later one
-/// wins.
+/// counted. Several expectations, the files that a state file extends, and several GPOs on a side are
+/// taken in order as one, a later one wins; what that overrides is listed.
 ///
-/// Exit code: 0 as expected, 1 not, 3 if not a single setting was checked, 7 if a part of a state
-/// file was not, or one of several GPOs cannot be read.
+/// Exit code: 0 as expected, 1 not, 3 if not a single setting was checked, 7 if something that a
+/// state file says cannot be checked on this target, or one of several GPOs cannot be read.
 #[derive(Args, Debug)]
 pub struct CheckArgs {
     /// Policy file, GPO, backup, Windows image, or any other thing that says policy
@@ -43,9 +48,18 @@ pub struct CheckArgs {
     /// State file with waivers: findings that are accepted, why, and until when
     #[arg(long, value_name = "FILE")]
     waivers: Option<PathBuf>,
-    /// How to print the result: human, json, junit or github
+    /// Order of the target's GPOs, weakest first: the path, GUID or name of one on each line; others are left out
+    #[arg(long, value_name = "FILE", conflicts_with = "each")]
+    order: Option<PathBuf>,
+    /// Check GPO by GPO: each of EXPECT against that of the target which has its name, else its GUID
+    #[arg(long)]
+    each: bool,
+    /// How to print the result: human, json, sarif, junit or github
     #[arg(short, long, value_name = "FORMAT", default_value = "human", hide_possible_values = true)]
     format: CheckFormat,
+    /// Write the result there instead of printing it
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
     #[command(flatten)]
     sides: SidesArgs,
 }
@@ -64,6 +78,8 @@ enum CheckFormat {
     Human,
     /// For programs
     Json,
+    /// For code scanning: SARIF 2.1.0
+    Sarif,
     /// For CI servers
     Junit,
     /// Annotations of GitHub Actions
@@ -73,53 +89,58 @@ enum CheckFormat {
 pub fn run(args: &CheckArgs, ui: &Ui) -> Result<Exit, Stop> {
     let catalog = args.sides.catalog(std::iter::once(&args.target).chain(&args.expected))?;
     let snapshot = args.sides.ad.snapshot()?;
-    let mut unreadable = Vec::new();
-    let mut open = |path| open(path, catalog, snapshot.as_ref(), &mut unreadable, ui);
-    let target = open(&args.target)?;
-    let mut expected = Vec::new();
-    for path in &args.expected {
-        expected.push(open(path)?);
-    }
-    let mut waivers = Waivers::of(&expected)?;
+    let options = Options { catalog: Some(catalog), snapshot: snapshot.as_ref() };
+    let case = Case::read(args, catalog, options, ui)?;
+    let mut waivers = Waivers::of(&case.states)?;
     if let Some(path) = &args.waivers {
-        let source = open(path)?;
-        if source.state.is_none() {
+        let source = open(path, options, &mut Vec::new(), ui)?;
+        let Some(state) = &source.state else {
             let what = format!("{} is no state file, which waivers stand in", path.display());
             return Err(CommandError::new(Code::STATE, what).help("its fields:  gpol schema state").into());
-        }
-        waivers.add(&source);
+        };
+        waivers.add(path, state);
     }
-    let parts = || expected.iter().flat_map(|source| &source.parts);
-    if parts().all(|part| part.file.is_empty() && part.absent.is_empty()) {
-        return Err(nothing(args, &expected).into());
+    if case.is_empty() {
+        return Err(nothing(args).into());
     }
-    let pairs = args.sides.pairs(&expected, std::slice::from_ref(&target))?;
-    if pairs.iter().any(|(expected, _)| expected.scope.is_none()) {
-        return Err(side_needed(&args.target).into());
-    }
-    let mut check = Check::new(&target, &expected, &pairs, catalog, &mut waivers, (args.exact, args.fail_on));
+    let check = Check::new(case, catalog, &mut waivers, Rules { exact: args.exact, fail_on: args.fail_on })?;
     if check.summary.checked == 0 {
-        return Err(nothing(args, &expected).into());
+        let nothing = nothing(args);
+        return Err(check.unsupported.iter().fold(nothing, |error, what| error.detail(what)).into());
     }
-    check.unreadable = unreadable;
     for unused in waivers.unused() {
         ui.warning(unused);
     }
-    match args.format {
-        CheckFormat::Json => ui.json(&check)?,
-        CheckFormat::Human => ui.page(&page::page(&check))?,
-        CheckFormat::Junit => ui.raw(text::junit(&check).as_bytes())?,
-        CheckFormat::Github => ui.raw(text::github(&check).as_bytes())?,
-    }
+    print(&check, args, ui)?;
     Ok(match check.compliant {
-        _ if !check.unsupported.is_empty() || !check.unreadable.is_empty() => Exit::Partial,
+        _ if check.is_partial() => Exit::Partial,
         true => Exit::Yes,
         false => Exit::No,
     })
 }
 
-fn nothing(args: &CheckArgs, expected: &[Source]) -> CommandError {
-    let names: Vec<String> = expected.iter().map(|source| source.path.display().to_string()).collect();
+fn print(check: &Check, args: &CheckArgs, ui: &Ui) -> Result<(), Stop> {
+    let bytes = match args.format {
+        CheckFormat::Human if args.output.is_none() => return Ok(ui.page(&page::page(check))?),
+        CheckFormat::Human => ui::page_bytes(&page::page(check))?,
+        CheckFormat::Json => ui::json_bytes(check)?,
+        CheckFormat::Sarif => ui::json_bytes(&sarif::log(check))?,
+        CheckFormat::Junit => text::junit(check).into_bytes(),
+        CheckFormat::Github => text::github(check).into_bytes(),
+    };
+    match &args.output {
+        Some(path) => {
+            let inputs: Vec<&Path> =
+                args.expected.iter().chain([&args.target]).chain(&args.waivers).map(PathBuf::as_path).collect();
+            write_output(path, &bytes, &inputs)?;
+        }
+        None => ui.raw(&bytes)?,
+    }
+    Ok(())
+}
+
+fn nothing(args: &CheckArgs) -> CommandError {
+    let names: Vec<String> = args.expected.iter().map(|path| path.display().to_string()).collect();
     let what = match &args.sides.scope {
         Some(scope) => format!("{} expects nothing for {scope}; 0 settings checked", names.join(", ")),
         None => format!("{} expects no registry policy at all; 0 settings checked", names.join(", ")),

@@ -7,6 +7,7 @@ mod text;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use gpo::source::Options;
 
 use super::sides::{SidesArgs, open, side_needed};
 use crate::error::{Code, CommandError, Stop};
@@ -82,7 +83,8 @@ pub fn run(args: &DiffArgs, ui: &Ui) -> Result<Exit, Stop> {
     let catalog = args.sides.catalog([&args.left, &args.right])?;
     let snapshot = args.sides.ad.snapshot()?;
     let mut unreadable = Vec::new();
-    let mut open = |path| open(path, catalog, snapshot.as_ref(), &mut unreadable, ui);
+    let options = Options { catalog: Some(catalog), snapshot: snapshot.as_ref() };
+    let mut open = |path| open(path, options, &mut unreadable, ui);
     let (left, right) = (open(&args.left)?, open(&args.right)?);
     let pairs = args.sides.pairs(std::slice::from_ref(&left), std::slice::from_ref(&right))?;
     if pairs.is_empty() && (args.sides.scope.is_some() || left.parts.is_empty() && right.parts.is_empty()) {

@@ -4,13 +4,12 @@ use std::path::{Path, PathBuf};
 
 use ::admx::Catalog;
 use clap::Args;
-use gpo::ad::Snapshot;
 use gpo::by_scope::{Joined, ScopeUnknown, pairs};
 use gpo::exchange::lgpo::Scope;
 use gpo::model::RecordModel;
 use gpo::scan;
 use gpo::scope::Scope as Asked;
-use gpo::source::{self, Options, Source, Spot};
+use gpo::source::{self, Options, SetAside, Source, Spot};
 use gpo::target;
 use serde::Serialize;
 
@@ -56,16 +55,9 @@ pub fn side_needed(path: &Path) -> CommandError {
         .help(format!("{} --scope user", this_command()))
 }
 
-/// Reads one thing that says policy, and warns of what is odd about it. Of several GPOs, what cannot be read is told and
-/// joins `unreadable`: the answer is of the others then.
-pub fn open(
-    path: &Path,
-    catalog: &Catalog,
-    snapshot: Option<&Snapshot>,
-    unreadable: &mut Vec<String>,
-    ui: &Ui,
-) -> Result<Source, CommandError> {
-    let options = Options { catalog: Some(catalog), snapshot };
+/// Reads one thing that says policy. Of several GPOs, what cannot be read is told and joins `unreadable`: the answer is of
+/// the others then.
+pub fn read(path: &Path, options: Options<'_>, unreadable: &mut Vec<String>, ui: &Ui) -> Result<Source, CommandError> {
     let read = match path.is_dir() || path.as_os_str() == target::LOCAL {
         true => source::read_what_can_be(path, options),
         false => source::read_bytes(path, read_input(path)?, options).map(|source| (source, Vec::new())),
@@ -75,6 +67,12 @@ pub fn open(
         unreadable.push(problem.to_string());
         ui.message(&source_error(problem).page());
     }
+    Ok(source)
+}
+
+/// As [`read`], and warns of what is odd about it.
+pub fn open(path: &Path, options: Options<'_>, unreadable: &mut Vec<String>, ui: &Ui) -> Result<Source, CommandError> {
+    let source = read(path, options, unreadable, ui)?;
     for (place, note) in &source.notes {
         ui.warning(format!("{place}: {note}"));
     }
@@ -107,15 +105,16 @@ impl SourceModel {
         Self { path: source.path.display().to_string(), kind: source.kind.name(), guid, gpos }
     }
 
-    /// The heading of a page.
-    pub fn field(&self, page: &mut Page, name: &str) {
+    /// The heading of a page; its GPOs count `together`, or one by one.
+    pub fn field(&self, page: &mut Page, name: &str, together: bool) {
         page.field(name, Line::new().text(&self.path).text(format!("  ({})", self.kind)));
         match (&*self.gpos, &self.guid) {
             ([name], Some(guid)) => {
                 page.field("", Line::new().text(name).span(Style::Faint, format!("  {guid}")));
             }
             ([_, _, ..], _) => {
-                let text = format!("{} GPOs taken as one, a later one wins: {}", self.gpos.len(), self.gpos.join(", "));
+                let how = if together { "taken as one, a later one wins" } else { "one by one" };
+                let text = format!("{} GPOs {how}: {}", self.gpos.len(), self.gpos.join(", "));
                 page.field("", Line::new().span(Style::Faint, text));
             }
             _ => {}
@@ -132,9 +131,9 @@ pub struct AsideModel {
 }
 
 impl AsideModel {
-    pub fn all<'s>(sources: impl IntoIterator<Item = &'s Source>) -> Vec<Self> {
-        let asides = sources.into_iter().flat_map(|source| &source.asides);
+    pub fn all<'s>(asides: impl IntoIterator<Item = &'s SetAside>) -> Vec<Self> {
         asides
+            .into_iter()
             .map(|aside| {
                 let place = match aside.place.spot {
                     Spot::Line(0) | Spot::Record { .. } => aside.place.path.display().to_string(),

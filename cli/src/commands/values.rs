@@ -12,6 +12,11 @@ pub fn key(side: Option<&str>, record: &RecordModel) -> String {
     }
 }
 
+/// `HKLM\key!value`
+pub fn full_name(side: Option<&str>, record: &RecordModel) -> String {
+    format!("{}!{}", key(side, record), name(record))
+}
+
 /// The value name, `(Default)` for the empty one.
 pub fn name(record: &RecordModel) -> String {
     match record.value_name.lossy() {

@@ -130,38 +130,53 @@ pub fn read(
 
 /// The GPOs that the lines name, in their order. The rest is left out.
 fn sorted(gpos: Vec<Vec<Layer>>, order: &str, plan: &mut Plan) -> Result<Vec<Vec<Layer>>, PlanError> {
-    let mut left: Vec<Option<Vec<Layer>>> = gpos.into_iter().map(Some).collect();
+    let is_meant = |layers: &Vec<Layer>, name: &str| layers.first().is_some_and(|layer| is_called(&layer.gpo, name));
+    let (sorted, left) = by_lines(gpos, order, is_meant)?;
+    for layer in left.iter().filter_map(|layers| layers.first()) {
+        plan.leave_out(&layer.gpo, "the order does not name it");
+    }
+    Ok(sorted)
+}
+
+/// Those of several things that the lines of a text name, in their order, and the rest. Lines that are empty or begin with
+/// `#` say nothing.
+///
+/// # Errors
+///
+/// [`PlanError`] if a line means none of them, or several.
+pub fn by_lines<T>(
+    all: Vec<T>,
+    order: &str,
+    is_meant: impl Fn(&T, &str) -> bool,
+) -> Result<(Vec<T>, Vec<T>), PlanError> {
+    let mut left: Vec<Option<T>> = all.into_iter().map(Some).collect();
     let mut sorted = Vec::new();
     for (text, line) in order.lines().zip(1..) {
         let name = text.trim().trim_start_matches('\u{FEFF}');
         if name.is_empty() || name.starts_with('#') {
             continue;
         }
-        let is_meant = |layers: &Option<Vec<Layer>>| {
-            layers.as_ref().and_then(|layers| layers.first()).is_some_and(|layer| is_called(&layer.gpo, name))
-        };
-        let meant: Vec<usize> = left.iter().enumerate().filter(|(_, l)| is_meant(l)).map(|(at, _)| at).collect();
+        let meant = left.iter().enumerate().filter(|(_, one)| one.as_ref().is_some_and(|one| is_meant(one, name)));
+        let meant: Vec<usize> = meant.map(|(at, _)| at).collect();
         match *meant {
             [at] => sorted.extend(left[at].take()),
             [] => return Err(PlanError::Unknown { line, name: name.to_owned() }),
             _ => return Err(PlanError::Ambiguous { line, name: name.to_owned(), count: meant.len() }),
         }
     }
-    for layers in left.into_iter().flatten() {
-        if let Some(layer) = layers.first() {
-            plan.leave_out(&layer.gpo, "the order does not name it");
-        }
-    }
-    Ok(sorted)
+    Ok((sorted, left.into_iter().flatten().collect()))
+}
+
+pub(super) fn is_called(gpo: &Gpo, name: &str) -> bool {
+    is_gpo(gpo.guid.as_deref(), gpo.name.as_deref(), &gpo.path, name)
 }
 
 /// Whether a GPO is meant by its GUID with or without braces, its display name, or its path.
-pub(super) fn is_called(gpo: &Gpo, name: &str) -> bool {
+pub fn is_gpo(guid: Option<&str>, own: Option<&str>, path: &Path, name: &str) -> bool {
     let bare = |text: &str| text.trim_start_matches('{').trim_end_matches('}').to_ascii_lowercase();
-    let by_guid = gpo.guid.as_deref().is_some_and(|guid| bare(guid) == bare(name));
-    let by_name = gpo.name.as_deref().is_some_and(|own| own.trim().eq_ignore_ascii_case(name));
-    let path = Path::new(name);
-    by_guid || by_name || gpo.path == path || gpo.path.ends_with(path)
+    let by_guid = guid.is_some_and(|guid| bare(guid) == bare(name));
+    let by_name = own.is_some_and(|own| own.trim().eq_ignore_ascii_case(name));
+    by_guid || by_name || path == Path::new(name) || path.ends_with(name)
 }
 
 impl Plan {

@@ -54,7 +54,7 @@ impl Source {
         if let Some(file) = edit::read_there(side)? {
             let part = Part::new(&side.file.path, side.scope.as_ref().map(Scope::from), file);
             let gpo = target.name.clone().or_else(|| target.guid.clone());
-            self.parts.push(Part { gpo, guid: target.guid.clone(), ..part });
+            self.parts.push(Part { gpo, guid: target.guid.clone(), folder: Some(target.path.clone()), ..part });
         }
         Ok(())
     }

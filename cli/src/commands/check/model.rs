@@ -1,17 +1,29 @@
 //! The verdict as JSON has it: `gpol.check/1`.
 
+use std::path::PathBuf;
+
 use ::admx::Catalog;
 use gpo::by_scope::Joined;
-use gpo::check::{Named, Verdict, check};
+use gpo::check::{Checked, Finding, ImageAnswer, ImageWhat, Verdict, check};
 use gpo::compare::RecordKind;
+use gpo::desired::{DesiredScope, Origin, What};
+use gpo::exchange::lgpo::Scope;
+use gpo::exchange::state::{StateFile, Unmanaged};
+use gpo::model::RecordModel;
+use gpo::scope::Scope as Whose;
 use gpo::show::AdmxModel;
-use gpo::source::Source;
+use gpo::source::{Place, Spot};
 use serde::Serialize;
 
 use super::FailOn;
-use super::waivers::{WaiverModel, Waivers};
-use crate::commands::sides::{AsideModel, Located, SourceModel, side_word, title};
+use super::case::{Case, Pair};
+use super::finding::{FindingModel, Sides};
+use super::waivers::Waivers;
+use crate::commands::pol::count;
+use crate::commands::policy::in_words;
+use crate::commands::sides::{AsideModel, SourceModel, side_word};
 use crate::commands::values;
+use crate::error::{Code, CommandError};
 
 /// What came out.
 #[derive(Serialize)]
@@ -19,174 +31,309 @@ pub struct Check {
     schema: &'static str,
     pub target: SourceModel,
     pub expected: Vec<SourceModel>,
+    /// Files that state files among these extend.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub extended: Vec<String>,
     pub admx: AdmxModel,
     /// Whether nothing failed.
     pub compliant: bool,
     pub summary: Summary,
     /// What is not as expected.
     pub findings: Vec<FindingModel>,
+    /// What a stronger expectation says otherwise than a weaker one.
+    pub overridden: Vec<Overridden>,
+    /// With `--each`, how it is GPO by GPO.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub gpos: Vec<GpoModel>,
+    /// GPOs of the target that the order does not name.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<String>,
     /// What an expectation holds beside registry policy.
     pub not_checked: Vec<AsideModel>,
-    /// Parts of state files that gpol does not check.
+    /// What state files say and could not be checked.
     pub unsupported: Vec<String>,
     /// GPOs and folders among several that cannot be read, and why: what they say is not in the answer.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub unreadable: Vec<String>,
+    pub notes: Vec<String>,
 }
 
-#[derive(Default, Serialize)]
+#[derive(Clone, Copy, Default, Serialize)]
 pub struct Summary {
     /// All settings that something is expected of.
     pub checked: usize,
     pub pass: usize,
     pub different: usize,
     pub absent: usize,
+    /// Those of an image that cannot be known.
+    pub unknown: usize,
     /// Of these, those with a waiver that has not expired.
     pub waived: usize,
     /// Records of the target that nothing is expected of.
     pub extra: usize,
 }
 
-/// A setting that is not as expected.
+/// A GPO that was checked by itself.
 #[derive(Serialize)]
-pub struct FindingModel {
-    /// `different`, `absent` or `extra`.
-    pub verdict: &'static str,
-    /// Whether it makes the check fail.
-    pub fails: bool,
-    pub waiver: Option<WaiverModel>,
-    pub scope: Option<String>,
-    #[serde(skip)]
-    pub title: String,
-    /// `HKLM\key!value`.
-    pub value: String,
-    pub policies: Vec<PolicyName>,
-    /// In what they differ.
-    pub kind: RecordKind,
-    pub expected: Option<Located>,
-    pub found: Option<Located>,
+pub struct GpoModel {
+    pub name: String,
+    /// Whether the target has registry policy of such a GPO.
+    pub there: bool,
+    #[serde(flatten)]
+    pub summary: Summary,
 }
 
+/// A setting that several expectations speak of.
 #[derive(Serialize)]
-pub struct PolicyName {
-    pub id: String,
-    pub display_name: String,
+pub struct Overridden {
+    pub scope: String,
+    /// `HKLM\key!value`, or the id of a policy.
+    pub value: String,
+    /// Where the stronger one asks for it.
+    pub from: String,
+    /// Where the weaker one does.
+    pub overrides: String,
+}
+
+/// What decides over a verdict.
+#[derive(Clone, Copy)]
+pub struct Rules {
+    pub exact: bool,
+    pub fail_on: FailOn,
 }
 
 impl Check {
-    pub fn new(
-        target: &Source,
-        expected: &[Source],
-        pairs: &[(Joined, Joined)],
-        catalog: &Catalog,
-        waivers: &mut Waivers,
-        (exact, fail_on): (bool, FailOn),
-    ) -> Self {
-        let mut summary = Summary::default();
-        let mut findings = Vec::new();
-        for (expected, target) in pairs {
-            let Some(scope) = &expected.scope else { continue };
-            let checked = check(catalog, scope.side(), expected, target);
-            summary.pass += checked.pass;
-            summary.extra += checked.extra.len();
-            let mut add = |verdict, counts, sides: (Option<usize>, Option<usize>), kind, policies: &[Named]| {
-                let (expected, found) = (
-                    sides.0.and_then(|index| Located::new(expected, index)),
-                    sides.1.and_then(|index| Located::new(target, index)),
-                );
-                let record = expected.as_ref().or(found.as_ref()).map(|located| &located.record);
-                let side = side_word(Some(scope));
-                let value = record.map(|record| format!("{}!{}", values::key(side, record), values::name(record)));
-                let value = value.unwrap_or_default();
-                let waiver = waivers.find(policies, &value);
-                let policies = policies
-                    .iter()
-                    .map(|policy| PolicyName { id: policy.id.clone(), display_name: policy.display_name.clone() });
-                findings.push(FindingModel {
-                    verdict,
-                    fails: counts && waiver.as_ref().is_none_or(|waiver| waiver.expired),
-                    waiver,
-                    scope: Some(scope.word()),
-                    title: title(Some(scope)),
-                    value,
-                    policies: policies.collect(),
-                    kind,
-                    expected,
-                    found,
-                });
-            };
-            for finding in &checked.findings {
-                let (word, counts) = match finding.verdict {
-                    Verdict::Different => ("different", true),
-                    Verdict::Absent => ("absent", fail_on == FailOn::Absent),
-                };
-                add(word, counts, (finding.expected, finding.found), finding.kind, &finding.policies);
-            }
-            for extra in checked.extra.iter().filter(|_| exact) {
-                add("extra", true, (None, Some(extra.record)), RecordKind::OnlyRight, &extra.policies);
+    pub fn new(case: Case, catalog: &Catalog, waivers: &mut Waivers, rules: Rules) -> Result<Self, CommandError> {
+        let mut all = Collected { rules, unmanaged: case.unmanaged(), ..Collected::default() };
+        for pair in &case.pairs {
+            all.of_pair(pair, catalog)?;
+        }
+        all.of_image(&case);
+        let Collected { mut summary, mut findings, mut overridden, gpos, contested, notes, .. } = all;
+        overridden.sort_by(|a, b| (&a.scope, &a.value).cmp(&(&b.scope, &b.value)));
+        for finding in &mut findings {
+            finding.waiver = waivers.find(finding);
+            finding.fails &= finding.waiver.as_ref().is_none_or(|waiver| waiver.expired);
+            let why = finding.wanted_at.as_ref().and_then(|place| why(&case.states, place));
+            (finding.reason, finding.ticket) = why.unwrap_or_default();
+        }
+        summary.waived = findings.iter().filter(|finding| finding.is_waived()).count();
+        let mut notes = [case.notes, notes].concat();
+        if contested > 0 && case.target.gpos.len() > 1 {
+            let settings = count(contested, "setting");
+            notes.push(format!(
+                "GPOs of the target say different things of {settings} checked here; the order above decides, and --order FILE gives another."
+            ));
+        }
+        if summary.extra > 0 && !rules.exact {
+            let extra = count(summary.extra, "record");
+            match all.unmanaged {
+                Unmanaged::Keep => {}
+                Unmanaged::Report => notes.push(format!("The state file wants what it does not name reported: {extra}.")),
+                Unmanaged::Remove => notes.push(format!(
+                    "The state file has unmanaged: remove, and {extra} of the target are not named; --exact makes them fail."
+                )),
             }
         }
-        let of = |verdict: &str| findings.iter().filter(|finding| finding.verdict == verdict).count();
-        summary.different = of("different");
-        summary.absent = of("absent");
-        summary.waived = findings.iter().filter(|finding| finding.is_waived()).count();
-        summary.checked = summary.pass + summary.different + summary.absent;
-        Self {
+        Ok(Self {
             schema: "gpol.check/1",
-            target: SourceModel::new(target),
-            expected: expected.iter().map(SourceModel::new).collect(),
+            target: case.target,
+            expected: case.expected,
+            extended: case.extended.iter().map(|path| path.display().to_string()).collect(),
             admx: AdmxModel::new(catalog),
             compliant: findings.iter().all(|finding| !finding.fails),
             summary,
             findings,
-            not_checked: AsideModel::all(expected),
-            unsupported: expected.iter().flat_map(unsupported).collect(),
-            unreadable: Vec::new(),
-        }
+            overridden,
+            gpos,
+            left_out: case.left_out,
+            not_checked: AsideModel::all(&case.asides),
+            unsupported: case.unsupported,
+            unreadable: case.unreadable,
+            notes,
+        })
+    }
+
+    /// What was not looked at, and why.
+    pub fn unchecked(&self) -> impl Iterator<Item = &String> {
+        self.unsupported.iter().chain(&self.unreadable)
+    }
+
+    /// Whether a part of the answer is missing.
+    pub fn is_partial(&self) -> bool {
+        self.unchecked().next().is_some() || self.findings.iter().any(|f| f.verdict == "unknown" && f.fails)
     }
 }
 
-impl FindingModel {
-    /// Whether a waiver holds.
-    pub fn is_waived(&self) -> bool {
-        self.waiver.as_ref().is_some_and(|waiver| !waiver.expired)
+/// What is gathered pair by pair.
+#[derive(Default)]
+struct Collected {
+    rules: Rules,
+    unmanaged: Unmanaged,
+    summary: Summary,
+    findings: Vec<FindingModel>,
+    overridden: Vec<Overridden>,
+    gpos: Vec<GpoModel>,
+    contested: usize,
+    notes: Vec<String>,
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Self { exact: false, fail_on: FailOn::Absent }
+    }
+}
+
+impl Collected {
+    fn of_pair(&mut self, pair: &Pair, catalog: &Catalog) -> Result<(), CommandError> {
+        let before = self.summary;
+        let mut scopes: Vec<DesiredScope> = pair.desired.scopes.clone();
+        for part in &pair.target.parts {
+            let Some(scope) = part.scope.as_ref() else { continue };
+            let scope = scope.word().parse::<Whose>().map_err(|error| {
+                CommandError::new(Code::NO_SCOPE, format!("{}: {error}", pair.target.path.display()))
+                    .detail("Nothing was checked.")
+            })?;
+            if scopes.iter().all(|it| it.scope != scope) {
+                scopes.push(DesiredScope::of(scope));
+            }
+        }
+        scopes.sort_by(|a, b| a.scope.cmp(&b.scope));
+        for expected in &scopes {
+            let scope = Scope::from(&expected.scope);
+            let target = Joined::of(std::slice::from_ref(&pair.target), Some(&scope));
+            let checked = check(catalog, expected, &target);
+            let place = &pair.target.path;
+            self.of_scope(checked, Sides { gpo: pair.gpo.as_ref(), scope: &scope, expected, target: &target, place });
+            self.overridden_of(expected);
+        }
+        if let Some(name) = &pair.gpo {
+            let summary = self.summary.since(before);
+            let there = !pair.target.parts.is_empty();
+            self.gpos.push(GpoModel { name: name.clone(), there, summary });
+        }
+        Ok(())
     }
 
-    /// What people call it.
-    pub fn name(&self) -> String {
-        match self.policies.first() {
-            Some(policy) => format!("{}  {}", policy.display_name, self.value),
-            None => self.value.clone(),
+    fn of_scope(&mut self, checked: Checked, sides: Sides<'_>) {
+        let Rules { exact, fail_on } = self.rules;
+        self.contested += checked.contested;
+        self.summary.add(checked.pass, "pass");
+        for finding in &checked.findings {
+            let (word, fails) = match finding.verdict {
+                Verdict::Different => ("different", true),
+                Verdict::Absent => ("absent", fail_on == FailOn::Absent),
+            };
+            self.push(FindingModel { fails, ..FindingModel::new(word, finding, sides) });
+        }
+        let listed = exact || self.unmanaged != Unmanaged::Keep;
+        self.summary.extra += checked.extra.len();
+        for extra in checked.extra.into_iter().filter(|_| listed) {
+            let finding = Finding {
+                verdict: Verdict::Different,
+                expected: None,
+                origin: None,
+                found: Some(extra.record),
+                kind: RecordKind::OnlyRight,
+                policies: extra.policies,
+            };
+            self.findings.push(FindingModel { fails: exact, ..FindingModel::new("extra", &finding, sides) });
         }
     }
 
-    /// What was wanted and what is there, in words.
-    pub fn sides(&self) -> (String, String) {
-        let effect = |located: &Option<Located>| located.as_ref().map(|located| values::effect(&located.record));
-        let (expected, found) = (effect(&self.expected), effect(&self.found));
-        let note = match self.kind {
-            RecordKind::Order => "  (undone or changed by other records of its file)",
-            _ if expected.is_some() && expected == found => "  (in other bytes)",
-            _ => "",
+    fn of_image(&mut self, case: &Case) {
+        for checked in &case.image {
+            if let (ImageAnswer::Pass(conditions), ImageWhat::Verdict { policy, next_boot }) =
+                (&checked.answer, &checked.what)
+                && !conditions.is_empty()
+            {
+                let state = in_words(next_boot.as_str());
+                let conditions = conditions.join("; and if ");
+                self.notes.push(format!("{} is {state} at the next boot if {conditions}.", policy.display_name));
+            }
+            if let Some(weaker) = &checked.overrides {
+                let value = match &checked.what {
+                    ImageWhat::Fact { key, value_name, .. } => format!(r"HKLM\{key}!{value_name}"),
+                    ImageWhat::Verdict { policy, .. } => policy.id.clone(),
+                };
+                let (from, overrides) = (checked.place.to_string(), weaker.to_string());
+                self.overridden.push(Overridden { scope: "image".to_owned(), value, from, overrides });
+            }
+            match FindingModel::of_image(checked) {
+                None => self.summary.add(1, "pass"),
+                Some(finding) => {
+                    let fails = finding.verdict != "absent" || self.rules.fail_on == FailOn::Absent;
+                    self.push(FindingModel { fails, ..finding });
+                }
+            }
+        }
+    }
+
+    fn push(&mut self, finding: FindingModel) {
+        self.summary.add(1, finding.verdict);
+        self.findings.push(finding);
+    }
+
+    fn overridden_of(&mut self, expected: &DesiredScope) {
+        let scope = Scope::from(&expected.scope);
+        let side = side_word(Some(&scope));
+        let mut add = |value: String, origin: &Origin| {
+            let Some(weaker) = &origin.overrides else { return };
+            let (from, overrides) = (origin.place.to_string(), weaker.to_string());
+            self.overridden.push(Overridden { scope: scope.word(), value, from, overrides });
         };
-        let place = self.found.as_ref().map(|located| match (&located.gpo, &located.guid) {
-            (Some(name), Some(guid)) => format!("  in {name}  {guid}"),
-            (Some(gpo), None) => format!("  in {gpo}"),
-            (None, _) => format!("  {}", located.place),
-        });
-        let found = found.map_or_else(|| "nothing".to_owned(), |found| found + note + &place.unwrap_or_default());
-        (expected.unwrap_or_else(|| "no record".to_owned()), found)
+        for (index, record) in expected.file.records().enumerate() {
+            if let Some(origin) = expected.origins.get(&record.slot()) {
+                add(values::full_name(side, &RecordModel::new(index, &record)), origin);
+            }
+        }
+        for forgotten in &expected.forgotten {
+            let value = match &forgotten.what {
+                What::Policy(id) => id.clone(),
+                What::Value(key, name) => {
+                    format!(r"{}\{key}!{name}", if side == Some("user") { "HKCU" } else { "HKLM" })
+                }
+            };
+            add(value, &forgotten.origin);
+        }
     }
 }
 
-/// What a state file says that is not checked.
-fn unsupported(source: &Source) -> Vec<String> {
-    let Some(state) = &source.state else { return Vec::new() };
-    let path = source.path.display();
-    let several = |n: usize, what: &str| (n > 0).then(|| format!("{path}: {what} ({n})"));
-    let all = [
-        several(state.extends.len(), "the files that it builds on"),
-        several(state.facts.len() + state.verdicts.len(), "facts and verdicts about an image"),
-    ];
-    all.into_iter().flatten().collect()
+impl Summary {
+    fn add(&mut self, n: usize, verdict: &str) {
+        self.checked += n;
+        match verdict {
+            "pass" => self.pass += n,
+            "absent" => self.absent += n,
+            "unknown" => self.unknown += n,
+            _ => self.different += n,
+        }
+    }
+
+    /// What has been added since.
+    fn since(self, before: Self) -> Self {
+        Self {
+            checked: self.checked - before.checked,
+            pass: self.pass - before.pass,
+            different: self.different - before.different,
+            absent: self.absent - before.absent,
+            unknown: self.unknown - before.unknown,
+            waived: 0,
+            extra: self.extra - before.extra,
+        }
+    }
+}
+
+/// Reason and ticket of what a state file asks for at a place.
+fn why(states: &[(PathBuf, StateFile)], place: &Place) -> Option<(Option<String>, Option<String>)> {
+    let Spot::Line(line) = place.spot else { return None };
+    let (_, state) = states.iter().find(|(path, _)| *path == place.path)?;
+    state.sides.iter().find_map(|side| {
+        let policy = side.policies.iter().find(|policy| policy.at.line == line);
+        let record = || side.registry.iter().find(|record| record.at.line == line);
+        match policy {
+            Some(policy) => Some((policy.reason.clone(), policy.ticket.clone())),
+            None => record().map(|record| (record.reason.clone(), None)),
+        }
+    })
 }

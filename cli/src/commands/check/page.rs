@@ -1,22 +1,32 @@
 //! The verdict as people read it.
 
-use super::model::{Check, FindingModel};
+use super::finding::FindingModel;
+use super::model::{Check, Summary};
 use crate::commands::pol::count;
 use crate::commands::show::templates;
 use crate::ui::{Line, Page, Style};
 
 pub fn page(check: &Check) -> Page {
     let mut page = Page::new();
-    check.target.field(&mut page, "Target");
+    let together = check.gpos.is_empty();
+    check.target.field(&mut page, "Target", together);
     for (i, expected) in check.expected.iter().enumerate() {
-        expected.field(&mut page, if i == 0 { "Expected" } else { "" });
+        expected.field(&mut page, if i == 0 { "Expected" } else { "" }, together);
+    }
+    for path in &check.extended {
+        page.field("", Line::new().text(path).span(Style::Faint, "  (extended by a state file)"));
+    }
+    for (i, name) in check.left_out.iter().enumerate() {
+        let text = format!("{name}: the order does not name it");
+        page.field(if i == 0 { "Left out" } else { "" }, text.as_str());
     }
     page.field("ADMX", templates(Some(&check.admx)).as_str());
     let mut title = None;
     for finding in &check.findings {
-        if title != Some(&finding.title) {
-            page.blank().line(Line::new().span(Style::Strong, &finding.title));
-            title = Some(&finding.title);
+        let heading = finding.heading();
+        if title.as_ref() != Some(&heading) {
+            page.blank().line(Line::new().span(Style::Strong, &heading));
+            title = Some(heading);
         }
         of_finding(&mut page, finding);
     }
@@ -27,20 +37,73 @@ pub fn page(check: &Check) -> Page {
         }
     }
     if !check.unsupported.is_empty() {
-        page.blank().line(Line::new().span(Style::Warn, "Not checked, since gpol does not check it yet:"));
+        page.blank().line(Line::new().span(Style::Warn, "Not checked, since the target does not have it:"));
         for what in &check.unsupported {
             page.line(Line::indented(2).text(what));
         }
+    }
+    overridden(&mut page, check);
+    gpos(&mut page, check);
+    if !check.notes.is_empty() {
+        page.blank();
+    }
+    for note in &check.notes {
+        page.line(Line::new().span(Style::Warn, "note").text(": ").hang().text(note));
     }
     page.blank().line(conclusion(check));
     page
 }
 
+/// What stronger expectations say otherwise than weaker ones.
+fn overridden(page: &mut Page, check: &Check) {
+    const MOST: usize = 5;
+    if check.overridden.is_empty() {
+        return;
+    }
+    page.blank().line("Expected in two ways, of which the later one counts:");
+    for it in check.overridden.iter().take(MOST) {
+        page.line(Line::indented(2).text(&it.value).hang_at(4));
+        page.line(Line::indented(4).span(Style::Faint, format!("{} overrides {}", it.from, it.overrides)));
+    }
+    if let Some(more) = check.overridden.len().checked_sub(MOST).filter(|more| *more > 0) {
+        page.line(
+            Line::indented(2).span(Style::Faint, format!("and {}; --format json has them all", count(more, "more"))),
+        );
+    }
+}
+
+/// How it is GPO by GPO.
+fn gpos(page: &mut Page, check: &Check) {
+    if check.gpos.is_empty() {
+        return;
+    }
+    page.blank().line("GPO by GPO:");
+    let (beside, checked): (Vec<_>, Vec<_>) = check.gpos.iter().partition(|gpo| gpo.there && gpo.summary.checked == 0);
+    for gpo in checked {
+        let (word, style) = match (gpo.there, gpo.summary.pass == gpo.summary.checked) {
+            (false, _) => ("MISSING", Style::Bad),
+            (true, true) => ("ok", Style::Good),
+            (true, false) => ("differs", Style::Bad),
+        };
+        let line = Line::indented(2).span(style, word).column(11).hang().text(&gpo.name);
+        page.line(line.span(Style::Faint, format!("  {}", figures(&gpo.summary))));
+    }
+    if !beside.is_empty() {
+        let names: Vec<&str> = beside.iter().map(|gpo| &*gpo.name).collect();
+        let records = count(beside.iter().map(|gpo| gpo.summary.extra).sum(), "record");
+        let line = Line::indented(2).span(Style::Faint, "extra").column(11).hang().text(names.join(", "));
+        page.line(line.span(Style::Faint, format!("  nothing is expected of these; {records}")));
+    }
+}
+
 fn of_finding(page: &mut Page, finding: &FindingModel) {
     let (word, style) = match finding.verdict {
         _ if finding.is_waived() => ("waived", Style::Faint),
-        "absent" => ("ABSENT", Style::Bad),
+        "extra" if !finding.fails => ("extra", Style::Warn),
         "extra" => ("EXTRA", Style::Bad),
+        "absent" if !finding.fails => ("absent", Style::Warn),
+        "absent" => ("ABSENT", Style::Bad),
+        "unknown" => ("UNKNOWN", Style::Bad),
         _ => ("FAIL", Style::Bad),
     };
     let head = Line::indented(2).span(style, word).column(10).hang();
@@ -56,6 +119,10 @@ fn of_finding(page: &mut Page, finding: &FindingModel) {
     let (expected, found) = finding.sides();
     page.line(Line::indented(10).span(Style::Faint, "expected ").hang().text(expected));
     page.line(Line::indented(10).span(Style::Faint, "found    ").hang().text(found));
+    if let Some(reason) = &finding.reason {
+        let ticket = finding.ticket.as_ref().map(|ticket| format!(" ({ticket})")).unwrap_or_default();
+        page.line(Line::indented(10).span(Style::Faint, format!("because  {reason}{ticket}")));
+    }
     if let Some(waiver) = &finding.waiver {
         let until = if waiver.expired { "waiver expired on" } else { "waived until" };
         let text = format!("{until} {}: {}", waiver.expires, waiver.reason);
@@ -66,14 +133,19 @@ fn of_finding(page: &mut Page, finding: &FindingModel) {
 fn conclusion(check: &Check) -> Line {
     let summary = &check.summary;
     let (word, style) = match check.compliant {
+        true if check.is_partial() => ("as expected where it was checked", Style::Warn),
         true => ("as expected", Style::Good),
         false => ("not as expected", Style::Bad),
     };
+    Line::new().span(style, word).text(": ").hang().text(figures(summary))
+}
+
+/// `5 settings checked, 1 pass, 2 different, 2 absent, 1 extra`
+fn figures(summary: &Summary) -> String {
     let mut parts = vec![format!("{} checked", count(summary.checked, "setting")), format!("{} pass", summary.pass)];
-    for (n, what) in [(summary.different, "different"), (summary.absent, "absent")] {
-        if n > 0 {
-            parts.push(format!("{n} {what}"));
-        }
+    let all = [(summary.different, "different"), (summary.absent, "absent"), (summary.unknown, "not known")];
+    for (n, what) in all.into_iter().filter(|(n, _)| *n > 0) {
+        parts.push(format!("{n} {what}"));
     }
     if summary.waived > 0 {
         parts.push(format!("{} of these waived", summary.waived));
@@ -81,5 +153,5 @@ fn conclusion(check: &Check) -> Line {
     if summary.extra > 0 {
         parts.push(format!("{} extra", summary.extra));
     }
-    Line::new().span(style, word).text(": ").hang().text(parts.join(", "))
+    parts.join(", ")
 }

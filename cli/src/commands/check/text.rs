@@ -1,21 +1,27 @@
 //! The verdict for CI servers.
 
-use super::model::{Check, FindingModel};
+use gpo::source::Spot;
+
+use super::finding::FindingModel;
+use super::model::Check;
 use crate::ui::escape;
 
-/// JUnit's XML: a test for each finding, and one for all that passed.
+/// JUnit's XML: a test for each finding, one for all that passed, and one for each part that could not be checked.
 pub fn junit(check: &Check) -> String {
-    let failures = check.findings.iter().filter(|finding| finding.fails).count();
+    let is_error = |finding: &&FindingModel| finding.fails && finding.verdict == "unknown";
+    let failing = check.findings.iter().filter(|finding| finding.fails).count();
+    let unknown = check.findings.iter().filter(is_error).count();
     let skipped = check.findings.iter().filter(|finding| finding.is_waived()).count();
-    let tests = check.findings.len() + 1;
+    let (failures, errors) = (failing - unknown, unknown + check.unchecked().count());
+    let tests = check.findings.len() + check.unchecked().count() + 1;
     let suite = attribute(&check.target.path);
     let mut text = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n");
     text.push_str(&format!(
-        "  <testsuite name=\"gpol check {suite}\" tests=\"{tests}\" failures=\"{failures}\" errors=\"0\" skipped=\"{skipped}\">\n"
+        "  <testsuite name=\"gpol check {suite}\" tests=\"{tests}\" failures=\"{failures}\" errors=\"{errors}\" skipped=\"{skipped}\">\n"
     ));
     text.push_str(&format!("    <testcase classname=\"gpol.check\" name=\"{} as expected\"/>\n", check.summary.pass));
     for finding in &check.findings {
-        let class = attribute(&format!("gpol.check.{}", finding.title));
+        let class = attribute(&format!("gpol.check.{}", finding.heading()));
         text.push_str(&format!("    <testcase classname=\"{class}\" name=\"{}\"", attribute(&finding.name())));
         let says = attribute(&message(finding));
         match &finding.waiver {
@@ -24,10 +30,16 @@ pub fn junit(check: &Check) -> String {
                 text.push_str(&format!("><skipped message=\"{why}\"/></testcase>\n"));
             }
             _ if finding.fails => {
-                text.push_str(&format!("><failure type=\"{}\" message=\"{says}\"/></testcase>\n", finding.verdict));
+                let what = if is_error(&finding) { "error" } else { "failure" };
+                text.push_str(&format!("><{what} type=\"{}\" message=\"{says}\"/></testcase>\n", finding.verdict));
             }
             _ => text.push_str(&format!("><system-out>{says}</system-out></testcase>\n")),
         }
+    }
+    for what in check.unchecked() {
+        let what = attribute(what);
+        text.push_str("    <testcase classname=\"gpol.check\" name=\"not checked\">");
+        text.push_str(&format!("<error type=\"not-checked\" message=\"{what}\"/></testcase>\n"));
     }
     text.push_str("  </testsuite>\n</testsuites>\n");
     text
@@ -43,20 +55,28 @@ pub fn github(check: &Check) -> String {
             (false, false) => "warning",
         };
         let title = property(&format!("gpol check: {}", finding.verdict));
-        let file = property(&check.target.path);
+        let line = match finding.at.spot {
+            Spot::Line(line) if line > 0 => format!(",line={line}"),
+            _ => String::new(),
+        };
+        let file = property(&finding.at.path.display().to_string()) + &line;
         let says = data(&format!("{}: {}", finding.name(), message(finding)));
         text.push_str(&format!("::{level} file={file},title={title}::{says}\n"));
+    }
+    for what in check.unchecked() {
+        text.push_str(&format!("::error title={}::{}\n", property("gpol check: not checked"), data(what)));
     }
     text
 }
 
-fn message(finding: &FindingModel) -> String {
+pub fn message(finding: &FindingModel) -> String {
     let (expected, found) = finding.sides();
     let waiver = finding.waiver.as_ref().map(|waiver| {
         let until = if waiver.expired { "waiver expired on" } else { "waived until" };
         format!("; {until} {}: {}", waiver.expires, waiver.reason)
     });
-    format!("expected {expected}, found {found}{}", waiver.unwrap_or_default())
+    let found = if finding.verdict == "unknown" { found } else { format!("found {found}") };
+    format!("expected {expected}, {found}{}", waiver.unwrap_or_default())
 }
 
 /// A text in XML.

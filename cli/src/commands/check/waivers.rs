@@ -1,15 +1,17 @@
 //! Findings that are accepted for a time.
 
-use gpo::check::Named;
-use gpo::exchange::state::Waiver;
-use gpo::source::Source;
+use std::path::{Path, PathBuf};
+
+use gpo::exchange::state::{StateFile, Waiver};
+use gpo::source::{Place, Spot};
 use serde::Serialize;
 
+use super::finding::{FindingModel, PolicyName};
 use crate::error::{Code, CommandError};
 
 /// Waivers, and which of them were of use.
 pub struct Waivers {
-    all: Vec<(String, Waiver, bool)>,
+    all: Vec<(Place, Waiver, bool)>,
     /// `YYYY-MM-DD`.
     today: String,
 }
@@ -22,48 +24,59 @@ pub struct WaiverModel {
     pub expires: String,
     /// Whether that day is over, so that the finding counts again.
     pub expired: bool,
+    /// Where it stands.
+    pub from: String,
+    #[serde(skip)]
+    pub at: Place,
 }
 
 impl Waivers {
     /// Those of state files that say what is expected.
-    pub fn of(expected: &[Source]) -> Result<Self, CommandError> {
+    pub fn of(states: &[(PathBuf, StateFile)]) -> Result<Self, CommandError> {
         let mut waivers = Self { all: Vec::new(), today: today()? };
-        expected.iter().for_each(|source| waivers.add(source));
+        states.iter().for_each(|(path, state)| waivers.add(path, state));
         Ok(waivers)
     }
 
     /// Those of one more state file.
-    pub fn add(&mut self, source: &Source) {
-        for waiver in source.state.iter().flat_map(|state| &state.waivers) {
-            let place = format!("{}:{}", source.path.display(), waiver.at.line);
+    pub fn add(&mut self, path: &Path, state: &StateFile) {
+        for waiver in &state.waivers {
+            let place = Place { path: path.to_path_buf(), spot: Spot::Line(waiver.at.line) };
             self.all.push((place, waiver.clone(), false));
         }
     }
 
     /// The waiver of a finding: its rule is the policy's id or name, or the value as `HKLM\key!name`. One that has not
     /// expired, if there is one.
-    pub fn find(&mut self, policies: &[Named], value: &str) -> Option<WaiverModel> {
+    pub fn find(&mut self, finding: &FindingModel) -> Option<WaiverModel> {
         let today = &self.today;
         let same = |rule: &str, name: &str| rule.to_lowercase() == name.to_lowercase();
         let mut found: Option<WaiverModel> = None;
-        for (_, waiver, used) in &mut self.all {
+        for (place, waiver, used) in &mut self.all {
             let rule = &waiver.rule;
-            if !policies.iter().any(|policy| same(rule, &policy.id) || same(rule, &policy.name)) && !same(rule, value) {
+            let of_policy = |policy: &PolicyName| same(rule, &policy.id) || same(rule, &policy.name);
+            if !finding.policies.iter().any(of_policy) && !same(rule, &finding.value) {
                 continue;
             }
             *used = true;
             // Days in this form are ordered as texts are.
             let expired = waiver.expires < *today;
             if found.as_ref().is_none_or(|found| found.expired) {
-                found = Some(WaiverModel { reason: waiver.reason.clone(), expires: waiver.expires.clone(), expired });
+                let (reason, expires) = (waiver.reason.clone(), waiver.expires.clone());
+                found = Some(WaiverModel { reason, expires, expired, from: place.to_string(), at: place.clone() });
             }
         }
         found
     }
 
-    /// What to say of waivers that no finding has.
+    /// What to say of waivers that no finding has. Those of rules such as `SEC003` are for other commands.
     pub fn unused(&self) -> impl Iterator<Item = String> {
-        let unused = self.all.iter().filter(|(.., used)| !used);
+        let is_code = |rule: &str| {
+            let digits = rule.trim_start_matches(|c: char| c.is_ascii_uppercase());
+            let letters = rule.len() - digits.len();
+            (2..=4).contains(&letters) && digits.len() == 3 && digits.bytes().all(|b| b.is_ascii_digit())
+        };
+        let unused = self.all.iter().filter(move |(_, waiver, used)| !used && !is_code(&waiver.rule));
         unused.map(|(place, waiver, _)| format!("{place}: the waiver of {} fits no finding", waiver.rule))
     }
 }

@@ -125,7 +125,7 @@ impl Diff {
             same,
             summary,
             scopes,
-            not_compared: AsideModel::all([left, right]),
+            not_compared: AsideModel::all([left, right].into_iter().flat_map(|source| &source.asides)),
             unreadable: Vec::new(),
         }
     }

@@ -11,8 +11,8 @@ use crate::ui::{Line, Page, Style};
 
 pub fn page(diff: &Diff) -> Page {
     let mut page = Page::new();
-    diff.left.field(&mut page, "Left");
-    diff.right.field(&mut page, "Right");
+    diff.left.field(&mut page, "Left", true);
+    diff.right.field(&mut page, "Right", true);
     if diff.admx.is_some() {
         page.field("ADMX", templates(diff.admx.as_ref()).as_str());
     }

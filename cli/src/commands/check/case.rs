@@ -1,0 +1,296 @@
+//! What is checked against what: the target, and what is wanted of it.
+
+use std::path::{Path, PathBuf};
+
+use ::admx::Catalog;
+use gpo::by_scope::{only_scope, settle, take, unknown};
+use gpo::check::{ImageChecked, ImageError, of_image, switched_off};
+use gpo::desired::{self, Desired};
+use gpo::exchange::lgpo::Scope;
+use gpo::exchange::state::{StateFile, Unmanaged};
+use gpo::source::{Options, Part, Place, SetAside, Source};
+use gpo::target::{self, Opened, Target};
+
+use super::{CheckArgs, nothing};
+use crate::commands::pol::count;
+use crate::commands::sides::{SourceModel, read, side_needed};
+use crate::context::{failed, read_text};
+use crate::error::{Code, CommandError};
+use crate::paste::quoted;
+use crate::source_error::{desired_error, source_error};
+use crate::ui::Ui;
+
+/// All that is checked.
+pub struct Case {
+    pub target: SourceModel,
+    pub expected: Vec<SourceModel>,
+    /// One for each GPO with `--each`, else one.
+    pub pairs: Vec<Pair>,
+    /// The state files, the weakest first.
+    pub states: Vec<(PathBuf, StateFile)>,
+    /// What they say of an installation.
+    pub image: Vec<ImageChecked>,
+    /// What the expectations hold beside registry policy.
+    pub asides: Vec<SetAside>,
+    /// What state files say and is not checked.
+    pub unsupported: Vec<String>,
+    /// GPOs that cannot be read, and why.
+    pub unreadable: Vec<String>,
+    /// Files that state files among the expectations extend.
+    pub extended: Vec<PathBuf>,
+    /// GPOs of the target that the order does not name.
+    pub left_out: Vec<String>,
+    pub notes: Vec<String>,
+}
+
+/// A target, or one GPO of it, and what is wanted of it.
+pub struct Pair {
+    /// The GPO, with `--each`.
+    pub gpo: Option<String>,
+    pub desired: Desired,
+    pub target: Source,
+}
+
+impl Case {
+    pub fn read(
+        args: &CheckArgs,
+        catalog: &'static Catalog,
+        options: Options<'_>,
+        ui: &Ui,
+    ) -> Result<Self, CommandError> {
+        let asked = args.sides.scope.as_ref().map(Scope::from);
+        let mut unreadable = Vec::new();
+        let mut target = read(&args.target, options, &mut unreadable, ui)?;
+        warn(&target.notes, ui);
+        let left_out = match &args.order {
+            Some(path) => sorted(&mut target, path)?,
+            None => Vec::new(),
+        };
+        let mut expected = Vec::new();
+        for path in &args.expected {
+            expected.push(read(path, options, &mut unreadable, ui)?);
+        }
+        if expected.iter().all(is_silent) {
+            return Err(nothing(args));
+        }
+        // A policy file without a record needs no scope.
+        expected
+            .iter_mut()
+            .for_each(|source| source.parts.retain(|part| part.scope.is_some() || !part.file.is_empty()));
+        let models = expected.iter().map(SourceModel::new).collect();
+        let mut notes = about_target(&args.target, ui);
+        if !args.each && namesakes(&target, &expected) > 1 {
+            let text =
+                "Both sides have GPOs of the same names; --each checks them one by one, each against its namesake.";
+            notes.push(text.to_owned());
+        }
+        take(std::slice::from_mut(&mut target), asked.as_ref());
+        take(&mut expected, asked.as_ref());
+        settle(&mut expected, only_scope(std::slice::from_ref(&target)).as_ref());
+        let mut case = Self {
+            target: SourceModel::new(&target),
+            expected: models,
+            pairs: Vec::new(),
+            states: Vec::new(),
+            image: Vec::new(),
+            asides: Vec::new(),
+            unsupported: Vec::new(),
+            unreadable,
+            extended: Vec::new(),
+            left_out,
+            notes,
+        };
+        if args.each {
+            case.pairs = each(&target, &expected, catalog, args)?;
+            for source in expected {
+                warn(&source.notes, ui);
+                case.asides.extend(source.asides);
+            }
+            return Ok(case);
+        }
+        if let Some(path) = unknown(&expected) {
+            return Err(side_needed(path));
+        }
+        let mut desired = desired::of(expected, catalog, args.sides.scope.as_ref()).map_err(desired_error)?;
+        warn(&desired.notes, ui);
+        case.asides = std::mem::take(&mut desired.asides);
+        case.states = std::mem::take(&mut desired.states);
+        let is_named = |path: &PathBuf| args.expected.contains(path);
+        case.extended = case.states.iter().map(|(path, _)| path).filter(|path| !is_named(path)).cloned().collect();
+        settle(std::slice::from_mut(&mut target), scope_of(&desired).as_ref());
+        if let Some(path) = unknown(std::slice::from_ref(&target)) {
+            return Err(side_needed(path));
+        }
+        case.look_into_image(args, catalog)?;
+        case.pairs.push(Pair { gpo: None, desired, target });
+        Ok(case)
+    }
+
+    /// Whether nothing is wanted.
+    pub fn is_empty(&self) -> bool {
+        let of_pair = |pair: &Pair| pair.desired.scopes.iter().all(|it| it.file.is_empty() && it.forgotten.is_empty());
+        self.pairs.iter().all(of_pair) && self.image.is_empty() && self.unsupported.is_empty()
+    }
+
+    /// What the last state file says of settings that none of them names.
+    pub fn unmanaged(&self) -> Unmanaged {
+        self.pairs.first().map(|pair| pair.desired.unmanaged).unwrap_or_default()
+    }
+
+    fn look_into_image(&mut self, args: &CheckArgs, catalog: &Catalog) -> Result<(), CommandError> {
+        let asks = |state: &StateFile| state.facts.len().saturating_add(state.verdicts.len());
+        if self.states.iter().all(|(_, state)| asks(state) == 0) {
+            return Ok(());
+        }
+        let looked_at = match open_one(&args.target) {
+            Some(target) => of_image(&target, catalog, &self.states).map_err(|error| match error {
+                ImageError::State(error) => source_error(error),
+                ImageError::Target(error) => failed(error),
+                other => CommandError::new(Code::READ, other.to_string()),
+            })?,
+            None => None,
+        };
+        match looked_at {
+            Some(found) => self.image = found,
+            None => {
+                self.unsupported.extend(self.states.iter().filter(|(_, state)| asks(state) > 0).map(|(path, state)| {
+                    let (path, target) = (path.display(), args.target.display());
+                    let what = [(state.facts.len(), "fact"), (state.verdicts.len(), "verdict")];
+                    let what: Vec<String> =
+                        what.iter().filter(|(n, _)| *n > 0).map(|(n, what)| count(*n, what)).collect();
+                    let what = what.join(" and ");
+                    format!("{path}: {what} about an image; {target} is no Windows installation and lies in none")
+                }))
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether a source says nothing that could be checked.
+fn is_silent(source: &Source) -> bool {
+    let says = |state: &StateFile| [state.extends.len(), state.facts.len(), state.verdicts.len()] != [0; 3];
+    source.parts.iter().all(|part| part.file.is_empty() && part.absent.is_empty())
+        && !source.state.as_ref().is_some_and(says)
+}
+
+fn warn(notes: &[(Place, String)], ui: &Ui) {
+    for (place, note) in notes {
+        ui.warning(format!("{place}: {note}"));
+    }
+}
+
+/// The target as such, if it is one.
+fn open_one(path: &Path) -> Option<Target> {
+    match target::open(path).ok()? {
+        Opened::One(target) => Some(target),
+        Opened::Several(_) => None,
+    }
+}
+
+/// What must be known of the target's folders: entries that differ only by case, and sides that Windows does not apply.
+fn about_target(path: &Path, ui: &Ui) -> Vec<String> {
+    let targets = match target::open(path) {
+        Ok(Opened::One(target)) => vec![target],
+        Ok(Opened::Several(set)) => set.gpos,
+        Err(_) => Vec::new(),
+    };
+    let mut notes = Vec::new();
+    for target in &targets {
+        crate::context::warn(target, ui);
+        for (scope, gpt_ini) in switched_off(target) {
+            let ini = gpt_ini.display();
+            notes.push(format!("Windows applies nothing of {scope} there: {ini} switches that side off (Options)."));
+        }
+    }
+    notes
+}
+
+/// Puts the target's GPOs into the order of a file.
+fn sorted(target: &mut Source, path: &Path) -> Result<Vec<String>, CommandError> {
+    let text = read_text(path)?;
+    target.sort_gpos(&text).map_err(|error| {
+        CommandError::new(Code::ORDER, format!("{}: {error}", path.display()))
+            .detail("Nothing was checked.")
+            .help("name each GPO by its path, which is always one alone")
+    })
+}
+
+/// The only scope that something is wanted of.
+fn scope_of(desired: &Desired) -> Option<Scope> {
+    let mut scopes = desired.scopes.iter().filter(|it| !it.file.is_empty() || !it.forgotten.is_empty());
+    match (scopes.next(), scopes.next()) {
+        (Some(only), None) => Some(Scope::from(&only.scope)),
+        _ => None,
+    }
+}
+
+/// How many GPOs of the expectations have a namesake in the target.
+fn namesakes(target: &Source, expected: &[Source]) -> usize {
+    let gpos = target.gpos();
+    expected.iter().flat_map(Source::gpos).filter(|gpo| !matches(gpo, &gpos).is_empty()).count()
+}
+
+/// The GPOs that have the name of this one; else those that have its GUID.
+fn matches<'g>(gpo: &[Part], of: &'g [Vec<Part>]) -> Vec<&'g Vec<Part>> {
+    let Some(first) = gpo.first().filter(|part| part.folder.is_some()) else { return Vec::new() };
+    let folders = || of.iter().filter(|other| other.first().is_some_and(|part| part.folder.is_some()));
+    let same = |a: &Option<String>, b: &Option<String>| matches!((a, b), (Some(a), Some(b)) if a.trim().to_lowercase() == b.trim().to_lowercase());
+    let by_name: Vec<_> = folders().filter(|other| other.iter().any(|part| same(&part.gpo, &first.gpo))).collect();
+    match by_name.is_empty() {
+        false => by_name,
+        true => folders().filter(|other| other.iter().any(|part| same(&part.guid, &first.guid))).collect(),
+    }
+}
+
+/// GPO by GPO: each of the expectations with its namesake of the target, then those of the target that nothing is
+/// expected of.
+fn each(target: &Source, expected: &[Source], catalog: &Catalog, args: &CheckArgs) -> Result<Vec<Pair>, CommandError> {
+    for source in expected.iter().chain([target]) {
+        if source.gpos().is_empty() || source.parts.iter().any(|part| part.folder.is_none()) {
+            let what = format!(
+                "{} ({}) has no GPOs that could be checked one by one",
+                source.path.display(),
+                source.kind.name()
+            );
+            return Err(CommandError::new(Code::NOTHING_CHECKED, what)
+                .help("leave --each out, or name a folder of GPOs or of GPO backups on both sides"));
+        }
+    }
+    let gpos = target.gpos();
+    let wanted: Vec<(&Source, Vec<Part>)> =
+        expected.iter().flat_map(|source| source.gpos().into_iter().map(move |gpo| (source, gpo))).collect();
+    let all_wanted: Vec<Vec<Part>> = wanted.iter().map(|(_, gpo)| gpo.clone()).collect();
+    let of =
+        |source: &Source, parts: Vec<Part>| Source { parts, asides: Vec::new(), notes: Vec::new(), ..source.clone() };
+    let (mut pairs, mut used) = (Vec::new(), Vec::new());
+    // The only ones are a pair whatever they are called; an image has no name at all.
+    let only = gpos.len() == 1 && wanted.len() == 1;
+    for (source, gpo) in wanted {
+        let Some(first) = gpo.first() else { continue };
+        let name = first.title();
+        let found = if only { gpos.iter().collect() } else { matches(&gpo, &gpos) };
+        let twins = if found.len() > 1 { found.clone() } else { matches(&gpo, &all_wanted) };
+        if twins.len() > 1 {
+            return Err(several(&name, &twins));
+        }
+        used.extend(found.first().and_then(|found| found.first()).map(|part| part.folder.clone()));
+        let parts = found.first().map(|found| (*found).clone()).unwrap_or_default();
+        let desired = desired::of(vec![of(source, gpo)], catalog, args.sides.scope.as_ref()).map_err(desired_error)?;
+        pairs.push(Pair { gpo: Some(name), desired, target: of(target, parts) });
+    }
+    for gpo in gpos {
+        let Some(first) = gpo.first().filter(|part| !used.contains(&part.folder)) else { continue };
+        pairs.push(Pair { gpo: Some(first.title()), desired: Desired::default(), target: of(target, gpo) });
+    }
+    Ok(pairs)
+}
+
+fn several(name: &str, gpos: &[&Vec<Part>]) -> CommandError {
+    let what = format!("{} GPOs have the name or GUID {name:?}, and nothing says which one is meant", gpos.len());
+    let folders = gpos.iter().filter_map(|gpo| gpo.first()?.folder.as_ref());
+    let error = folders.fold(CommandError::new(Code::SEVERAL_GPOS, what), |error, folder| {
+        error.detail(quoted(&folder.display().to_string()))
+    });
+    error.help("check one of them against one:  gpol check FOLDER FOLDER")
+}
