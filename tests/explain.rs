@@ -93,9 +93,9 @@ fn the_json_has_the_contracts_members() {
     assert_eq!(layers[1]["values"][0]["archive"], "unknown");
     for (when, layer) in [("now", "applied-policy"), ("next_boot", "pending-policy")] {
         let decision = &json["verdict"][when];
-        assert_eq!(keys(decision), ["conditions", "layer", "meaning", "value", "why"]);
+        assert_eq!(keys(decision), ["conditions", "layer", "meaning", "state", "value", "why"]);
         assert_eq!((&decision["layer"], &decision["value"]), (&json!(layer), &json!(1)));
-        assert_eq!(decision["meaning"], "NLA is required");
+        assert_eq!((&decision["meaning"], &decision["state"]), (&json!("NLA is required"), &json!("enabled")));
     }
     assert_eq!(json["image"]["control_set"], json!({ "now": 1, "next_boot": 1 }));
     assert_eq!(json["other_state"], "disabled");

@@ -121,6 +121,11 @@ impl<'t> Explainer<'t> {
         Ok(Self { target, machine: Machine::open(target)? })
     }
 
+    /// Whether the target is an installation, or lies in one.
+    pub fn in_installation(&self) -> bool {
+        self.machine.is_some()
+    }
+
     /// Explains a policy.
     ///
     /// # Errors
@@ -224,6 +229,7 @@ fn of_file_alone(pending: Option<&Layer>, state: State, in_installation: bool) -
     };
     let next_boot = Decision {
         layer: pending.map(|layer| layer.layer),
+        state: Some(state.as_str()),
         value: pending.and_then(|layer| layer.value.clone()),
         ..Decision::none(words)
     };
@@ -311,14 +317,7 @@ fn other_state(
     fact: Option<(&Fact, &str)>,
     next_boot: &Decision,
 ) -> Option<&'static str> {
-    let when_disabled = || {
-        let (fact, key) = fact?;
-        let set = write_set(policy, side, &Wanted::Disabled).ok()?;
-        let slot = |record: &RecordRef<'_>| (record.key.fold(), record.value_name.fold());
-        let wanted = (Folded::from(key), Folded::from(&*fact.value));
-        let record = set.records.iter().map(Record::as_ref).find(|record| slot(record) == wanted)?;
-        plain(&record.value().ok()?)
-    };
+    let when_disabled = || written(policy, side, fact?, &Wanted::Disabled);
     let decided = match &next_boot.value {
         Some(ValueModel::Number(n)) => n.to_string(),
         Some(ValueModel::Text(text)) => text.lossy(),
@@ -331,6 +330,15 @@ fn other_state(
         (_, Some(_)) if !decided.is_empty() => Some("disabled"),
         _ => None,
     }
+}
+
+/// What a state of the policy writes as the value that decides, if it writes it.
+pub(crate) fn written(policy: &Policy, side: Side, (fact, key): (&Fact, &str), wanted: &Wanted) -> Option<String> {
+    let set = write_set(policy, side, wanted).ok()?;
+    let slot = |record: &RecordRef<'_>| (record.key.fold(), record.value_name.fold());
+    let decides = (Folded::from(key), Folded::from(&*fact.value));
+    let record = set.records.iter().map(Record::as_ref).find(|record| slot(record) == decides)?;
+    plain(&record.value().ok()?)
 }
 
 fn not_seen(target: &Target, scope: &Scope, machine: Option<&Machine>) -> Vec<String> {

@@ -25,6 +25,9 @@ pub struct Verdict {
 pub struct Decision {
     /// `null` if no layer that was looked at decides, or it is not known which one.
     pub layer: Option<&'static str>,
+    /// State of the policy that decides: `enabled`, `disabled` or `mixed`; `not-configured` where none does, `null` where
+    /// that is not known.
+    pub state: Option<&'static str>,
     /// The value, where one tells the state.
     pub value: Option<ValueModel>,
     /// In words.
@@ -37,11 +40,13 @@ pub struct Decision {
 
 impl Decision {
     pub(super) fn unknown(why: impl AsRef<str>) -> Self {
-        Self::none(format!("not known: {}", why.as_ref()))
+        Self { state: None, ..Self::none(format!("not known: {}", why.as_ref())) }
     }
 
+    /// Decided by no policy.
     pub(super) fn none(meaning: impl Into<String>) -> Self {
-        Self { layer: None, value: None, meaning: meaning.into(), why: None, conditions: Vec::new() }
+        let state = Some(State::NotConfigured.as_str());
+        Self { layer: None, state, value: None, meaning: meaning.into(), why: None, conditions: Vec::new() }
     }
 
     fn because(self, why: impl Into<String>) -> Self {
@@ -70,6 +75,7 @@ pub(super) struct Case<'a> {
 
 /// What the policy decides by values that are set.
 pub(super) struct Decided {
+    pub state: State,
     pub value: Option<ValueModel>,
     /// A part of a sentence, where the facts know one.
     pub meaning: Option<String>,
@@ -127,11 +133,17 @@ impl<'a> Case<'a> {
                 _ => None,
             };
             let sentence = in_words(reading.state).to_owned();
-            return Some(Decided { value, meaning: None, sentence, records: reading.records });
+            return Some(Decided { state: reading.state, value, meaning: None, sentence, records: reading.records });
         };
         if reading.state == State::Mixed && fact.disabled.is_some() {
             let sentence = format!("not known: {}", in_words(State::Mixed));
-            return Some(Decided { value: None, meaning: None, sentence, records: reading.records });
+            return Some(Decided {
+                state: reading.state,
+                value: None,
+                meaning: None,
+                sentence,
+                records: reading.records,
+            });
         }
         let registry = Registry::execute([file]);
         let slot = registry.value(Folded::from(key), Folded::from(&*fact.value)).and_then(|value| value.current());
@@ -143,6 +155,7 @@ impl<'a> Case<'a> {
                     None => format!("not known: the data of {} do not fit {value_type}", fact.value),
                 };
                 Some(Decided {
+                    state: reading.state,
                     value: value.and_then(|value| ValueModel::of(&value)),
                     sentence: fact.sentence(&meaning),
                     meaning: Some(meaning),
@@ -153,6 +166,7 @@ impl<'a> Case<'a> {
                 let amounts_to = fact.disabled.as_ref().filter(|_| reading.state == State::Disabled)?;
                 let meaning = fact.meaning_of_text(amounts_to);
                 Some(Decided {
+                    state: reading.state,
                     value: None,
                     sentence: fact.sentence(&meaning),
                     meaning: Some(meaning),
@@ -352,7 +366,8 @@ pub(super) fn default_value(text: &str) -> ValueModel {
 }
 
 fn by(layer: &'static str, decided: Decided) -> Decision {
-    Decision { layer: Some(layer), value: decided.value, ..Decision::none(decided.sentence) }
+    let state = Some(decided.state.as_str());
+    Decision { layer: Some(layer), state, value: decided.value, ..Decision::none(decided.sentence) }
 }
 
 /// A state where nothing is known of what it means.
