@@ -242,6 +242,8 @@ def compare(places, work, drawn, said, what, client=None):
         order = [gpo for gpo in ours["order"] if side not in gpo["off"]]
         found = [(gpo["gpo"]["guid"], gpo["linked"]) for gpo in order]
         check(found == expected, f"{what}, {side}: order\n  gpol  {found}\n  Samba {expected}\n  drawn {drawn}")
+        names = [gpo["gpo"]["name"] for gpo in order]
+        check(names == [gpo.display_name for gpo in switched_on], f"{what}, {side}: names {names}")
         applied += len(found)
 
         values = [v for result in ours["sides"] if result["side"] == side for v in result["values"]]
