@@ -12,7 +12,10 @@ from pathlib import Path
 from samba.dcerpc import preg
 from samba.ndr import ndr_pack, ndr_unpack
 
-GPOL, DC = sys.argv[1], Path(sys.argv[2])
+import checks
+from checks import check, gpol, records, show
+
+DC = Path(sys.argv[2])
 DEFAULTS = {
     "{31B2F340-016D-11D2-945F-00C04FB984F9}": "Default Domain Policy",
     "{6AC1786C-016F-11D2-945F-00C04FB984F9}": "Default Domain Controllers Policy",
@@ -22,29 +25,6 @@ COPY = DC.parent / "copy"
 SAM = COPY / "private/sam.ldb"
 REGISTRY = "{35378EAC-683F-11D2-A89A-00C04FBBCFA2}"
 TOOL = "{D02B1F72-3407-48AE-BA88-E8213C6761F1}"
-# As gpol names the types 0 to 11 of the registry.
-TYPES = (
-    "REG_NONE REG_SZ REG_EXPAND_SZ REG_BINARY REG_DWORD REG_DWORD_BIG_ENDIAN REG_LINK REG_MULTI_SZ "
-    "REG_RESOURCE_LIST REG_FULL_RESOURCE_DESCRIPTOR REG_RESOURCE_REQUIREMENTS_LIST REG_QWORD"
-).split()
-checks = 0
-
-
-def check(condition, what):
-    global checks
-    checks += 1
-    if not condition:
-        sys.exit(f"FAILED: {what}")
-
-
-def gpol(*words, status=0):
-    done = subprocess.run([GPOL, *map(str, words)], capture_output=True, text=True, stdin=subprocess.DEVNULL)
-    check(done.returncode == status, f"gpol {words}: {done.returncode}, not {status}\n{done.stdout}{done.stderr}")
-    return done.stdout
-
-
-def show(target, *words):
-    return json.loads(gpol("show", target, "--format", "json", *words))
 
 
 def ldif(path, *attributes):
@@ -94,13 +74,9 @@ def of_samba(path):
     return records
 
 
-def of_gpol(path):
-    records = json.loads(gpol("show", path, "--records", "--format", "json"))["sides"][0]["records"]
-    return [(r["key"], r["value_name"], TYPES.index(r["type"]), len(r["raw"]) // 2, r["raw"]) for r in records]
-
-
 def same_records(path, count):
-    ours, theirs = of_gpol(path), of_samba(path)
+    ours = [(key, name, type_, len(raw) // 2, raw) for key, name, type_, raw in records(path)]
+    theirs = of_samba(path)
     check(ours == theirs, f"{path}:\n  gpol  {ours}\n  Samba {theirs}")
     check(len(ours) == count, f"{path}: {len(ours)} records, not {count}")
 
@@ -177,7 +153,7 @@ def main():
     path = COPY / "of-samba.pol"
     path.write_bytes(ndr_pack(file))
     same_records(path, len(entries))
-    print(f"{checks} checks: gpol and Samba agree")
+    print(f"{checks.done} checks: gpol and Samba agree")
 
 
 main()

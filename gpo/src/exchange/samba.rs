@@ -2,9 +2,12 @@
 //!
 //! Each item has `keyname`, `valuename`, `class` (`MACHINE`, `USER`, or `BOTH` when loading), `type` and `data`.
 //! Value names are those of the policy file, directives included. `data` is a text, a number, a list of texts for
-//! `REG_MULTI_SZ`, a list of byte values for anything else. From its source (`policies.py`, `netcmd/gpo.py`):
-//! `show` leaves `**delvals.` records out, so a list of its own is not whole; `load` matches names by letter case,
-//! ignores a class it does not know, and turns a list into bytes for `REG_BINARY` alone. Not tried on a Samba server here.
+//! `REG_MULTI_SZ`, a list of byte values for anything else. `tests/samba/server` holds this against Samba 4.22: `show` leaves
+//! `**delvals.` records out, so a list of its own is not whole; `load` ignores a class it does not know, keeps one record of
+//! each key and value name (by letter case: the place and the type of the first, the data of the last), drops the data of
+//! `REG_NONE`, and ends with an error at `REG_LINK`, the types for hardware and all that have no name.
+
+use std::collections::HashSet;
 
 use polfile::{Record, RecordRef, Value, ValueType};
 use serde::Serialize as _;
@@ -125,10 +128,9 @@ fn model(record: &RecordRef<'_>) -> Result<Json, String> {
         Value::MultiSz(texts) if texts.is_empty() => json!([""]),
         Value::MultiSz(texts) => texts.iter().map(|text| said(text.as_wide())).collect::<Result<Json, _>>()?,
         Value::Other(ValueType::NONE, bytes) if bytes.is_empty() => Json::Null,
-        Value::Other(value_type, _) if value_type.name().is_none() => {
-            return Err(format!("{value_type} has no name, and samba-tool takes no other number"));
-        }
-        Value::Binary(bytes) | Value::Other(_, bytes) => bytes.into(),
+        Value::Other(ValueType::NONE, _) => return Err("samba-tool drops the data of REG_NONE".to_owned()),
+        Value::Other(value_type, _) => return Err(format!("samba-tool loads no {value_type}")),
+        Value::Binary(bytes) => bytes.into(),
     })
 }
 
@@ -148,23 +150,34 @@ pub fn cannot_carry(record: &RecordRef<'_>) -> Option<String> {
 
 /// Writes a list, as `samba-tool gpo show` lays it out. JSON has no comments: what is left out is said nowhere in it.
 ///
-/// Policy of other local GPOs has no class: all such records are losses.
+/// Policy of other local GPOs has no class: all such records are losses. Of several records with one name the last stays.
 pub fn write(scopes: &[Scoped<'_>]) -> Written {
     let mut items = Vec::new();
     let mut losses = Vec::new();
     for Scoped { scope, file } in scopes {
-        for (index, record) in file.records().enumerate() {
-            let class = match scope {
-                Scope::Computer => Ok("MACHINE"),
-                Scope::User => Ok("USER"),
-                Scope::UserOf(_) => Err("samba-tool knows the computer's and the user's policy only".to_owned()),
-            };
-            let carried = class.and_then(|class| match cannot_carry(&record) {
-                Some(why) => Err(why),
-                None => model(&record).map(|data| (class, data)),
+        let class = match scope {
+            Scope::Computer => Ok("MACHINE"),
+            Scope::User => Ok("USER"),
+            Scope::UserOf(_) => Err("samba-tool knows the computer's and the user's policy only"),
+        };
+        let mut names = HashSet::new();
+        let records: Vec<_> = file.records().enumerate().collect();
+        let (first_item, first_loss) = (items.len(), losses.len());
+        for (index, record) in records.iter().rev() {
+            let carried = class.map_err(str::to_owned).and_then(|class| {
+                if let Some(why) = cannot_carry(record) {
+                    return Err(why);
+                }
+                let data = model(record)?;
+                if !names.insert((record.key.to_text_lossy(), record.value_name.to_text_lossy())) {
+                    return Err(
+                        "samba-tool keeps one record of a key and value name, and a later one has both".to_owned()
+                    );
+                }
+                Ok((class, data))
             });
             match carried {
-                Err(why) => losses.push(Loss::new(scope, index, &record, why, false)),
+                Err(why) => losses.push(Loss::new(scope, *index, record, why, false)),
                 Ok((class, data)) => items.push(json!({
                     "keyname": record.key.to_text_lossy(),
                     "valuename": record.value_name.to_text_lossy(),
@@ -174,6 +187,8 @@ pub fn write(scopes: &[Scoped<'_>]) -> Written {
                 })),
             }
         }
+        items[first_item..].reverse();
+        losses[first_loss..].reverse();
     }
     let mut text = Vec::new();
     let layout = serde_json::ser::PrettyFormatter::with_indent(b"    ");
@@ -247,6 +262,8 @@ mod tests {
             Record::delete_all_values("K").unwrap(),
             Record::new("K".into(), "odd".into(), ValueType::DWORD, vec![1]).unwrap(),
             Record::new("K".into(), "x".into(), ValueType(0x99), vec![]).unwrap(),
+            Record::new("K".into(), "link".into(), ValueType::LINK, vec![]).unwrap(),
+            Record::new("K".into(), "none".into(), ValueType::NONE, vec![1]).unwrap(),
         ] {
             file.push(record.as_ref());
         }
@@ -263,8 +280,25 @@ mod tests {
             named,
             [
                 (1, "REG_DWORD with 1 byte of data; it must have 4"),
-                (2, "type 0x99 has no name, and samba-tool takes no other number")
+                (2, "samba-tool loads no type 0x99"),
+                (3, "samba-tool loads no REG_LINK"),
+                (4, "samba-tool drops the data of REG_NONE"),
             ]
         );
+    }
+
+    /// Samba 4.22 looks for a record of the same name by `==`, and puts the new data where the old was.
+    #[test]
+    fn of_records_with_one_name_the_last_is_written_and_the_others_are_lost() {
+        let mut file = PolicyFile::new();
+        for (name, n) in [("a", 1), ("b", 2), ("A", 3), ("a", 4)] {
+            file.push(Record::new("K".into(), name.into(), ValueType::DWORD, vec![n, 0, 0, 0]).unwrap().as_ref());
+        }
+        let both = [Scope::Computer, Scope::User].map(|scope| Scoped { scope, file: &file });
+        let written = write(&both);
+        let told: Vec<_> = parse(&written.text).unwrap().iter().map(|entry| entry.record.as_ref().data[0]).collect();
+        assert_eq!(told, [2, 3, 4, 2, 3, 4]);
+        let lost: Vec<_> = written.losses.iter().map(|loss| (loss.scope.clone(), loss.record)).collect();
+        assert_eq!(lost, [(Scope::Computer, 0), (Scope::User, 0)]);
     }
 }

@@ -12,7 +12,7 @@ pub const LOSS_TABLE: &str = "\
 What each format can carry:
                              pol  json yaml lgpo PolicyRules reg  samba csv
   several scopes             no   no   yes  yes  1           1    1     yes
-  values of named types      yes  yes  yes  2    2           yes  yes   yes
+  values of named types      yes  yes  yes  2    2           yes  2     yes
   other types, data that do
     not fit their type       yes  yes  yes  no   no          yes  no    yes
   key alone, **del.          yes  yes  yes  yes  yes         yes  yes   yes
@@ -21,6 +21,7 @@ What each format can carry:
   other directives           yes  yes  yes  no   yes         no   yes   yes
   names not valid in UTF-16  yes  yes  yes  no   no          no   no    yes
   order of records           yes  yes  yes  yes  yes         yes  yes   yes
+  records with one name      yes  yes  yes  yes  yes         yes  no    yes
 1 computer and user alone   2 docs/formats.md says which   3 one key, by its name
 yaml is toml and state-json, too; a backup holds policy files; csv is written alone.";
 
