@@ -93,16 +93,26 @@ pub struct Wanted {
 
 /// How far a scan has come; another thread may look.
 #[derive(Debug, Default)]
-pub struct Progress(AtomicUsize);
+pub struct Progress {
+    gpos: AtomicUsize,
+    done: AtomicUsize,
+    known: AtomicUsize,
+}
 
 impl Progress {
     /// GPOs read so far.
     pub fn gpos(&self) -> usize {
-        self.0.load(Ordering::Relaxed)
+        self.gpos.load(Ordering::Relaxed)
+    }
+
+    /// How much of what is known to be there has been done, from 0 to 1; a further target adds to it.
+    pub fn share(&self) -> f64 {
+        let (done, known) = (self.done.load(Ordering::Relaxed), self.known.load(Ordering::Relaxed));
+        if known == 0 { 0.0 } else { done.min(known) as f64 / known as f64 }
     }
 
     fn advance(&self) {
-        self.0.fetch_add(1, Ordering::Relaxed);
+        self.gpos.fetch_add(1, Ordering::Relaxed);
     }
 }
 
@@ -120,6 +130,7 @@ pub fn scan<T: Send>(
 ) -> Result<Vec<T>, TargetError> {
     let walk = walk::Walk {
         wanted,
+        progress,
         each: |read| {
             progress.advance();
             each(read)

@@ -81,32 +81,31 @@ pub fn run(args: &ShowArgs, ui: &Ui) -> Result<Exit, Stop> {
         }
         Opened::Several(set) => set,
     };
-    // One GPO that cannot be read must not hide the others.
-    let (mut shows, mut complete) = (Vec::new(), set.unreadable.is_empty());
+    // One GPO that cannot be read must not hide the others. People get each as it comes: all at once, thousands would be
+    // many times their files.
+    let (mut shows, mut any, mut complete) = (Vec::new(), false, set.unreadable.is_empty());
     for error in set.unreadable {
         ui.message(&failed(error.into()).page());
     }
     for gpo in &set.gpos {
         match shown(gpo) {
-            Ok(shown) => shows.push(shown),
+            Ok(shown) if args.options.output.format == Format::Json => shows.push(shown),
+            Ok(shown) => {
+                let mut this = Page::new();
+                if std::mem::replace(&mut any, true) {
+                    this.blank().blank();
+                }
+                this.append(page(&shown));
+                ui.page(&this)?;
+            }
             Err(error) => {
                 ui.message(&failed(error).page());
                 complete = false;
             }
         }
     }
-    match args.options.output.format {
-        Format::Json => ui.json(&ShowSet::new(shows))?,
-        Format::Human => {
-            let mut all = Page::new();
-            for (i, show) in shows.iter().enumerate() {
-                if i > 0 {
-                    all.blank().blank();
-                }
-                all.append(page(show));
-            }
-            ui.page(&all)?;
-        }
+    if args.options.output.format == Format::Json {
+        ui.json(&ShowSet::new(shows))?;
     }
     Ok(if complete { Exit::Yes } else { Exit::Partial })
 }

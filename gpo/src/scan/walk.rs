@@ -9,7 +9,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use super::{Content, Gpo, Part, Problem, Read, Wanted, problem};
+use super::{Content, Gpo, Part, Problem, Progress, Read, Wanted, problem};
 use crate::place::find;
 use crate::scope::Scope;
 use crate::target::{Kind, LOCAL, Target, TargetError, folder_guid, is_cached};
@@ -24,8 +24,9 @@ const TEMPLATES: &str = "PolicyDefinitions";
 const OF_A_TARGET: [&str; 8] =
     ["Windows", "System32", "GroupPolicyUsers", "DomainSysvol", "bkupInfo.xml", "gpt.ini", "Machine", "User"];
 
-pub(super) struct Walk<F> {
+pub(super) struct Walk<'p, F> {
     pub wanted: Wanted,
+    pub progress: &'p Progress,
     pub each: F,
 }
 
@@ -94,7 +95,7 @@ enum Job {
     Unreadable(PathBuf, io::Error),
 }
 
-impl<T: Send, F: Fn(Read) -> T + Sync> Walk<F> {
+impl<T: Send, F: Fn(Read) -> T + Sync> Walk<'_, F> {
     /// All GPOs of a target that was named.
     pub fn target(&self, path: &Path) -> Result<Vec<T>, TargetError> {
         let io = |source: io::Error| match source.kind() {
@@ -120,6 +121,7 @@ impl<T: Send, F: Fn(Read) -> T + Sync> Walk<F> {
     fn on_all_cores(&self, jobs: Vec<Job>, root: &Path) -> Vec<T> {
         let cores = thread::available_parallelism().map_or(1, NonZero::get).min(jobs.len());
         let jobs: Vec<Mutex<Option<Job>>> = jobs.into_iter().map(|job| Mutex::new(Some(job))).collect();
+        self.progress.known.fetch_add(jobs.len(), Ordering::Relaxed);
         let next = AtomicUsize::new(0);
         let work = || {
             let mut done = Vec::new();
@@ -129,6 +131,7 @@ impl<T: Send, F: Fn(Read) -> T + Sync> Walk<F> {
                 // Only a job that panicked could have poisoned its lock, and each is taken once.
                 let job = job.lock().ok().and_then(|mut job| job.take());
                 done.extend(job.map(|job| (at, self.job(job, root))));
+                self.progress.done.fetch_add(1, Ordering::Relaxed);
             }
         };
         let mut done: Vec<(usize, Vec<T>)> = thread::scope(|scope| {
