@@ -148,6 +148,12 @@ fn scheme(label: &Label, gpo: &str, parts: &[Part<'_>; 2]) -> String {
              bkp:Location=\"DomainSysvol\\GPO\\{folder}\\registry.pol\"/>\r\n"
         );
     }
+    // All published backups name the templates of old editors, which there are none of.
+    let _ = write!(
+        files,
+        "<FSObjectFile bkp:Path=\"%GPO_FSPATH%\\Adm\\*.*\" \
+         bkp:SourceExpandedPath=\"\\\\{DOMAIN}\\sysvol\\{DOMAIN}\\Policies\\{gpo}\\Adm\\*.*\"/>\r\n"
+    );
     [
         &format!(
             "<GroupPolicyBackupScheme bkp:version=\"2.0\" bkp:type=\"GroupPolicyBackupTemplate\" \

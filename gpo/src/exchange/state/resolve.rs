@@ -155,9 +155,7 @@ pub(super) fn resolve_side(side: &Side, catalog: Option<&Catalog>) -> Result<Res
             resolved.places = listed.into_iter().map(|(_, at)| at).collect();
         }
         Order::Editor => {
-            for (record, _) in &listed {
-                resolved.file.put(record);
-            }
+            resolved.file.put_all(listed.iter().map(|(record, _)| record));
             let places: HashMap<Slot, At> =
                 listed.iter().map(|(record, at)| (Slot::of(&record.as_ref()), *at)).collect();
             let place = |record: RecordRef<'_>| places.get(&Slot::of(&record)).copied().unwrap_or_default();
