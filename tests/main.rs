@@ -8,9 +8,12 @@ mod bench;
 mod store;
 
 mod apply;
+mod apply_sources;
 mod bump;
 mod check;
 mod comments;
+#[cfg(target_os = "linux")]
+mod confirm;
 mod convert;
 mod corpus;
 mod detect;
@@ -37,5 +40,6 @@ mod recover;
 mod scopes;
 mod search;
 mod show;
+mod state_file;
 mod templates;
 mod transactions;

@@ -111,9 +111,20 @@ pub enum DesiredError {
 ///
 /// [`DesiredError`] if one cannot be read, or it is not clear what is wanted.
 pub fn read(paths: &[PathBuf], catalog: &Catalog, asked: Option<&Scope>) -> Result<Desired, DesiredError> {
+    let options = Options { catalog: Some(catalog), ..Options::default() };
+    let sources = paths.iter().map(|path| source::read(path, options)).collect::<Result<Vec<_>, _>>()?;
+    of(sources, catalog, asked)
+}
+
+/// As [`read`], of sources that were read already. The files that they extend are read here.
+///
+/// # Errors
+///
+/// As [`read`].
+pub fn of(sources: Vec<Source>, catalog: &Catalog, asked: Option<&Scope>) -> Result<Desired, DesiredError> {
     let mut all = Desired::default();
-    for path in paths {
-        let one = Reader { catalog, asked, open: Vec::new() }.read(path)?;
+    for source in sources {
+        let one = Reader { catalog, asked, open: Vec::new() }.take(source)?;
         all.unmanaged = one.unmanaged;
         all.add(one, catalog);
     }
@@ -163,10 +174,10 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn read(&mut self, path: &Path) -> Result<Desired, DesiredError> {
-        let source = source::read(path, Options { catalog: Some(self.catalog), ..Options::default() })?;
+    fn take(&mut self, source: Source) -> Result<Desired, DesiredError> {
         let mut all = Desired::default();
         if let Some(state) = &source.state {
+            let path = &*source.path;
             self.open.push(canonical(path));
             let namespaces = self.catalog.policies();
             for (namespace, at) in &state.require {
@@ -182,7 +193,8 @@ impl Reader<'_> {
                 if !weaker.exists() {
                     return Err(wrong(path, *at, format!("{} does not exist", weaker.display())));
                 }
-                let weaker = self.read(&weaker)?;
+                let weaker = source::read(&weaker, Options { catalog: Some(self.catalog), ..Options::default() })?;
+                let weaker = self.take(weaker)?;
                 all.add(weaker, self.catalog);
             }
             self.open.pop();

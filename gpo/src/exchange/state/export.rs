@@ -141,11 +141,13 @@ fn wanted(reading: &PolicyReading<'_>) -> Option<WantedPolicy> {
                     }
                 }
             };
-            elements.push(WantedElement { at: At::default(), name: element.element.id.clone(), value });
+            let (at, name_at) = (At::default(), At::default());
+            elements.push(WantedElement { at, name_at, name: element.element.id.clone(), value });
         }
     }
     Some(WantedPolicy {
         at: At::default(),
+        name_at: At::default(),
         policy: reading.policy.id(),
         state,
         elements,
