@@ -34,7 +34,8 @@ pub enum Sniffed {
 pub fn sniff(text: &str) -> Sniffed {
     let text = text.trim_start_matches('\u{FEFF}').trim_start();
     let starts = |word: &str| text.get(..word.len()).is_some_and(|head| head.eq_ignore_ascii_case(word));
-    if starts("Windows Registry Editor") || starts("REGEDIT4") {
+    // Without a head its reader says that this is missing.
+    if ["Windows Registry Editor", "REGEDIT4", "[HKEY_", "[-HKEY_"].into_iter().any(starts) {
         return Sniffed::Reg;
     }
     if text.starts_with('<') {
@@ -112,6 +113,7 @@ mod tests {
         for (text, expected) in [
             ("\u{FEFF}Windows Registry Editor Version 5.00\r\n", Sniffed::Reg),
             ("\n  REGEDIT4\n", Sniffed::Reg),
+            ("[HKEY_LOCAL_MACHINE\\SOFTWARE]\n", Sniffed::Reg),
             ("<PolicyRules>", Sniffed::PolicyRules),
             ("<?xml version='1.0'?><!-- PolicyRules -->\n<PolicyRules/>", Sniffed::PolicyRules),
             ("<RegistrySettings clsid='x'>", Sniffed::GppRegistry),

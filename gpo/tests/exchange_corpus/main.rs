@@ -124,7 +124,7 @@ fn json_and_backups_give_back_every_byte_of_every_policy_file() {
 
         let folder = tempfile::tempdir().expect("a folder");
         let scoped = [Scope::Computer, Scope::User].map(|scope| Scoped { scope, file: &file });
-        let made = backup::make(&scoped, &Label { name: "Copy".to_owned(), guid: None, time: 0 });
+        let made = backup::make(&scoped, &Label { name: "Copy".to_owned(), guid: None, time: 0 }, None);
         assert!(made.losses.is_empty());
         for (name, bytes) in made.files {
             let place = folder.path().join(name);
