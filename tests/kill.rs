@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 
 use crate::assert_file_snapshot;
 use crate::bench::{COMPUTER_POL, GPT_INI, NLA, Run, TestDir};
+use crate::store::KEY;
 
 const COMMENTS: &str = "image/Windows/System32/GroupPolicy/Machine/comment.cmtx";
 /// Calls that change something, or make it last.
@@ -98,7 +99,7 @@ struct Scenario {
     words: &'static [&'static str],
 }
 
-const SCENARIOS: [Scenario; 4] = [
+const SCENARIOS: [Scenario; 5] = [
     Scenario {
         name: "three files, one of them new",
         prepare: TestDir::with_image,
@@ -117,6 +118,17 @@ const SCENARIOS: [Scenario; 4] = [
             dir
         },
         words: &["policy", "set", "image", "Both", "enabled", "--admx", "store", "--scope", "user:administrators"],
+    },
+    Scenario {
+        name: "a state file for both sides and a group",
+        prepare: || {
+            let dir = TestDir::with_image();
+            let record = format!("registry: [{{key: {KEY}, value: X, type: dword, data: 7}}]");
+            let text = format!("computer: {{{record}}}\nuser: {{{record}}}\nusers: {{administrators: {{{record}}}}}\n");
+            dir.write("all.yaml", format!("apiVersion: gpol/v1\nkind: PolicySet\n{text}"));
+            dir
+        },
+        words: &["apply", "image", "all.yaml", "--yes"],
     },
     Scenario {
         name: "an undo that takes a file away",

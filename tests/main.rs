@@ -8,11 +8,14 @@ mod bench;
 mod store;
 
 mod apply;
+mod apply_sources;
 mod bump;
 mod check;
 mod check_gpos;
 mod check_state;
 mod comments;
+#[cfg(target_os = "linux")]
+mod confirm;
 mod convert;
 mod corpus;
 mod detect;
@@ -39,5 +42,6 @@ mod recover;
 mod scopes;
 mod search;
 mod show;
+mod state_file;
 mod templates;
 mod transactions;

@@ -8,7 +8,7 @@ use polfile::{PolicyFile, Slot};
 
 use crate::bookkeeping::{self, Books, Directory, Needs, SideChange};
 use crate::compare::{RecordDiff, SideDiff, compare};
-use crate::desired::{Desired, DesiredScope, What, lay, owned, take_out};
+use crate::desired::{ByKey, Desired, DesiredScope, lay};
 use crate::edit::{bytes_of, file_of, parse, refuse_twins, refuse_unsafe};
 use crate::error::Error;
 use crate::extensions::in_braces;
@@ -98,7 +98,7 @@ pub fn plan(
             directory.planned = Some(done.after);
         }
         let mut managed = after.clone();
-        take_out(&mut managed, |slot| !wanted.origins.contains_key(slot));
+        managed.retain(|record| wanted.origins.contains_key(&record.slot()));
         let mut done = SideOutcome {
             scope: wanted.scope.clone(),
             path: file.file.path.clone(),
@@ -122,13 +122,14 @@ fn bring(before: &PolicyFile, wanted: &DesiredScope, catalog: &Catalog, prune: b
     let there: HashSet<Slot> = before.records().map(|record| record.slot()).collect();
     let mut gone: HashSet<Slot> = HashSet::new();
     let mut absent = 0_usize;
+    let keyed = ByKey::of(before);
+    let forgotten: HashSet<&String> = wanted.forgotten.iter().filter_map(|it| it.what.policy()).collect();
     for policy in &wanted.policies {
-        let owned = owned(catalog, policy, side, before);
-        let forgotten = wanted.forgotten.iter().any(|it| matches!(&it.what, What::Policy(id) if id == policy));
-        if forgotten && owned.is_empty() {
+        let owned = keyed.owned(catalog, policy, side);
+        if forgotten.contains(policy) && owned.is_empty() {
             absent = absent.saturating_add(1);
         }
-        gone.extend(owned);
+        gone.extend(owned.iter().map(|record| record.slot()));
     }
     for slot in wanted.forgotten.iter().filter_map(|it| it.what.slot()) {
         if !there.contains(&slot) {
@@ -136,7 +137,10 @@ fn bring(before: &PolicyFile, wanted: &DesiredScope, catalog: &Catalog, prune: b
         }
         gone.insert(slot);
     }
-    take_out(&mut after, |slot| !wanted.origins.contains_key(slot) && (prune || gone.contains(slot)));
+    after.retain(|record| {
+        let slot = record.slot();
+        wanted.origins.contains_key(&slot) || !(prune || gone.contains(&slot))
+    });
     lay(&mut after, &wanted.file);
     (after, absent)
 }

@@ -14,7 +14,7 @@ use polfile::{Action, RecordRef, Registry, Slot};
 
 use crate::by_scope::Joined;
 use crate::compare::{RecordKind, compare};
-use crate::desired::{DesiredScope, Origin, What, owned};
+use crate::desired::{ByKey, DesiredScope, Origin, What};
 use crate::exchange::state::by_id;
 use crate::gpt_ini::GptIni;
 use crate::model::RecordModel;
@@ -164,10 +164,10 @@ fn nothing_expected(catalog: &Catalog, expected: &DesiredScope, target: &Joined,
     let forgotten = |id: &String| {
         expected.forgotten.iter().find(|it| matches!(&it.what, What::Policy(of) if of == id)).map(|it| &it.origin)
     };
-    let asked =
-        |id: &String| owned(catalog, id, side, &expected.file).iter().find_map(|slot| expected.origins.get(slot));
+    let (wanted, held) = (ByKey::of(&expected.file), ByKey::of(&target.file));
+    let asked = |id: &String| wanted.slots(catalog, id, side).iter().find_map(|slot| expected.origins.get(slot));
     let policies = expected.policies.iter().map(|id| {
-        let mut slots = owned(catalog, id, side, &target.file);
+        let mut slots = held.slots(catalog, id, side);
         slots.retain(|slot| !expected.origins.contains_key(slot));
         let origin = forgotten(id);
         (slots, origin.or_else(|| asked(id)), by_id(catalog, id).map(Named::of), origin.is_some())

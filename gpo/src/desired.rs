@@ -6,11 +6,11 @@
 
 mod lay;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use admx::{Catalog, Side, Wanted, write_set};
-use polfile::{PolicyFile, Record, Slot};
+use polfile::{Folded, PolicyFile, Record, RecordRef, Slot};
 
 use crate::exchange::TextError;
 use crate::exchange::state::{At, StateFile, Unmanaged, by_id};
@@ -135,26 +135,35 @@ pub fn of(sources: Vec<Source>, catalog: &Catalog, asked: Option<&Scope>) -> Res
     Ok(all)
 }
 
-/// The records of a file that belong to a policy: those that it would forget if it were not configured.
-pub(crate) fn owned(catalog: &Catalog, policy: &str, side: Side, file: &PolicyFile) -> Vec<Slot> {
-    let Some(set) = by_id(catalog, policy).and_then(|policy| write_set(policy, side, &Wanted::NotConfigured).ok())
-    else {
-        return Vec::new();
-    };
-    let mut without = file.clone();
-    if !set.apply(catalog, &mut without) {
-        return Vec::new();
-    }
-    let left: HashSet<Slot> = without.records().map(|record| record.slot()).collect();
-    file.records().map(|record| record.slot()).filter(|slot| !left.contains(slot)).collect()
+/// The records of a file, by key: what belongs to a policy is found without a walk through all of them.
+pub(crate) struct ByKey<'f> {
+    file: &'f PolicyFile,
+    keys: HashMap<Folded, Vec<usize>>,
 }
 
-/// Takes out all records of these slots.
-pub(crate) fn take_out(file: &mut PolicyFile, gone: impl Fn(&Slot) -> bool) {
-    let indexes: Vec<usize> =
-        file.records().enumerate().filter(|(_, record)| gone(&record.slot())).map(|(index, _)| index).collect();
-    for index in indexes.into_iter().rev() {
-        file.forget_record(index);
+impl<'f> ByKey<'f> {
+    pub(crate) fn of(file: &'f PolicyFile) -> Self {
+        let mut keys: HashMap<Folded, Vec<usize>> = HashMap::new();
+        for (index, record) in file.records().enumerate() {
+            keys.entry(record.key.fold()).or_default().push(index);
+        }
+        Self { file, keys }
+    }
+
+    /// The records that belong to a policy: those that it would forget if it were not configured.
+    pub(crate) fn owned(&self, catalog: &Catalog, policy: &str, side: Side) -> Vec<RecordRef<'f>> {
+        let policy = by_id(catalog, policy);
+        let Some(set) = policy.and_then(|policy| write_set(policy, side, &Wanted::NotConfigured).ok()) else {
+            return Vec::new();
+        };
+        let keys: BTreeSet<Folded> = set.keys().map(Folded::from).collect();
+        let indexes = keys.iter().filter_map(|key| self.keys.get(key)).flatten();
+        indexes.filter_map(|&index| self.file.record(index)).filter(|record| set.owns(catalog, record)).collect()
+    }
+
+    /// As [`owned`](Self::owned), what they are about.
+    pub(crate) fn slots(&self, catalog: &Catalog, policy: &str, side: Side) -> Vec<Slot> {
+        self.owned(catalog, policy, side).iter().map(RecordRef::slot).collect()
     }
 }
 
@@ -201,11 +210,11 @@ impl Reader<'_> {
         }
         let own = self.own(source)?;
         for scope in &own.0.scopes {
+            let Some(weaker) = all.of(&scope.scope) else { continue };
+            let (theirs, ours) = (ByKey::of(&weaker.file), ByKey::of(&scope.file));
             let named = own.1.iter().filter(|careful| careful.scope == scope.scope);
             for Careful { policy, place, .. } in named {
-                if let Some(weaker) =
-                    all.of(&scope.scope).and_then(|weaker| weaker.contradicted(scope, policy, self.catalog))
-                {
+                if let Some(weaker) = weaker.contradicted(&theirs, &ours, policy, self.catalog) {
                     return Err(DesiredError::Contradiction { place: place.clone(), policy: policy.clone(), weaker });
                 }
             }
@@ -300,14 +309,13 @@ impl DesiredScope {
     }
 
     /// Where this scope says something else of a policy than a stronger one.
-    fn contradicted(&self, stronger: &Self, policy: &str, catalog: &Catalog) -> Option<Place> {
+    fn contradicted(&self, weaker: &ByKey<'_>, stronger: &ByKey<'_>, policy: &str, catalog: &Catalog) -> Option<Place> {
         let side = self.scope.side();
-        let records = |of: &Self| -> BTreeMap<Slot, Record> {
-            let slots: HashSet<Slot> = owned(catalog, policy, side, &of.file).into_iter().collect();
-            let owned = of.file.records().filter(|record| slots.contains(&record.slot()));
+        let records = |of: &ByKey<'_>| -> BTreeMap<Slot, Record> {
+            let owned = of.owned(catalog, policy, side).into_iter();
             owned.map(|record| (record.slot(), record.to_record())).collect()
         };
-        let (ours, theirs) = (records(self), records(stronger));
+        let (ours, theirs) = (records(weaker), records(stronger));
         let is_it = |forgotten: &&Forgotten| matches!(&forgotten.what, What::Policy(id) if id == policy);
         match ours.keys().next() {
             Some(_) if !alike(&ours, &theirs) => {
@@ -326,33 +334,38 @@ impl DesiredScope {
         let kept: HashSet<Slot> = stronger.origins.keys().cloned().collect();
         // Where a weaker source forgets what a stronger one asks for.
         let mut undone: BTreeMap<Slot, Place> = BTreeMap::new();
+        let theirs = ByKey::of(&stronger.file);
         for it in &self.forgotten {
-            let slots = match &it.what {
-                What::Policy(id) if stronger.policies.contains(id) => owned(catalog, id, side, &stronger.file),
+            let slots: Vec<Slot> = match &it.what {
+                What::Policy(id) if stronger.policies.contains(id) => theirs.slots(catalog, id, side),
                 what => what.slot().into_iter().collect(),
             };
             undone.extend(slots.into_iter().map(|slot| (slot, it.origin.place.clone())));
         }
         // Where a weaker source says something of what a stronger one forgets.
         let mut forgotten = stronger.forgotten;
+        let mut gone: HashSet<Slot> = HashSet::new();
+        let ours = ByKey::of(&self.file);
         for policy in &stronger.policies {
-            let gone: HashSet<Slot> =
-                owned(catalog, policy, side, &self.file).into_iter().filter(|slot| !kept.contains(slot)).collect();
+            let mut unsaid = ours.slots(catalog, policy, side);
+            unsaid.retain(|slot| !kept.contains(slot));
             let is_it = |what: &What| matches!(what, What::Policy(id) if id == policy);
-            if let Some(slot) = gone.iter().next() {
+            if let Some(slot) = unsaid.first() {
                 let weaker = self.origins.get(slot).map(|origin| origin.place.clone());
                 forgotten.iter_mut().filter(|it| is_it(&it.what)).for_each(|it| it.origin.overrides = weaker.clone());
             }
-            take_out(&mut self.file, |slot| gone.contains(slot));
-            self.origins.retain(|slot, _| !gone.contains(slot));
-            self.forgotten.retain(|it| !is_it(&it.what));
+            gone.extend(unsaid);
         }
+        let named: HashSet<&String> = stronger.policies.iter().collect();
+        self.forgotten.retain(|it| !matches!(&it.what, What::Policy(id) if named.contains(id)));
+        self.file.retain(|record| !gone.contains(&record.slot()));
+        self.origins.retain(|slot, _| !gone.contains(slot));
         for it in &mut forgotten {
             let What::Value(..) = &it.what else { continue };
             let slot = it.what.slot();
             if let Some(weaker) = slot.as_ref().and_then(|slot| self.origins.remove(slot)) {
                 it.origin.overrides = Some(weaker.place);
-                take_out(&mut self.file, |other| Some(other) == slot.as_ref());
+                self.file.retain(|record| Some(record.slot()) != slot);
             }
         }
         self.forgotten.retain(|it| it.what.slot().is_none_or(|slot| !kept.contains(&slot)));
@@ -378,6 +391,14 @@ impl DesiredScope {
 }
 
 impl What {
+    /// The id of a policy.
+    pub(crate) fn policy(&self) -> Option<&String> {
+        match self {
+            Self::Policy(id) => Some(id),
+            Self::Value(..) => None,
+        }
+    }
+
     /// The slot of a value.
     pub(crate) fn slot(&self) -> Option<Slot> {
         let Self::Value(key, name) = self else { return None };

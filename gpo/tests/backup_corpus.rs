@@ -7,11 +7,13 @@ use std::path::{Path, PathBuf};
 use admx::{Catalog, Side, Wanted};
 use gpo::bookkeeping::Directory;
 use gpo::edit::{PolicyChange, plan_policy};
+use gpo::exchange::Scoped;
+use gpo::exchange::backup::{self, Label};
 use gpo::place::find;
 use gpo::scope::Scope;
 use gpo::target::{Kind, Target};
 use gpo::templates::{self, Templates};
-use roxmltree::Document;
+use roxmltree::{Document, Node};
 
 /// The folders of backups, if the corpus is there.
 #[expect(clippy::print_stdout)] // only tests call it
@@ -214,6 +216,94 @@ fn what_a_side_gained_it_loses_again() {
             expected.values_mut().for_each(|group| group.retain(tools));
             expected.retain(|_, tools| !tools.is_empty());
             assert_eq!(groups(&list.after), expected, "{}", folder.display());
+        }
+    }
+}
+
+#[test]
+fn a_backup_that_is_made_lists_the_extensions_that_its_policies_name() {
+    let mut file = polfile::PolicyFile::new();
+    let marker = polfile::Record::set(r"Software\Policies\Marker", "Marker", &polfile::Value::Dword(1));
+    file.put(&marker.expect("a record"));
+    let scoped = [Scoped { scope: (&Scope::Computer).into(), file: &file }];
+    let label = Label { name: "X".to_owned(), guid: None, time: 0 };
+    let list = |catalog: Option<&Catalog>| {
+        let made = backup::make(&scoped, &label, catalog);
+        let (_, bytes) = made.files.iter().find(|(name, _)| name.ends_with("Backup.xml")).expect("it is made");
+        text_of(&elements(std::str::from_utf8(bytes).expect("UTF-8")), "MachineExtensionGuids").to_uppercase()
+    };
+    let tool = "{D02B1F72-3407-48AE-BA88-E8213C6761F1}";
+    assert_eq!(list(None), format!("[{REGISTRY}{tool}]"));
+    assert_eq!(list(Some(&catalog())), format!("[{REGISTRY}{tool}][{SEARCH}{tool}]"));
+}
+
+/// Elements in document order, by name; of each, its namespace and the names of its attributes.
+fn shape(document: &Document<'_>) -> Vec<(String, Vec<String>)> {
+    let name = |namespace: Option<&str>, name: &str| format!("{{{}}}{name}", namespace.unwrap_or_default());
+    let elements = document.descendants().filter(roxmltree::Node::is_element);
+    let shape = elements.map(|node| {
+        let attributes = node.attributes().map(|a| name(a.namespace(), a.name())).collect();
+        (name(node.tag_name().namespace(), node.tag_name().name()), attributes)
+    });
+    shape.collect()
+}
+
+#[test]
+fn a_backup_that_is_made_has_the_shape_of_all_that_were_published() {
+    let mut file = polfile::PolicyFile::new();
+    file.put(&polfile::Record::set("Software\\X", "A", &polfile::Value::Dword(1)).expect("a record"));
+    let scoped = [Scope::Computer, Scope::User].map(|scope| Scoped { scope: (&scope).into(), file: &file });
+    let made = backup::make(&scoped, &Label { name: "X".to_owned(), guid: None, time: 0 }, None);
+    let ours = |ending: &str| {
+        let (_, bytes) = made.files.iter().find(|(name, _)| name.ends_with(ending)).expect("it is made");
+        String::from_utf8(bytes.clone()).expect("UTF-8")
+    };
+    let read = |folder: &Path, name: &str| {
+        let path = find(folder, &[name]).expect("a folder").map(|found| found.path)?;
+        Some(fs::read_to_string(path).expect("UTF-8"))
+    };
+    // Groups of a security descriptor; files, extensions and objects of the directory that ours has not.
+    let optional = |name: &str| {
+        ["Group", "Sid", "SamAccountName", "Type", "NetBIOSDomainName", "DnsDomainName", "UPN"].contains(&name)
+            || ["FSObjectFile", "FSObjectDir", "GroupPolicyExtension"].contains(&name)
+            || name.starts_with("DS")
+    };
+    let core = |text: &str| -> Vec<_> {
+        let all = shape(&Document::parse(text).expect("XML"));
+        all.into_iter().filter(|(name, _)| !name.split_once('}').is_some_and(|(_, name)| optional(name))).collect()
+    };
+    // Each line of ours by its path, without what is of one GPO.
+    let files = |text: &str| -> Vec<String> {
+        let document = Document::parse(text).expect("XML");
+        let files = document.descendants().filter(|node| node.tag_name().name() == "FSObjectFile");
+        let line = |node: Node<'_, '_>| {
+            let extension = node.parent().and_then(|parent| parent.attributes().next()).map(|a| a.value().to_owned());
+            let source = node.attributes().find(|a| a.name() == "SourceExpandedPath").map(|a| a.value());
+            // \\DC\sysvol\DOMAIN\Policies\{GUID}\Machine\registry.pol
+            let below: Vec<&str> = source.unwrap_or_default().split('\\').skip(3).collect();
+            let shown = [below.first(), below.get(2)].map(|part| part.copied().unwrap_or_default());
+            let others = node.attributes().filter(|a| a.name() != "SourceExpandedPath");
+            let others: Vec<String> = others.map(|a| format!("{}={}", a.name(), a.value())).collect();
+            format!("{extension:?} {shown:?} {:?} {others:?}", below.get(4..))
+        };
+        files.map(line).collect()
+    };
+    let (mut seen, mut compared) = (HashMap::<String, usize>::new(), 0);
+    for folder in backups() {
+        let theirs = read(&folder, "Backup.xml").expect("it is there");
+        assert_eq!(core(&ours("Backup.xml")), core(&theirs), "{}", folder.display());
+        files(&theirs).into_iter().for_each(|line| *seen.entry(line).or_default() += 1);
+        let theirs = read(&folder, "bkupInfo.xml").expect("it is there");
+        assert_eq!(core(&ours("bkupInfo.xml")), core(&theirs), "{}", folder.display());
+        compared += 1;
+        let Some(theirs) = folder.parent().and_then(|parent| read(parent, "manifest.xml")) else { continue };
+        let (ours, theirs) = (core(&ours("manifest.xml")), core(&theirs));
+        assert!(theirs.starts_with(&ours), "{}: one entry, or more of the same", folder.display());
+    }
+    if compared > 0 {
+        assert!(compared > 200, "{compared}");
+        for line in files(&ours("Backup.xml")) {
+            assert!(seen.get(&line).is_some_and(|count| *count > 50), "{line}");
         }
     }
 }

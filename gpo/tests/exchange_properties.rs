@@ -2,7 +2,7 @@
 
 use gpo::exchange::lgpo::{self, Scope};
 use gpo::exchange::state::{self, Notation, StateFile};
-use gpo::exchange::{Entry, Scoped, Written, policy_rules, reg, samba};
+use gpo::exchange::{Entry, Scoped, TextError, Written, policy_rules, reg, samba};
 use polfile::{PolicyFile, Record, Value, ValueType, WideString};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -178,6 +178,64 @@ fn state_files_give_back_every_byte_in_every_notation() {
         }
         Ok(())
     });
+}
+
+/// A text that was written, with some of its characters gone, doubled or others.
+fn damaged(text: &str, damage: &[(prop::sample::Index, u8)]) -> String {
+    let mut letters: Vec<char> = text.chars().collect();
+    for (index, how) in damage {
+        if letters.is_empty() {
+            break;
+        }
+        let at = index.index(letters.len());
+        match how % 6 {
+            0 => drop(letters.remove(at)),
+            1 => letters.insert(at, letters[at]),
+            2 => letters[at] = '\n',
+            3 => letters[at] = char::from(*how),
+            4 => letters.truncate(at),
+            _ => letters.swap(at, 0),
+        }
+    }
+    letters.into_iter().collect()
+}
+
+#[test]
+fn a_damaged_text_is_read_or_refused_with_a_place_in_it() {
+    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &[11; 32]);
+    let config = Config { cases: 400, failure_persistence: None, ..Config::default() };
+    let damage = vec((any::<prop::sample::Index>(), any::<u8>()), 1..4);
+    TestRunner::new_with_rng(config, rng)
+        .run(&(file(), damage), |(file, damage)| {
+            let scoped = [Scoped { scope: Scope::User, file: &file }];
+            let inside = |text: &str, error: &TextError| {
+                let lines = text.split('\n').count();
+                prop_assert!((1..=lines + 1).contains(&error.line) && error.column > 0, "{error}\n{text}");
+                let width = text.split('\n').nth(error.line - 1).map_or(0, |line| line.chars().count());
+                prop_assert!(error.column <= width + 2, "{error} in {width} columns\n{text}");
+                Ok(())
+            };
+            let side = state::export(&Scope::User, &file, None);
+            let state = StateFile { sides: vec![side], ..StateFile::default() };
+            for notation in [Notation::Yaml, Notation::Json, Notation::Toml] {
+                let text = damaged(&state::render(&state, notation, &[]), &damage);
+                if let Err(error) = state::parse(&text, notation).and_then(|state| state::resolve(&state, None)) {
+                    inside(&text, &error)?;
+                }
+            }
+            let text = damaged(&reg::write(&scoped, &[]).text, &damage);
+            reg::parse(&text).map_or_else(|error| inside(&text, &error), |_| Ok(()))?;
+            let text = damaged(&policy_rules::write(&scoped, "", "", &[]).text, &damage);
+            policy_rules::parse(&text).map_or_else(|error| inside(&text, &error), |_| Ok(()))?;
+            let text = damaged(&samba::write(&scoped).text, &damage);
+            samba::parse(&text).map_or_else(|error| inside(&text, &error), |_| Ok(()))?;
+            let text = damaged(&lgpo::write(&scoped, "", &[]).text, &damage);
+            if let Err(error) = lgpo::parse(&text) {
+                prop_assert!((1..=text.lines().count() + 1).contains(&error.line), "{error}\n{text}");
+            }
+            Ok(())
+        })
+        .expect("the promise holds");
 }
 
 #[test]

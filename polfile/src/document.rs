@@ -1,5 +1,7 @@
 //! A policy file to edit: the bytes, and where each record begins.
 
+mod put_all;
+
 use std::cmp::Ordering;
 use std::collections::HashSet;
 
@@ -185,6 +187,13 @@ impl PolicyFile {
         there
     }
 
+    /// Takes out all records but those that are wanted.
+    pub fn retain(&mut self, mut wanted: impl FnMut(&RecordRef<'_>) -> bool) {
+        let gone: Vec<usize> =
+            self.records().enumerate().filter(|(_, record)| !wanted(record)).map(|(index, _)| index).collect();
+        self.take_out(&gone);
+    }
+
     /// Indexes of the records of a slot.
     fn slot(&self, named: &RecordRef<'_>) -> impl Iterator<Item = usize> {
         self.records().enumerate().filter(|(_, record)| record.same_slot(named)).map(|(index, _)| index)
@@ -215,27 +224,8 @@ impl PolicyFile {
 
     /// `index`, or the first place behind it where no later record undoes what `new` does.
     fn behind_erasers(&self, index: usize, new: &RecordRef<'_>) -> usize {
-        let key = new.key.fold();
-        let (set, deleted, creates) = match new.action() {
-            Action::Set => (Some(new.value_name), None, true),
-            Action::SetIfMissing(name) => (Some(name), None, true),
-            Action::DeleteValue(name) => (None, Some(name), false),
-            Action::CreateKey => (None, None, true),
-            _ => return index,
-        };
-        let undoes = |record: RecordRef<'_>| match record.action() {
-            Action::DeleteKeys(keys) => {
-                creates && keys.iter().any(|k| key.is_at_or_below(&record.deleted_key(*k).as_wide().fold()))
-            }
-            _ if !record.key.eq_ignore_case(new.key) => false,
-            Action::DeleteAllValues => set.is_some(),
-            Action::DeleteValues(names) => set.is_some_and(|set| names.iter().any(|name| name.eq_ignore_case(set))),
-            // One of the same slot gives way to `new`.
-            Action::DeleteValue(name) => set.is_some_and(|set| name.eq_ignore_case(set)) && !record.same_slot(new),
-            Action::SetIfMissing(name) => deleted.is_some_and(|deleted| name.eq_ignore_case(deleted)),
-            _ => false,
-        };
-        let last = self.records().enumerate().skip(index).rev().find(|(_, record)| undoes(*record));
+        let undoes = undoes(new);
+        let last = self.records().enumerate().skip(index).rev().find(|(_, record)| undoes(record));
         last.map_or(index, |(last, _)| last.saturating_add(1))
     }
 
@@ -300,6 +290,30 @@ impl PolicyFile {
 /// Where each record of a well-formed file begins.
 fn starts(file: &[u8]) -> Result<Vec<usize>, ParseError> {
     records(file)?.map(|record| Ok(record?.offset)).collect()
+}
+
+/// Whether a record that comes later undoes what `new` does.
+fn undoes<'n>(new: &'n RecordRef<'_>) -> impl Fn(&RecordRef<'_>) -> bool + 'n {
+    let key = new.key.fold();
+    let (set, deleted, creates) = match new.action() {
+        Action::Set => (Some(new.value_name), None, true),
+        Action::SetIfMissing(name) => (Some(name), None, true),
+        Action::DeleteValue(name) => (None, Some(name), false),
+        Action::CreateKey => (None, None, true),
+        _ => (None, None, false),
+    };
+    move |record| match record.action() {
+        Action::DeleteKeys(keys) => {
+            creates && keys.iter().any(|k| key.is_at_or_below(&record.deleted_key(*k).as_wide().fold()))
+        }
+        _ if !record.key.eq_ignore_case(new.key) => false,
+        Action::DeleteAllValues => set.is_some(),
+        Action::DeleteValues(names) => set.is_some_and(|set| names.iter().any(|name| name.eq_ignore_case(set))),
+        // One of the same slot gives way to `new`.
+        Action::DeleteValue(name) => set.is_some_and(|set| name.eq_ignore_case(set)) && !record.same_slot(new),
+        Action::SetIfMissing(name) => deleted.is_some_and(|deleted| name.eq_ignore_case(deleted)),
+        _ => false,
+    }
 }
 
 impl<'a> FromIterator<RecordRef<'a>> for PolicyFile {

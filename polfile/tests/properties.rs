@@ -269,6 +269,21 @@ proptest! {
     }
 
     #[test]
+    fn many_records_are_put_as_they_are_put_one_by_one(
+        bytes in prop_oneof![file(), vec(crowded(), 0..12).prop_map(|raws| bytes_of(&raws))],
+        raws in vec(prop_oneof![record(), crowded()], 0..30),
+    ) {
+        let before = PolicyFile::parse(&bytes).unwrap();
+        let records: Vec<Record> = raws.iter().map(owned).collect();
+        let (mut one_by_one, mut at_once) = (before.clone(), before.clone());
+        let changed = records.iter().fold(false, |changed, record| one_by_one.put(record) | changed);
+        prop_assert_eq!(at_once.put_all(&records), changed);
+        prop_assert_eq!(&at_once, &one_by_one);
+        at_once.retain(|record| before.records().any(|other| other.same_slot(record)));
+        prop_assert!(at_once.records().all(|record| before.records().any(|other| other.same_slot(&record))));
+    }
+
+    #[test]
     fn forgetting_a_slot_leaves_all_others_as_they_were(bytes in file(), raw in record()) {
         let before = PolicyFile::parse(&bytes).unwrap();
         let (key, name) = (wide(&raw.key), wide(&raw.name));

@@ -24,23 +24,31 @@ impl WriteSet {
             }
         }
         for list in &self.lists {
-            let key = Folded::from(&*list.key);
-            let entries: Vec<usize> = file
-                .records()
-                .enumerate()
-                .filter(|(_, record)| record.key.fold() == key)
-                .filter(|(_, record)| self.is_entry(record, list, catalog))
-                .filter(|(_, record)| !kept.contains(&slot(record)))
-                .map(|(index, _)| index)
-                .collect();
-            for &index in entries.iter().rev() {
-                changed |= file.forget_record(index);
-            }
+            let key = WideString::from(&*list.key);
+            let before = file.len();
+            file.retain(|record| {
+                !record.key.eq_ignore_case(key.as_wide())
+                    || !self.is_entry(record, list, catalog)
+                    || kept.contains(&slot(record))
+            });
+            changed |= file.len() != before;
         }
-        for record in &self.records {
-            changed |= file.put(record);
-        }
-        changed
+        changed | file.put_all(&self.records)
+    }
+
+    /// Keys of all records that any state of the policy may write.
+    pub fn keys(&self) -> impl Iterator<Item = &str> {
+        self.owned.iter().map(|owned| &*owned.key).chain(self.lists.iter().map(|list| &*list.key))
+    }
+
+    /// Whether a record is one that [`apply`](Self::apply) would replace or forget.
+    pub fn owns(&self, catalog: &Catalog, record: &RecordRef<'_>) -> bool {
+        let is = |key: &str| record.key.is_ignore_case(key);
+        // One that only creates its key speaks of no value.
+        let speaks = record.action() != Action::CreateKey;
+        let (_, name) = slot(record);
+        speaks && self.owned.iter().any(|owned| is(&owned.key) && name == Folded::from(owned.name.as_str()))
+            || self.lists.iter().any(|list| is(&list.key) && self.is_entry(record, list, catalog))
     }
 
     /// Whether a record of the list's key is the list's.

@@ -1,5 +1,7 @@
 //! Records of Enabled and Disabled, in the editor's order.
 
+use std::collections::HashMap;
+
 use polfile::{Folded, Record, Value, WideString};
 
 use super::{Chosen, InputError};
@@ -9,12 +11,13 @@ use crate::model::{Assignment, Detail, Element, Literal, Policy};
 #[derive(Default)]
 pub(super) struct Draft {
     entries: Vec<Entry>,
+    /// Which of them writes a slot; a list may have some thousands.
+    slots: HashMap<(Folded, Folded), usize>,
     /// What is there stays: in Disabled the policy's own values go before those of its elements.
     first_wins: bool,
 }
 
 struct Entry {
-    slot: (Folded, Folded),
     key: String,
     name: String,
     what: What,
@@ -122,7 +125,7 @@ impl Draft {
     fn mark(&mut self, element: &Element) {
         if let Some(name) = &element.value_name {
             let slot = (Folded::from(&*element.key), Folded::from(name.as_str()));
-            if !self.entries.iter().any(|e| e.slot == slot) {
+            if !self.slots.contains_key(&slot) {
                 self.put(&element.key, name, What::Delete);
             }
         }
@@ -169,10 +172,14 @@ impl Draft {
     /// What is written later to a slot replaces what is there, in its place, unless the first one wins.
     fn put(&mut self, key: &str, name: &str, what: What) {
         let slot = (Folded::from(key), Folded::from(name));
-        match self.entries.iter_mut().find(|e| e.slot == slot) {
+        let there = self.slots.get(&slot).and_then(|&index| self.entries.get_mut(index));
+        match there {
             Some(_) if self.first_wins => {}
             Some(entry) => entry.what = what,
-            None => self.entries.push(Entry { slot, key: key.to_owned(), name: name.to_owned(), what }),
+            None => {
+                self.slots.insert(slot, self.entries.len());
+                self.entries.push(Entry { key: key.to_owned(), name: name.to_owned(), what });
+            }
         }
     }
 

@@ -40,6 +40,13 @@ pub(super) fn resolve(
     if missing.is_empty() { Ok(chosen) } else { Err(InputError::Missing { needed: missing }) }
 }
 
+impl Policy {
+    /// The element with this id, if any, else the one whose control has this text; as inputs name them.
+    pub fn element_named(&self, given: &str) -> Option<&Element> {
+        position(self, given).and_then(|index| self.elements.get(index))
+    }
+}
+
 /// By id, exactly or in any case, else by the text of the control.
 fn position(policy: &Policy, given: &str) -> Option<usize> {
     let find = |same: &dyn Fn(&Element) -> bool| policy.elements.iter().position(same);

@@ -1,5 +1,6 @@
 //! `gpol plan` and `gpol apply`: a target as a state file, or any other source, wants it.
 
+mod ids;
 mod report;
 
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
@@ -17,6 +18,7 @@ use gpo::target::{Hibernation, Kind, Target};
 use crate::args::{ChangeArgs, Format, OutputArgs, ScopeArgs, TemplateArgs};
 use crate::change::{begin, commit, note};
 use crate::commands::halves::DomainArgs;
+use crate::commands::sides::read_all;
 use crate::context::{failed, load_templates, open_target};
 use crate::directory::AdArgs;
 use crate::error::{Code, CommandError, Stop};
@@ -29,8 +31,8 @@ use report::Report;
 /// Show what would change for a target to be as state files want it
 ///
 /// EXPECT is a state file (see gpol schema state), LGPO text, rules of Policy Analyzer, a GPO backup, a policy
-/// file, or anything else that gpol convert reads. A later one wins over an earlier one. Writes nothing. Exit code 0
-/// says that nothing would change, 1 that something would.
+/// file, or anything else that gpol convert reads. A later one wins over an earlier one. The target stays as it is.
+/// Exit code 0 says that nothing would change, 1 that something would.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Example:
@@ -38,6 +40,9 @@ Example:
 pub struct PlanArgs {
     #[command(flatten)]
     what: WhatArgs,
+    /// Rewrite the state files named here: ids in the place of names of policies and elements, all else as it is
+    #[arg(long)]
+    write_ids: bool,
     #[command(flatten)]
     ad: AdArgs,
     #[command(flatten)]
@@ -72,7 +77,7 @@ pub struct ApplyArgs {
 struct WhatArgs {
     /// Policy file, GPO folder, GPO backup, or root of a mounted Windows volume; `local:` on Windows
     target: PathBuf,
-    /// What is wanted: state files, texts, backups, policy files; a later one wins
+    /// What is wanted: state files, texts, backups, policy files, or `-` for standard input; a later one wins
     #[arg(required = true)]
     expect: Vec<PathBuf>,
     /// Forget settings that EXPECT does not name, if its last file says `unmanaged: remove`
@@ -93,7 +98,10 @@ pub fn plan(args: &PlanArgs, ui: &Ui) -> Result<Exit, Stop> {
         _ => DirectoryWrite::Undecided,
     };
     let outcome = case.plan(&Directory { snapshot: snapshot.as_ref(), write, planned: None })?;
-    let report = Report::new("gpol.plan/1", &case, &outcome, true);
+    let mut report = Report::new("gpol.plan/1", &case, &outcome, true);
+    if args.write_ids {
+        report.written(ids::write_ids(&args.what.expect, case.catalog)?);
+    }
     print(&report, args.output.format, ui)?;
     Ok(pending(&outcome))
 }
@@ -161,7 +169,8 @@ impl Case {
     fn read(args: &WhatArgs, snapshot: Option<&Snapshot>, ui: &Ui) -> Result<Self, CommandError> {
         let target = open_target(&args.target, snapshot, ui)?;
         let catalog = load_templates(&args.templates.templates(), Some(&target))?;
-        let desired = desired::read(&args.expect, catalog, args.scope.scope.as_ref()).map_err(desired_error)?;
+        let sources = args.expect.iter().map(|path| read_all(path, catalog)).collect::<Result<Vec<_>, _>>()?;
+        let desired = desired::of(sources, catalog, args.scope.scope.as_ref()).map_err(desired_error)?;
         for (place, note) in &desired.notes {
             ui.warning(format!("{place}: {note}"));
         }
@@ -202,7 +211,10 @@ fn confirmed() -> Result<(), Stop> {
     write!(stderr, "Make these changes? [y/N] ")?;
     stderr.flush()?;
     let mut answer = String::new();
-    io::stdin().lock().read_line(&mut answer)?;
+    if io::stdin().lock().read_line(&mut answer)? == 0 {
+        // Nobody pressed Enter.
+        writeln!(stderr)?;
+    }
     match answer.trim().to_ascii_lowercase().as_str() {
         "y" | "yes" => Ok(()),
         _ => Err(refused("the answer was no")),

@@ -67,7 +67,9 @@ pub fn run(args: &ConvertArgs, ui: &Ui) -> Result<Exit, Stop> {
         let text = state::render(&state, notation, &[]);
         return write(args, ui, text.as_bytes());
     }
-    let named = format.notation().is_some() || format == FileFormat::Csv || files.iter().any(input::File::is_state);
+    // A backup lists the extensions that its policies name.
+    let names = matches!(format, FileFormat::Csv | FileFormat::Backup) || format.notation().is_some();
+    let named = names || files.iter().any(input::File::is_state);
     let catalog = match named {
         true => Some(load_templates(&args.templates.templates(), input::only_target(&args.inputs).as_ref())?),
         false => None,

@@ -55,6 +55,16 @@ pub fn side_needed(path: &Path) -> CommandError {
         .help(format!("{} --scope user", this_command()))
 }
 
+/// Reads one thing that says policy, all of it.
+pub fn read_all(path: &Path, catalog: &Catalog) -> Result<Source, CommandError> {
+    let options = Options { catalog: Some(catalog), ..Options::default() };
+    let source = match path.is_dir() || path.as_os_str() == target::LOCAL {
+        true => source::read(path, options),
+        false => source::read_bytes(path, read_input(path)?, options),
+    };
+    source.map_err(source_error)
+}
+
 /// Reads one thing that says policy. Of several GPOs, what cannot be read is told and joins `unreadable`: the answer is of
 /// the others then.
 pub fn read(path: &Path, options: Options<'_>, unreadable: &mut Vec<String>, ui: &Ui) -> Result<Source, CommandError> {

@@ -4,28 +4,23 @@ use std::collections::HashSet;
 
 use polfile::{PolicyFile, Record, Registry, Slot};
 
-use super::take_out;
-
 /// Puts records into a file, each in its place; a file that has them all already keeps every byte.
 ///
 /// Where their order decides what comes out, as of a value that is set and then deleted with all others of its key,
 /// they stand together in that order, behind the rest.
 pub(crate) fn lay(onto: &mut PolicyFile, wanted: &PolicyFile) {
+    let records: Vec<Record> = wanted.records().map(|record| record.to_record()).collect();
     let mut put = PolicyFile::new();
-    for record in wanted.records() {
-        put.put(&record.to_record());
-    }
+    put.put_all(&records);
     if put == *wanted || outcome(&put) == outcome(wanted) {
-        for record in wanted.records() {
-            onto.put(&record.to_record());
-        }
+        onto.put_all(&records);
         return;
     }
     let slots: HashSet<Slot> = wanted.records().map(|record| record.slot()).collect();
     let there: Vec<Record> =
         onto.records().filter(|record| slots.contains(&record.slot())).map(|record| record.to_record()).collect();
-    if !wanted.records().map(|record| record.to_record()).eq(there) {
-        take_out(onto, |slot| slots.contains(slot));
+    if records != there {
+        onto.retain(|record| !slots.contains(&record.slot()));
         wanted.records().for_each(|record| onto.push(record));
     }
 }

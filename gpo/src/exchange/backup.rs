@@ -7,17 +7,21 @@
 //! | `{id}/Backup.xml` | name, versions, extension lists, and which files belong to which extension |
 //! | `{id}/DomainSysvol/GPO/Machine/registry.pol`, `…/User/registry.pol` | the policy files |
 //!
-//! The layout is that of published backups, field by field. Not known from them, and so **unverified**: whether
-//! `Import-GPO` and `LGPO.exe /g` take a backup without a `gpreport.xml` (it is derived, and left out here), with a
-//! domain that does not exist (`gpol.invalid`), and with the plain security descriptor that is written here.
+//! The layout is that of published backups, field by field; a test compares it with all at hand. Not known from them,
+//! and so **unverified**: whether `Import-GPO` and `LGPO.exe /g` take a backup without a `gpreport.xml` (it is derived,
+//! and left out here), with a domain that does not exist (`gpol.invalid`), with the plain security descriptor that is
+//! written here and no `SecurityGroups`, with a side whose version is 0, and with nothing below `Unknown Extension`.
 //!
 //! Ids are made of what the backup holds: the same policy gives the same files.
 
 use std::fmt::Write as _;
 
+use admx::{Catalog, Side};
+
 use super::lgpo::Scope;
 use super::markup::is_forbidden;
 use super::{Loss, Scoped};
+use crate::extensions::{ExtensionList, REGISTRY, in_braces, registry_tool};
 
 /// What a backup says beside its policy files.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,7 +43,6 @@ pub struct Backup {
     pub losses: Vec<Loss>,
 }
 
-const REGISTRY: &str = "{35378EAC-683F-11D2-A89A-00C04FBBCFA2}";
 const UNKNOWN: &str = "{F15C46CD-82A0-4C2D-A210-5D0D3182A418}";
 const DOMAIN: &str = "gpol.invalid";
 
@@ -51,29 +54,35 @@ const SECURITY: &str = "01 00 04 90 00 00 00 00 00 00 00 00 00 00 00 00 14 00 00
 
 /// One side of the GPO in a backup.
 struct Part<'a> {
+    side: Side,
     folder: &'static str,
     variable: &'static str,
-    /// GUID of the tool that edits the side, beside the extension's.
-    tool: &'static str,
     file: Option<&'a polfile::PolicyFile>,
 }
 
-/// Makes a backup. Policy of other local GPOs has no place in one: all such records are losses.
-pub fn make(scopes: &[Scoped<'_>], label: &Label) -> Backup {
+impl Part<'_> {
+    /// The extension list: registry, and what the templates of its policies name.
+    fn extensions(&self, catalog: Option<&Catalog>) -> Option<String> {
+        let (file, tool) = (self.file?, registry_tool(self.side));
+        let mut list = ExtensionList::default();
+        list.add(REGISTRY, tool, &[]);
+        let reading = catalog.map(|catalog| catalog.read(self.side, file));
+        for policy in reading.iter().flat_map(|reading| &reading.policies) {
+            for extension in policy.policy.client_extensions() {
+                list.add(&in_braces(extension), tool, &[]);
+            }
+        }
+        Some(list.to_string())
+    }
+}
+
+/// Makes a backup. Policy of other local GPOs has no place in one: all such records are losses. The templates, if any,
+/// tell which other client-side extensions the policies need.
+pub fn make(scopes: &[Scoped<'_>], label: &Label, catalog: Option<&Catalog>) -> Backup {
     let of = |wanted: Scope| scopes.iter().find(|scoped| scoped.scope == wanted).map(|scoped| scoped.file);
     let parts = [
-        Part {
-            folder: "Machine",
-            variable: "%GPO_MACH_FSPATH%",
-            tool: "{D02B1F72-3407-48AE-BA88-E8213C6761F1}",
-            file: of(Scope::Computer),
-        },
-        Part {
-            folder: "User",
-            variable: "%GPO_USER_FSPATH%",
-            tool: "{D02B1F73-3407-48AE-BA88-E8213C6761F1}",
-            file: of(Scope::User),
-        },
+        Part { side: Side::Computer, folder: "Machine", variable: "%GPO_MACH_FSPATH%", file: of(Scope::Computer) },
+        Part { side: Side::User, folder: "User", variable: "%GPO_USER_FSPATH%", file: of(Scope::User) },
     ];
     let content: Vec<u8> =
         parts.iter().flat_map(|part| part.file.map_or(&[][..], |file| file.as_bytes())).copied().collect();
@@ -92,7 +101,7 @@ pub fn make(scopes: &[Scoped<'_>], label: &Label) -> Backup {
     let mut files = vec![
         ("manifest.xml".to_owned(), manifest.into_bytes()),
         (format!("{id}/bkupInfo.xml"), info.into_bytes()),
-        (format!("{id}/Backup.xml"), format!("{head}{}", scheme(label, &gpo, &parts)).into_bytes()),
+        (format!("{id}/Backup.xml"), format!("{head}{}", scheme(label, &gpo, &parts, catalog)).into_bytes()),
     ];
     for part in &parts {
         if let Some(file) = part.file {
@@ -129,13 +138,13 @@ fn instance(label: &Label, id: &str, gpo: &str) -> String {
 }
 
 /// `Backup.xml`.
-fn scheme(label: &Label, gpo: &str, parts: &[Part<'_>; 2]) -> String {
+fn scheme(label: &Label, gpo: &str, parts: &[Part<'_>; 2], catalog: Option<&Catalog>) -> String {
     let operations = "http://www.microsoft.com/GroupPolicy/GPOOperations";
     let [computer, user] = parts;
     // The same counter for Active Directory and for the files, in two halves.
     let version = |part: &Part<'_>| if part.file.is_some() { "65537" } else { "0" };
-    let extensions = |name: &str, part: &Part<'_>| match part.file {
-        Some(_) => cdata(name, &format!("[{REGISTRY}{}]", part.tool)),
+    let extensions = |name: &str, part: &Part<'_>| match part.extensions(catalog) {
+        Some(list) => cdata(name, &list),
         None => format!("<{name}/>"),
     };
     let mut files = String::new();
@@ -148,6 +157,12 @@ fn scheme(label: &Label, gpo: &str, parts: &[Part<'_>; 2]) -> String {
              bkp:Location=\"DomainSysvol\\GPO\\{folder}\\registry.pol\"/>\r\n"
         );
     }
+    // All published backups name the templates of old editors, which there are none of.
+    let _ = write!(
+        files,
+        "<FSObjectFile bkp:Path=\"%GPO_FSPATH%\\Adm\\*.*\" \
+         bkp:SourceExpandedPath=\"\\\\{DOMAIN}\\sysvol\\{DOMAIN}\\Policies\\{gpo}\\Adm\\*.*\"/>\r\n"
+    );
     [
         &format!(
             "<GroupPolicyBackupScheme bkp:version=\"2.0\" bkp:type=\"GroupPolicyBackupTemplate\" \
@@ -233,7 +248,7 @@ mod tests {
         file.put(&Record::set("Software\\X", "A", &Value::Dword(1)).unwrap());
         let label = Label { name: "A & B ]]> C".to_owned(), guid: None, time: 0 };
         let scoped = |scope| Scoped { scope, file: &file };
-        let made = make(&[scoped(Scope::User), scoped(Scope::UserOf("Administrators".into()))], &label);
+        let made = make(&[scoped(Scope::User), scoped(Scope::UserOf("Administrators".into()))], &label, None);
         assert_eq!(made.losses.len(), 1);
         let id = made.files[1].0.split('/').next().unwrap().to_owned();
         let names: Vec<&str> = made.files.iter().map(|(name, _)| name.rsplit("}/").next().unwrap()).collect();
@@ -268,6 +283,10 @@ mod tests {
         assert_eq!(made.files[3].1, file.as_bytes());
         // 8 bytes of the header, 60 of the list.
         assert_eq!(SECURITY.split_whitespace().count(), 20 + 8 + 60);
-        assert_eq!(make(&[scoped(Scope::User)], &label).files[1].0, made.files[1].0, "the same policy, the same id");
+        assert_eq!(
+            make(&[scoped(Scope::User)], &label, None).files[1].0,
+            made.files[1].0,
+            "the same policy, the same id"
+        );
     }
 }

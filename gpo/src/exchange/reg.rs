@@ -102,7 +102,8 @@ mod tests {
         for (body, why) in [
             ("[HKEY_CLASSES_ROOT\\.txt]", "line 3, column 2: HKEY_CLASSES_ROOT is neither"),
             ("[HKEY_USERS\\.DEFAULT\\X]", "line 3, column 2: HKEY_USERS is neither"),
-            ("[HKEY_LOCAL_MACHINE]", "line 3, column 2: HKEY_LOCAL_MACHINE has no key behind it"),
+            ("[-HKEY_LOCAL_MACHINE]", "line 3, column 3: HKEY_LOCAL_MACHINE has no key behind it"),
+            ("[HKEY_LOCAL_MACHINE]\n@=\"x\"", "line 4, column 1: a value before any key that has a name"),
             ("[-HKEY_LOCAL_MACHINE\\Software]", "line 3, column 1: Software is a key at the root of the hive"),
             ("\"A\"=\"b\"", "line 3, column 1: a value before any key"),
             ("[HKLM\\K", "line 3, column 1: no ] at the end of the line"),

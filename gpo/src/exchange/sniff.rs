@@ -34,7 +34,8 @@ pub enum Sniffed {
 pub fn sniff(text: &str) -> Sniffed {
     let text = text.trim_start_matches('\u{FEFF}').trim_start();
     let starts = |word: &str| text.get(..word.len()).is_some_and(|head| head.eq_ignore_ascii_case(word));
-    if starts("Windows Registry Editor") || starts("REGEDIT4") {
+    // Without a head its reader says that this is missing.
+    if ["Windows Registry Editor", "REGEDIT4", "[HKEY_", "[-HKEY_"].into_iter().any(starts) {
         return Sniffed::Reg;
     }
     if text.starts_with('<') {
@@ -46,11 +47,18 @@ pub fn sniff(text: &str) -> Sniffed {
     }
     if let Some(inside) = text.strip_prefix('{') {
         // Broken JSON is read by the reader of the shape that it seems to have, which says what is wrong.
-        return if inside.contains("\"apiVersion\"") { Sniffed::StateJson } else { Sniffed::Records };
+        let is_state = inside.contains("\"apiVersion\"")
+            || inside.contains("\"policies\"") && !inside.contains("\"schema\"")
+            || inside.contains("\"PolicySet\"");
+        return if is_state { Sniffed::StateJson } else { Sniffed::Records };
     }
     if let Some(inside) = text.strip_prefix('[') {
         let inside = inside.trim_start();
-        if inside.is_empty() || inside.starts_with(['{', ']', '"', '[']) && !inside.starts_with("[computer") {
+        if inside.is_empty()
+            || inside.starts_with(['{', ']', '"', '['])
+                && !inside.starts_with("[computer")
+                && !inside.starts_with("[user")
+        {
             return Sniffed::SambaJson;
         }
     }
@@ -59,6 +67,23 @@ pub fn sniff(text: &str) -> Sniffed {
     match text.lines().find_map(field) {
         Some(':') => Sniffed::StateYaml,
         Some('=') => Sniffed::StateToml,
+        _ => state_without_version(text),
+    }
+}
+
+/// A state file whose first field is one of the others: its reader says that the version is missing.
+fn state_without_version(text: &str) -> Sniffed {
+    const FIELDS: [&str; 8] = ["kind", "metadata", "extends", "unmanaged", "admx", "computer", "user", "users"];
+    let says = |line: &&str| !line.is_empty() && !line.starts_with([';', '#']) && *line != "---";
+    let Some(line) = text.lines().map(str::trim).find(says) else { return Sniffed::Other };
+    let table = line.trim_start_matches('[');
+    let word = table.split([':', '=', '.', ']', ' ', '\t']).next().unwrap_or_default();
+    let behind = table.get(word.len()..).unwrap_or_default().trim_start().chars().next();
+    match behind {
+        _ if !FIELDS.contains(&word) => Sniffed::Other,
+        Some('=') => Sniffed::StateToml,
+        Some('.' | ']') if table != line => Sniffed::StateToml,
+        Some(':') => Sniffed::StateYaml,
         _ => Sniffed::Other,
     }
 }
@@ -88,6 +113,7 @@ mod tests {
         for (text, expected) in [
             ("\u{FEFF}Windows Registry Editor Version 5.00\r\n", Sniffed::Reg),
             ("\n  REGEDIT4\n", Sniffed::Reg),
+            ("[HKEY_LOCAL_MACHINE\\SOFTWARE]\n", Sniffed::Reg),
             ("<PolicyRules>", Sniffed::PolicyRules),
             ("<?xml version='1.0'?><!-- PolicyRules -->\n<PolicyRules/>", Sniffed::PolicyRules),
             ("<RegistrySettings clsid='x'>", Sniffed::GppRegistry),
@@ -103,6 +129,14 @@ mod tests {
             ("[Version]\nsignature=1", Sniffed::Other),
             ("; apiVersion:\nComputer\n", Sniffed::Other),
             ("", Sniffed::Other),
+            // Without a version its reader says that this is missing.
+            ("{\"computer\": {\"policies\": []}}", Sniffed::StateJson),
+            ("{\"schema\": \"gpol.show/1\", \"policies\": []}", Sniffed::Records),
+            ("---\n# mine\nkind: PolicySet\n", Sniffed::StateYaml),
+            ("computer:\n  policies: []\n", Sniffed::StateYaml),
+            ("[[computer.policies]]\nstate = 'enabled'\n", Sniffed::StateToml),
+            ("kind = 'PolicySet'\n", Sniffed::StateToml),
+            ("user\nSoftware\nkind: x\nDELETE\n", Sniffed::Other),
         ] {
             assert_eq!(sniff(text), expected, "{text}");
         }

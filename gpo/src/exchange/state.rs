@@ -17,22 +17,26 @@
 //! * [`parse`] reads a file; every doubt is an error with line and column, nothing is guessed or left out;
 //! * [`resolve`] makes records of it, with the templates that its policies come from;
 //! * [`export`] makes a state of a policy file: policies where exactly their records come back, records elsewhere;
-//! * [`render`] writes one.
+//! * [`render`] writes one;
+//! * [`with_ids`] puts ids in the place of names, and touches nothing else of a file.
 //!
 //! What the words cannot carry (types without a name, data that do not fit their type, other directives, lone
 //! surrogates) is a `raw` record, in hexadecimal; so every policy file has a state file that gives back its bytes.
 
 mod export;
+mod ids;
 mod read;
 mod render;
 mod resolve;
 mod words;
+mod wrong;
 
 use polfile::{Record, ValueType};
 
 use super::lgpo::Scope;
 
 pub use export::export;
+pub use ids::{Rewritten, with_ids};
 pub use read::{Notation, parse};
 pub use render::render;
 pub(crate) use resolve::by_id;
@@ -136,6 +140,8 @@ pub enum Order {
 pub struct WantedPolicy {
     /// Where it stands.
     pub at: At,
+    /// Where its name stands.
+    pub name_at: At,
     /// Id, display name or path.
     pub policy: String,
     /// The state.
@@ -177,7 +183,9 @@ impl WantedState {
 /// An element and what it is to be set to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WantedElement {
-    /// Where it stands.
+    /// Where its name stands.
+    pub name_at: At,
+    /// Where its value stands.
     pub at: At,
     /// Id, or the text of its control.
     pub name: String,

@@ -76,7 +76,7 @@ impl Node {
 fn add(fields: &mut Vec<Field>, field: Field) -> Result<(), TextError> {
     if let Some(first) = fields.iter().find(|other| other.name == field.name) {
         let why = format!("the field \"{}\" is here twice; first in line {}", field.name, first.place.line);
-        return Err(field.place.error(why));
+        return Err(field.place.error(why).help("say it once"));
     }
     fields.push(field);
     Ok(())
@@ -112,7 +112,11 @@ impl<'t> Events<'t> {
         let end = || Place { line: 1, column: 1 }.error("the text ends too early");
         let (event, span) = self.parser.next().ok_or_else(end)?.map_err(|error: ScanError| {
             let place = place_of(error.marker());
-            place.error(format!("this is no YAML: {}", error.info()))
+            let failed = place.error(format!("this is no YAML: {}", error.info()));
+            match error.info().contains("tab") {
+                true => failed.help("indent with blanks"),
+                false => failed,
+            }
         })?;
         Ok((event, place_of(&span.start)))
     }

@@ -11,6 +11,7 @@ use gpo::target::Kind;
 use serde::Serialize;
 
 use super::Case;
+use super::ids::IdModel;
 use crate::commands::doctor::verdict;
 use crate::commands::halves::{BackupModel, DirectoryModel, notes};
 use crate::commands::history::recorded;
@@ -45,6 +46,9 @@ pub struct Report {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     backup: Vec<BackupModel>,
     notes: Vec<String>,
+    /// Names in state files that ids took the place of; only with `--write-ids`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ids: Option<Vec<IdModel>>,
     /// What the plan hashes to: equal for a dry run and the run that does it.
     plan: String,
     /// Under which id the change is recorded.
@@ -116,6 +120,11 @@ impl Report {
             let (verb, what) = if unmanaged == 1 { ("stays", "is not named") } else { ("stay", "are not named") };
             all_notes.push(format!("{} that {what} {verb}: {why}.", count(unmanaged, "setting")));
         }
+        if outcome.sides.is_empty() {
+            all_notes.push(
+                "EXPECT asks for nothing of this target, neither a setting nor that one be forgotten.".to_owned(),
+            );
+        }
         let books = || outcome.sides.iter().map(|side| (&side.scope, &side.books));
         let lists = || books().filter_map(|(_, books)| books.extensions());
         Self {
@@ -143,6 +152,7 @@ impl Report {
                 .map(|(scope, _)| scope.side().as_str())
                 .collect(),
             notes: all_notes,
+            ids: None,
             plan: outcome.plan.hash(),
             change: None,
             doctor: None,
@@ -154,6 +164,11 @@ impl Report {
     pub fn applied(&mut self, id: Option<String>) {
         self.dry_run = false;
         self.change = id;
+    }
+
+    /// Names in state files were replaced by ids.
+    pub fn written(&mut self, ids: Vec<IdModel>) {
+        self.ids = Some(ids);
     }
 
     pub fn page(&self) -> Page {
@@ -206,6 +221,19 @@ impl Report {
     fn note_lines(&self, page: &mut Page) {
         for note in &self.notes {
             page.line(Line::new().span(Style::Warn, "note").text(": ").hang().text(note));
+        }
+        match self.ids.as_deref() {
+            None => {}
+            Some([]) => {
+                page.line("The state files name everything by its id already; they stay as they are.");
+            }
+            Some(ids) => {
+                page.line(Line::new().span(Style::Strong, format!("{} written", count(ids.len(), "id"))));
+                for IdModel { file, line, from, to } in ids {
+                    let place = Line::indented(2).span(Style::Faint, format!("{file}:{line}")).text("  ").hang();
+                    page.line(place.text(format!("{from} -> {to}")));
+                }
+            }
         }
     }
 }

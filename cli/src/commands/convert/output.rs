@@ -72,7 +72,7 @@ pub fn make(
         }
         FileFormat::Backup => {
             let guid = inputs.parts.iter().find_map(|part| part.guid.clone());
-            let made = backup::make(&scopes, &Label { name: label, guid, time: time()? });
+            let made = backup::make(&scopes, &Label { name: label, guid, time: time()? }, catalog);
             Output::Folder { files: made.files, losses: made.losses }
         }
     })

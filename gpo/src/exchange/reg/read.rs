@@ -86,6 +86,10 @@ impl<'t> Reader<'t> {
             None | Some(';') => Ok(()),
             Some('[') => self.key_line(line, column, trimmed),
             Some('"' | '@') => self.value_line(line, column, trimmed),
+            Some('#') => {
+                let error = TextError::new(line, column, "expected [key], \"name\"=value, @=value or a ; comment");
+                Err(error.help("comments begin with ;"))
+            }
             Some(_) => Err(TextError::new(line, column, "expected [key], \"name\"=value, @=value or a ; comment")),
         }
     }
@@ -110,6 +114,10 @@ impl<'t> Reader<'t> {
             }
         };
         let key = key.trim_end_matches('\\');
+        if key.is_empty() && !deletes {
+            // The root of a hive is always there: exports begin with it.
+            return Ok(());
+        }
         if key.is_empty() {
             return Err(TextError::new(line, within, format!("{hive} has no key behind it")));
         }
@@ -158,7 +166,7 @@ impl<'t> Reader<'t> {
             key.used = true;
             (key.scope.clone(), key.path.clone())
         }) else {
-            return Err(TextError::new(line, column, "a value before any key"));
+            return Err(TextError::new(line, column, "a value before any key that has a name"));
         };
         let record = self.record(at, &key, &name, data)?;
         self.entries.push(Entry { line, scope, record });

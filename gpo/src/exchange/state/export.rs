@@ -1,9 +1,9 @@
 //! From a policy file to a state.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use admx::{Catalog, ElementState, ElementValue, EnumValue, PolicyReading, State};
-use polfile::{Folded, PolicyFile, RecordRef};
+use polfile::{Folded, PolicyFile, Record, RecordRef};
 
 use super::super::lgpo::Scope;
 use super::resolve::{Slot, resolve_side};
@@ -141,11 +141,13 @@ fn wanted(reading: &PolicyReading<'_>) -> Option<WantedPolicy> {
                     }
                 }
             };
-            elements.push(WantedElement { at: At::default(), name: element.element.id.clone(), value });
+            let (at, name_at) = (At::default(), At::default());
+            elements.push(WantedElement { at, name_at, name: element.element.id.clone(), value });
         }
     }
     Some(WantedPolicy {
         at: At::default(),
+        name_at: At::default(),
         policy: reading.policy.id(),
         state,
         elements,
@@ -158,9 +160,14 @@ fn wanted(reading: &PolicyReading<'_>) -> Option<WantedPolicy> {
 
 /// Keys whose records are not the same in both files, in the same order.
 fn keys_that_differ(a: &PolicyFile, b: &PolicyFile) -> HashSet<Folded> {
-    let keys: HashSet<Folded> = a.records().map(|record| record.key.fold()).collect();
-    let of = |file: &PolicyFile, key: &Folded| -> Vec<_> {
-        file.records().filter(|record| record.key.fold() == *key).map(|record| record.to_record()).collect()
-    };
-    keys.into_iter().filter(|key| of(a, key) != of(b, key)).collect()
+    let (mut a, mut b) = (by_key(a), by_key(b));
+    a.drain().filter(|(key, records)| b.remove(key).as_ref() != Some(records)).map(|(key, _)| key).collect()
+}
+
+fn by_key(file: &PolicyFile) -> HashMap<Folded, Vec<Record>> {
+    let mut keys: HashMap<Folded, Vec<Record>> = HashMap::new();
+    for record in file.records() {
+        keys.entry(record.key.fold()).or_default().push(record.to_record());
+    }
+    keys
 }

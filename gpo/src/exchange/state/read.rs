@@ -1,5 +1,7 @@
 //! From a text to the model. A field that is not known, or of another kind, is an error with its place.
 
+mod checks;
+
 use std::collections::HashMap;
 
 use polfile::{KeyProblem, Record, ValueType, WideString};
@@ -8,11 +10,13 @@ use super::super::TextError;
 use super::super::lgpo::Scope;
 use super::super::tree::{self, Field, Node, Place, Tree};
 use super::words::{Data, DataWord, Ensure, TYPES, Words};
+use super::wrong::nearest;
 use super::{
-    API_VERSION, At, ElementWord, Fact, KIND, Metadata, Order, Side, StateFile, Unmanaged, Verdict, Waiver, Wanted,
-    WantedElement, WantedPolicy, WantedRecord, WantedState,
+    API_VERSION, At, ElementWord, KIND, Metadata, Order, Side, StateFile, Unmanaged, Wanted, WantedElement,
+    WantedPolicy, WantedRecord, WantedState,
 };
 use crate::model::from_hex;
+use checks::{fact, verdict, waiver};
 
 /// How a state file is written down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,12 +43,7 @@ pub enum Notation {
 /// [`TextError`] for what is not of that notation, and for every field that is unknown, of another kind, missing, or
 /// said twice.
 pub fn parse(text: &str, notation: Notation) -> Result<StateFile, TextError> {
-    let text = text.trim_start_matches('\u{FEFF}');
-    let root = match notation {
-        Notation::Yaml => tree::yaml(text),
-        Notation::Json => tree::json(text),
-        Notation::Toml => tree::toml(text),
-    }?;
+    let root = tree(text.trim_start_matches('\u{FEFF}'), notation)?;
     let known = [
         "apiVersion",
         "kind",
@@ -59,8 +58,9 @@ pub fn parse(text: &str, notation: Notation) -> Result<StateFile, TextError> {
         "waivers",
     ];
     let fields = Fields::of(&root, &known)?;
-    fields.word("apiVersion", &[(API_VERSION, ())])?.ok_or_else(|| fields.missing("apiVersion"))?;
-    fields.word("kind", &[(KIND, ())])?.ok_or_else(|| fields.missing("kind"))?;
+    let head = |name: &str| fields.missing(name).help("every state file has apiVersion: gpol/v1 and kind: PolicySet");
+    fields.word("apiVersion", &[(API_VERSION, ())])?.ok_or_else(|| head("apiVersion"))?;
+    fields.word("kind", &[(KIND, ())])?.ok_or_else(|| head("kind"))?;
     let mut state = StateFile::default();
     if let Some(node) = fields.get("metadata") {
         let fields = Fields::of(node, &["name", "owner", "description"])?;
@@ -93,6 +93,14 @@ pub fn parse(text: &str, notation: Notation) -> Result<StateFile, TextError> {
     }
     state.waivers = fields.list("waivers")?.iter().map(waiver).collect::<Result<_, _>>()?;
     Ok(state)
+}
+
+pub(super) fn tree(text: &str, notation: Notation) -> Result<Node, TextError> {
+    match notation {
+        Notation::Yaml => tree::yaml(text),
+        Notation::Json => tree::json(text),
+        Notation::Toml => tree::toml(text),
+    }
 }
 
 /// The fields of a table, all of which are known.
@@ -158,15 +166,18 @@ impl<'n> Fields<'n> {
         found.map(|(_, value)| Some(*value)).ok_or_else(|| {
             let known: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
             let given = node.text().map_or_else(|| node.kind().to_owned(), |text| format!("\"{text}\""));
-            node.place.error(format!("\"{name}\" is {}, not {given}", known.join(", ")))
+            let error = node.place.error(format!("\"{name}\" is {}, not {given}", known.join(", ")));
+            match node.text().and_then(|text| nearest(text, known)) {
+                Some(word) => error.help(format!("did you mean \"{word}\"?")),
+                None => error,
+            }
         })
     }
 }
 
 /// The nearest known name, or all of them.
 fn instead(given: &str, known: &[&str]) -> String {
-    let near = |name: &&&str| strsim::damerau_levenshtein(&given.to_lowercase(), &name.to_lowercase()) <= 2;
-    match known.iter().filter(near).min_by_key(|name| strsim::damerau_levenshtein(given, name)) {
+    match nearest(given, known.iter().copied()) {
         Some(name) => format!("did you mean \"{name}\"?"),
         None => format!("here are: {}", known.join(", ")),
     }
@@ -214,7 +225,7 @@ fn side(node: &Node, scope: Scope) -> Result<Side, TextError> {
         let wanted = policy(item)?;
         if let Some(first) = policies.iter().find(|other| other.policy.eq_ignore_ascii_case(&wanted.policy)) {
             let why = format!("the policy \"{}\" is here twice; first in line {}", wanted.policy, first.at.line);
-            return Err(item.place.error(why));
+            return Err(wanted.name_at.error(why).help("say it once"));
         }
         policies.push(wanted);
     }
@@ -269,11 +280,13 @@ fn policy(node: &Node) -> Result<WantedPolicy, TextError> {
         }
         for field in map(node)? {
             let at = field.value.place.into();
-            elements.push(WantedElement { at, name: field.name.clone(), value: element(&field.value)? });
+            let (name, name_at) = (field.name.clone(), field.place.into());
+            elements.push(WantedElement { at, name_at, name, value: element(&field.value)? });
         }
     }
     Ok(WantedPolicy {
         at: node.place.into(),
+        name_at: fields.get("policy").map_or(node.place, |name| name.place).into(),
         policy: fields.needed("policy")?,
         state,
         elements,
@@ -321,7 +334,8 @@ fn record(node: &Node) -> Result<WantedRecord, TextError> {
     let key = fields.needed("key")?;
     let key_place = fields.get("key").map_or(node.place, |key| key.place);
     if let Some(problem) = KeyProblem::of(WideString::from(key.as_str()).as_wide()) {
-        return Err(key_place.error(problem.to_string()));
+        let error = key_place.error(problem.to_string());
+        return Err(error.help("the side of the file says the hive; a key is written like SOFTWARE\\Policies\\Acme"));
     }
     let ensure = fields.word("ensure", &Ensure::ALL)?.unwrap_or(Ensure::Set);
     let value = fields.get("value").map(|node| text(node, "value")).transpose()?;
@@ -425,63 +439,6 @@ fn raw_record(node: &Node) -> Result<Record, TextError> {
     };
     Record::new(wide("key")?, wide("value")?, value_type, bytes("data")?)
         .map_err(|error| node.place.error(error.to_string()))
-}
-
-fn fact(node: &Node) -> Result<Fact, TextError> {
-    let fields = Fields::of(node, &["hive", "key", "value", "equals"])?;
-    let equals = fields.get("equals").ok_or_else(|| fields.missing("equals"))?;
-    let [Field { name, place, value }] = map(equals)? else {
-        return Err(equals.place.error("\"equals\" is one type and its data, such as {dword: 0}"));
-    };
-    let word = TYPES.iter().map(|(word, _)| *word).find(|word| word == name);
-    let word = word.ok_or_else(|| {
-        let known: Vec<&str> = TYPES.iter().map(|(word, _)| *word).collect();
-        place.error(format!("there is no type \"{name}\"")).help(instead(name, &known))
-    })?;
-    let equals = data_of(word, value)?.encode().map_err(|why| value.place.error(why))?;
-    Ok(Fact {
-        at: node.place.into(),
-        hive: fields.needed("hive")?,
-        key: fields.needed("key")?,
-        value: fields.needed("value")?,
-        equals,
-    })
-}
-
-fn verdict(node: &Node) -> Result<Verdict, TextError> {
-    let fields = Fields::of(node, &["policy", "next-boot"])?;
-    let next_boot = fields.word("next-boot", &STATES)?.ok_or_else(|| fields.missing("next-boot"))?;
-    Ok(Verdict { at: node.place.into(), policy: fields.needed("policy")?, next_boot })
-}
-
-fn waiver(node: &Node) -> Result<Waiver, TextError> {
-    let fields = Fields::of(node, &["rule", "reason", "expires"])?;
-    let expires = fields.needed("expires")?;
-    if !is_day(&expires) {
-        let place = fields.get("expires").map_or(node.place, |field| field.place);
-        return Err(place.error("\"expires\" is a day, as 2026-12-31"));
-    }
-    Ok(Waiver { at: node.place.into(), rule: fields.needed("rule")?, reason: fields.needed("reason")?, expires })
-}
-
-/// `YYYY-MM-DD` of the Gregorian calendar.
-fn is_day(text: &str) -> bool {
-    let parts: Vec<&str> = text.split('-').collect();
-    let lengths: Vec<usize> = parts.iter().map(|part| part.len()).collect();
-    let numbers: Option<Vec<u32>> = parts
-        .iter()
-        .map(|part| part.bytes().all(|b| b.is_ascii_digit()).then(|| part.parse().ok()).flatten())
-        .collect();
-    let (Some([year, month, day]), true) = (numbers.as_deref(), lengths == [4, 2, 2]) else { return false };
-    let leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
-    let days = match month {
-        4 | 6 | 9 | 11 => 30,
-        2 if leap => 29,
-        2 => 28,
-        1..=12 => 31,
-        _ => 0,
-    };
-    (1..=days).contains(day)
 }
 
 impl From<Place> for At {

@@ -3,13 +3,13 @@
 use std::collections::HashMap;
 
 use admx::{
-    Catalog, Detail, ElementValue, EnumValue, Input, InputError, InputValue, ListEntry, Policy, Wanted as Write,
-    write_set,
+    Catalog, Detail, ElementValue, EnumValue, Input, InputValue, ListEntry, Policy, Wanted as Write, write_set,
 };
 use polfile::{Folded, PolicyFile, Record, RecordRef};
 
 use super::super::TextError;
 use super::super::lgpo::Scope;
+use super::wrong::{not_one_policy, not_this_state};
 use super::{At, ElementWord, Order, Side, StateFile, Wanted, WantedElement, WantedPolicy, WantedState};
 
 /// The records that one scope of a state file asks for.
@@ -98,7 +98,7 @@ pub(super) fn resolve_side(side: &Side, catalog: Option<&Catalog>) -> Result<Res
         let (policy, records, extensions) = policy(catalog, side, wanted)?;
         if let Some(first) = named.insert(policy.id(), wanted.at) {
             let why = format!("the policy {} is here twice; first in line {}", policy.id(), first.line);
-            return Err(wanted.at.error(why));
+            return Err(wanted.name_at.error(why).help("say it once"));
         }
         resolved.policies.push(Named { at: wanted.at, id: policy.id(), overrides: wanted.overrides });
         if wanted.state == WantedState::NotConfigured {
@@ -122,7 +122,7 @@ pub(super) fn resolve_side(side: &Side, catalog: Option<&Catalog>) -> Result<Res
                             policy.id(),
                             first_at.line
                         );
-                        return Err(wanted.at.error(why));
+                        return Err(wanted.at.error(why).help("one of them has to go, or to want the same"));
                     }
                 }
             }
@@ -155,9 +155,7 @@ pub(super) fn resolve_side(side: &Side, catalog: Option<&Catalog>) -> Result<Res
             resolved.places = listed.into_iter().map(|(_, at)| at).collect();
         }
         Order::Editor => {
-            for (record, _) in &listed {
-                resolved.file.put(record);
-            }
+            resolved.file.put_all(listed.iter().map(|(record, _)| record));
             let places: HashMap<Slot, At> =
                 listed.iter().map(|(record, at)| (Slot::of(&record.as_ref()), *at)).collect();
             let place = |record: RecordRef<'_>| places.get(&Slot::of(&record)).copied().unwrap_or_default();
@@ -178,37 +176,29 @@ fn policy<'c>(
     wanted: &WantedPolicy,
 ) -> Result<(&'c Policy, Vec<Record>, Vec<String>), TextError> {
     let of = side.scope.side();
-    let found = match by_id(catalog, &wanted.policy) {
-        Some(policy) => Ok(policy),
-        None => {
-            let found = catalog.find_on(&wanted.policy, Some(of)).or_else(|_| catalog.find(&wanted.policy));
-            found.map(|found| found.policy)
-        }
-    };
-    let policy = found.map_err(|error| {
-        wanted
-            .at
-            .error(error.to_string())
-            .help("name the templates that it comes from with --admx, and the policy by its id")
-    })?;
+    let found = policy_named(catalog, of, &wanted.policy);
+    let policy = found.map_err(|error| not_one_policy(wanted, &error, catalog))?;
     let inputs = || wanted.elements.iter().map(|element| input(policy, element)).collect();
     let state = match wanted.state {
         WantedState::NotConfigured => Write::NotConfigured,
         WantedState::Disabled => Write::Disabled,
         WantedState::Enabled => Write::Enabled(inputs()),
     };
-    let set = write_set(policy, of, &state).map_err(|error| {
-        // What is wrong with an element stands in a line of its own.
-        let element = match &error {
-            InputError::UnknownElement { given, .. } => Some(given),
-            InputError::Rejected { needed, .. } => Some(&needed.element),
-            InputError::Twice { element } => Some(element),
-            _ => None,
-        };
-        let named = element.and_then(|id| wanted.elements.iter().find(|element| element.name == *id));
-        named.map_or(wanted.at, |element| element.at).error(error.to_string())
-    })?;
+    let set = write_set(policy, of, &state).map_err(|error| not_this_state(wanted, &side.scope, &error))?;
     Ok((policy, set.records, set.client_extensions))
+}
+
+/// By id, display name or path; of several, the one that the side has.
+pub(super) fn policy_named<'c>(
+    catalog: &'c Catalog,
+    side: admx::Side,
+    name: &str,
+) -> Result<&'c Policy, admx::FindError> {
+    if let Some(policy) = by_id(catalog, name) {
+        return Ok(policy);
+    }
+    let found = catalog.find_on(name, Some(side)).or_else(|_| catalog.find(name));
+    found.map(|found| found.policy)
 }
 
 /// By its whole id, as files that were written have it: without a search through names.
@@ -239,7 +229,7 @@ fn respelled(record: Record, spelling: &[String]) -> Record {
 
 /// An element's value, as the kind of the element wants it.
 fn input(policy: &Policy, wanted: &WantedElement) -> Input {
-    let element = policy.elements.iter().find(|element| element.id == wanted.name);
+    let element = policy.element_named(&wanted.name);
     let detail = element.map(|element| &element.detail);
     let value = match (&wanted.value, detail) {
         (ElementWord::Number(n), Some(Detail::Enum { .. })) => {

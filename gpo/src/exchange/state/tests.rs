@@ -143,7 +143,7 @@ fn what_is_doubtful_is_an_error_with_its_place() {
         ),
         (
             "user:\n  policies:\n    - {policy: P, state: disabled}\n    - {policy: p, state: enabled}\n".to_owned(),
-            "line 6, column 7: the policy \"p\" is here twice; first in line 5",
+            "line 6, column 16: the policy \"p\" is here twice; first in line 5",
         ),
         (registry("    - {key: 'HKLM\\S', ensure: create-key}\n"), "line 5, column 13: the key begins with a hive"),
         (
@@ -202,10 +202,10 @@ fn templates_decide_what_a_policy_can_be() {
     let ts = "Microsoft.Policies.TerminalServer";
     let level = r"SOFTWARE\Policies\Microsoft\Windows NT\Terminal Services";
     for (body, why) in [
-        ("computer: {policies: [{policy: NoSuchPolicy, state: enabled}]}\n".to_owned(), "line 3, column 23: "),
+        ("computer: {policies: [{policy: NoSuchPolicy, state: enabled}]}\n".to_owned(), "line 3, column 32: "),
         (
             format!("user: {{policies: [{{policy: '{ts}:TS_ENCRYPTION_POLICY', state: disabled}}]}}\n"),
-            "line 3, column 19: ",
+            "line 3, column 28: ",
         ),
         (
             format!(
@@ -217,7 +217,7 @@ fn templates_decide_what_a_policy_can_be() {
             format!(
                 "computer:\n  policies:\n    - {{policy: {ts}:TS_ENCRYPTION_POLICY, state: disabled}}\n    - {{policy: TS_ENCRYPTION_POLICY, state: disabled}}\n"
             ),
-            "line 6, column 7: the policy Microsoft.Policies.TerminalServer:TS_ENCRYPTION_POLICY is here twice; first in line 5",
+            "line 6, column 16: the policy Microsoft.Policies.TerminalServer:TS_ENCRYPTION_POLICY is here twice; first in line 5",
         ),
         (
             format!(
@@ -332,8 +332,8 @@ fn a_file_written_down_again_is_the_same_state() {
         state.require.iter_mut().for_each(|(_, at)| *at = At::default());
         for side in &mut state.sides {
             for policy in &mut side.policies {
-                policy.at = At::default();
-                policy.elements.iter_mut().for_each(|element| element.at = At::default());
+                (policy.at, policy.name_at) = Default::default();
+                policy.elements.iter_mut().for_each(|element| (element.at, element.name_at) = Default::default());
             }
             side.registry.iter_mut().for_each(|record| record.at = At::default());
         }

@@ -1,24 +1,27 @@
 //! Exchange formats over real files, where a corpus is at hand: what a format can carry comes back as it was.
 
+mod state;
+
 use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use admx::{Catalog, Side};
-use gpo::apply;
-use gpo::bookkeeping::Directory;
-use gpo::desired;
+use gpo::exchange::backup::{self, Label};
 use gpo::exchange::lgpo::{self, Scope};
-use gpo::exchange::state::{self, Notation, StateFile};
-use gpo::exchange::{Entry, Loss, Scoped, decode, gpp, policy_rules, reg, samba};
+use gpo::exchange::{Entry, Loss, Scoped, decode, gpp, json, policy_rules, reg, samba};
 use gpo::source::{Options, read};
-use gpo::target::Target;
-use polfile::{PolicyFile, Record, Registry, Value};
+use polfile::{PolicyFile, Record, Value};
 
+/// `GPOL_CORPUS`, else `../shared/corpus` beside the workspace, if it is there.
+#[expect(clippy::print_stdout)] // only tests call it
 fn corpus() -> Option<PathBuf> {
     let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/corpus");
-    let named = std::env::var_os("GPOL_CORPUS").map(PathBuf::from);
-    named.into_iter().chain([beside]).find(|path| path.is_dir())
+    let folder = std::env::var_os("GPOL_CORPUS").map_or(beside, PathBuf::from);
+    let found = folder.is_dir();
+    if !found {
+        println!("skipped: no corpus at {}", folder.display());
+    }
+    found.then_some(folder)
 }
 
 /// All files below a folder that a test wants, by their paths.
@@ -112,6 +115,31 @@ fn texts_carry_every_policy_file_but_for_what_they_name_as_lost() {
 }
 
 #[test]
+fn json_and_backups_give_back_every_byte_of_every_policy_file() {
+    let Some(corpus) = corpus() else { return };
+    for (path, file) in policy_files(&corpus) {
+        let text = serde_json::to_string_pretty(&json::Records::new(file.records())).expect("JSON");
+        let again = json::parse(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        assert_eq!(again.as_bytes(), file.as_bytes(), "{}", path.display());
+
+        let folder = tempfile::tempdir().expect("a folder");
+        let scoped = [Scope::Computer, Scope::User].map(|scope| Scoped { scope, file: &file });
+        let made = backup::make(&scoped, &Label { name: "Copy".to_owned(), guid: None, time: 0 }, None);
+        assert!(made.losses.is_empty());
+        for (name, bytes) in made.files {
+            let place = folder.path().join(name);
+            fs::create_dir_all(place.parent().expect("a folder")).expect("a folder");
+            fs::write(place, bytes).expect("a file");
+        }
+        let again =
+            read(folder.path(), Options::default()).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let parts: Vec<_> = again.parts.iter().map(|part| (part.scope.clone(), part.file.as_bytes())).collect();
+        let expected = [Scope::Computer, Scope::User].map(|scope| (Some(scope), file.as_bytes()));
+        assert_eq!(parts, expected, "{}", path.display());
+    }
+}
+
+#[test]
 fn losses_in_real_files_are_few() {
     let Some(corpus) = corpus() else { return };
     // Windows' own tools wrote these; what they wrote, each format can say, but for what .reg has no word for.
@@ -131,109 +159,6 @@ fn losses_in_real_files_are_few() {
     }
     println!("{records} records of backups; lost: PolicyRules {}, samba {}, reg {}", lost[0], lost[1], lost[2]);
     assert!(lost[0] <= records / 500 && lost[1] <= records / 500, "{lost:?} of {records}");
-}
-
-#[test]
-fn state_files_give_back_every_byte() {
-    let Some(corpus) = corpus() else { return };
-    // Long files only take long; the next test has them.
-    for (path, file) in policy_files(&corpus).into_iter().filter(|(_, file)| file.len() <= 100) {
-        let side = state::export(&Scope::Computer, &file, None);
-        let state = StateFile { sides: vec![side], ..StateFile::default() };
-        for notation in [Notation::Yaml, Notation::Json, Notation::Toml] {
-            let text = state::render(&state, notation, &[]);
-            let again =
-                state::parse(&text, notation).unwrap_or_else(|error| panic!("{}: {error}\n{text}", path.display()));
-            let again =
-                state::resolve(&again, None).unwrap_or_else(|error| panic!("{}: {error}\n{text}", path.display()));
-            assert_eq!(again[0].file.as_bytes(), file.as_bytes(), "{} {notation:?}", path.display());
-        }
-    }
-}
-
-/// What the records come to when they are executed: values set and deleted, keys created and deleted.
-fn registry(file: &PolicyFile) -> Vec<String> {
-    let registry = Registry::execute([file]);
-    let mut all = Vec::new();
-    for key in registry.keys() {
-        let path = key.path.to_string().to_uppercase();
-        all.push(format!("{path} exists {} emptied {}", key.exists(), key.values_deleted().is_some()));
-        for value in key.values() {
-            let current = value.current().map(|(_, value_type, data)| (value_type, data.to_vec()));
-            all.push(format!("{path}!{} {current:?}", value.name.to_string().to_uppercase()));
-        }
-    }
-    all
-}
-
-#[test]
-fn with_templates_a_state_file_names_policies_and_gives_back_every_byte() {
-    let Some(corpus) = corpus() else { return };
-    let store = corpus.join("admx/mxk+windows-secure-group-policy/PolicyDefinitions");
-    let catalog = Catalog::load(&[store], "en-US").unwrap();
-    let (mut policies, mut configured) = (0, 0);
-    for (path, file) in policy_files(&corpus) {
-        let of_user = path.parent().is_some_and(|folder| folder.ends_with("User"));
-        let (scope, side) = if of_user { (Scope::User, Side::User) } else { (Scope::Computer, Side::Computer) };
-        let state = StateFile { sides: vec![state::export(&scope, &file, Some(&catalog))], ..StateFile::default() };
-        policies += state.sides[0].policies.len();
-        configured += catalog.read(side, &file).policies.len();
-        let text = state::render(&state, Notation::Yaml, &[]);
-        let again =
-            state::parse(&text, Notation::Yaml).unwrap_or_else(|error| panic!("{}: {error}\n{text}", path.display()));
-        let again = state::resolve(&again, Some(&catalog))
-            .unwrap_or_else(|error| panic!("{}: {error}\n{text}", path.display()));
-        assert_eq!(again[0].file.as_bytes(), file.as_bytes(), "{}", path.display());
-        // Put into an empty local GPO, one by one as an edit puts them, they come to the same registry. A value of which
-        // a file speaks several times has no one place; its last word counts. Made-up files (lgpo/) set and delete by turns.
-        if file.repeated().is_empty() && !path.iter().any(|folder| folder == "lgpo") {
-            let mut empty = PolicyFile::new();
-            for record in again[0].file.records() {
-                empty.put(&record.to_record());
-            }
-            assert_eq!(registry(&empty), registry(&file), "{}", path.display());
-        }
-    }
-    assert!(policies > configured / 2, "{policies} of {configured}");
-}
-
-#[test]
-fn a_state_file_applied_to_an_empty_local_gpo_gives_the_same_registry_and_once_is_enough() {
-    let Some(corpus) = corpus() else { return };
-    let store = corpus.join("admx/mxk+windows-secure-group-policy/PolicyDefinitions");
-    let catalog = Catalog::load(&[store], "en-US").unwrap();
-    let dir = tempfile::tempdir().unwrap();
-    let (gpo, text) = (dir.path().join("GPO"), dir.path().join("wanted.yaml"));
-    let (mut applied, mut records) = (0, 0);
-    // Long files only take long here.
-    for (path, file) in policy_files(&corpus).into_iter().filter(|(_, file)| file.len() <= 100) {
-        let of_user = path.parent().is_some_and(|folder| folder.ends_with("User"));
-        let (scope, side) = if of_user { (Scope::User, "User") } else { (Scope::Computer, "Machine") };
-        let state = StateFile { sides: vec![state::export(&scope, &file, Some(&catalog))], ..StateFile::default() };
-        fs::write(&text, state::render(&state, Notation::Yaml, &[])).unwrap();
-        let _ = fs::remove_dir_all(&gpo);
-        fs::create_dir_all(gpo.join(side)).unwrap();
-        fs::write(gpo.join("gpt.ini"), "[General]\r\nVersion=0\r\n").unwrap();
-        let plan = || {
-            let wanted = desired::read(std::slice::from_ref(&text), &catalog, None)
-                .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-            apply::plan(&Target::open(&gpo).unwrap(), &catalog, &wanted, false, &Directory::default())
-                .unwrap_or_else(|error| panic!("{}: {error}", path.display()))
-        };
-        let outcome = plan();
-        for side in &outcome.sides {
-            assert_eq!(registry(&side.after), registry(&file), "{}", path.display());
-        }
-        assert_eq!(outcome.sides.len(), usize::from(!file.is_empty()), "{}", path.display());
-        outcome.plan.commit().unwrap();
-        let again = plan();
-        assert!(again.plan.is_empty(), "{}", path.display());
-        assert!(again.sides.iter().all(|side| side.diff.policies.is_empty() && side.diff.records.is_empty()));
-        applied += 1;
-        records += file.len();
-    }
-    println!("{applied} policy files, {records} records");
-    assert!(applied > 150, "{applied} policy files");
 }
 
 #[test]
