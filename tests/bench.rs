@@ -212,9 +212,9 @@ pub fn keys(object: &Value) -> Vec<&str> {
 /// Both streams and the status, as snapshots hold them; `/` in paths on every system, and no change's id.
 impl fmt::Display for Run {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&without_ids(&slashes(&String::from_utf8_lossy(&self.out))))?;
+        f.write_str(&with_ids(&slashes(&String::from_utf8_lossy(&self.out)), "CHANGE"))?;
         if !self.err.is_empty() {
-            write!(f, "------- stderr -------\n{}", without_ids(&slashes(&String::from_utf8_lossy(&self.err))))?;
+            write!(f, "------- stderr -------\n{}", with_ids(&slashes(&String::from_utf8_lossy(&self.err)), "CHANGE"))?;
         }
         match self.status {
             Some(0) => Ok(()),
@@ -224,8 +224,8 @@ impl fmt::Display for Run {
     }
 }
 
-/// The ids of recorded changes, such as `20260114T093210Z-5f3a`, as `CHANGE`.
-fn without_ids(text: &str) -> String {
+/// The ids of recorded changes, such as `20260114T093210Z-5f3a`, as something that is the same every time.
+pub fn with_ids(text: &str, as_what: &str) -> String {
     const SHAPE: &str = "99999999T999999Z-ffff";
     let fits = |c: char, shape: char| match shape {
         '9' => c.is_ascii_digit(),
@@ -236,7 +236,7 @@ fn without_ids(text: &str) -> String {
     let mut rest = text;
     while let Some(c) = rest.chars().next() {
         let is_id = rest.len() >= SHAPE.len() && rest.chars().zip(SHAPE.chars()).all(|(c, shape)| fits(c, shape));
-        shown.push_str(if is_id { "CHANGE" } else { &rest[..c.len_utf8()] });
+        shown.push_str(if is_id { as_what } else { &rest[..c.len_utf8()] });
         rest = &rest[if is_id { SHAPE.len() } else { c.len_utf8() }..];
     }
     shown

@@ -2,10 +2,13 @@
 
 use std::fs;
 
-use crate::bench::TestDir;
+use crate::bench::{TestDir, with_ids};
 
 /// Commands of the tour that are there to show an error; no other may fail.
 const SHOW_AN_ERROR: &[&str] = &["gpol pol verify fixtures/pol/the_last_record_is_cut_off.pol"];
+
+/// The id of a change, as the tour shows each.
+const AN_ID: &str = "20260114T093210Z-5f3a";
 
 #[test]
 #[cfg_attr(windows, ignore = "the tour is typed into a Unix shell: it copies with cp, and paths have /")]
@@ -69,7 +72,7 @@ fn run(dir: &TestDir, command: &str) -> (Option<i32>, String) {
                 }
                 None => format!("{}{}", run.stderr(), run.stdout().replace('\r', "")),
             };
-            (run.status, prints)
+            (run.status, with_ids(&prints, AN_ID))
         }
         _ => panic!("the README's tour has a command that this test does not know: {command}"),
     }
