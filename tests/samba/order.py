@@ -332,6 +332,14 @@ def made_with_samba_tool(places, work, said):
         theirs = {line.split("DN:")[1].strip() for line in tool("gpo", "listcontainers", guid).splitlines() if "DN:" in line}
         ours = {c["dn"] for c in listed for link in c["links"] if guid in link["gpo"]}
         check(ours == theirs, f"{name} is linked to {ours}, {theirs}")
+    found = json.loads(gpol("search", "Value", SYSVOL, "--ad", work / "ad.ldif", "--no-admx", "--format", "json"))["gpos"]
+    check(len(found) == len(places.guids), f"search finds {len(found)} GPOs")
+    for gpo in found:
+        guid, name = gpo["gpo"]["guid"], gpo["gpo"]["name"]
+        check(places.guid(name) == guid, f"search calls {guid} {name}")
+        theirs = {line.split("DN:")[1].strip() for line in tool("gpo", "listcontainers", guid).splitlines() if "DN:" in line}
+        ours = {link["container"] for link in gpo["directory"]["links"]}
+        check(ours == theirs, f"search: {name} is linked to {ours}, {theirs}")
 
 
 def blocks_without_links(places, work):
