@@ -10,7 +10,7 @@ use gpo::scope::Scope;
 use gpo::templates::Templates;
 
 use crate::commands::{
-    ad, admx, apply, bump, check, convert, detect, diagnose, diff, doctor, effective, history, hive, pol, policy,
+    ad, admx, apply, bump, check, convert, detect, diagnose, diff, doctor, effective, git, history, hive, pol, policy,
     recover, schema, search, shell, show,
 };
 use crate::directory::AdArgs;
@@ -79,6 +79,9 @@ pub enum Command {
     /// What concerns a GPO as a whole
     #[command(subcommand)]
     Gpo(bump::GpoCommand),
+    /// Policy files under git: readable differences, and merges value by value
+    #[command(subcommand)]
+    Git(git::GitCommand),
     /// Look at ADMX templates
     #[command(subcommand)]
     Admx(admx::AdmxCommand),

@@ -75,6 +75,7 @@ codes! {
     LINKED_KEY = "E0412", NotFound, "the path leads through a symbolic link of the registry";
     NO_CHANGE = "E0413", NotFound, "no such change of the target is recorded";
     NOTHING_CHECKED = "E0414", NotFound, "nothing was compared or checked";
+    NO_REPOSITORY = "E0415", NotFound, "the folder lies in no git working tree";
     NO_PLACE = "E0421", NotFound, "the export of Active Directory has no such container";
     ORDER = "E0422", NotFound, "a line of the order means no GPO, or several";
     HALF_ELSEWHERE = "E0501", Refused, "half of a domain GPO is in Active Directory, and nothing says how to change it";
@@ -98,6 +99,7 @@ codes! {
     READ = "E0901", Io, "a file cannot be read";
     WRITE = "E0902", Io, "a file cannot be written";
     TORN = "E0903", Io, "a change stopped halfway and could not be taken back";
+    GIT = "E0904", Io, "git cannot be run, or refuses";
 }
 
 /// Why a command failed.

@@ -162,9 +162,9 @@ fn reading<'r, 'c>(side: &'r SideReading<'c>, id: &str) -> Option<&'r PolicyRead
 }
 
 /// What one file makes of each slot: the last record that speaks of it, which counts.
-type Slots = BTreeMap<Slot, usize>;
+pub(crate) type Slots = BTreeMap<Slot, usize>;
 
-fn slots(file: &PolicyFile) -> Slots {
+pub(crate) fn slots(file: &PolicyFile) -> Slots {
     file.records().enumerate().map(|(index, record)| (record.slot(), index)).collect()
 }
 
@@ -194,6 +194,15 @@ fn differences(left: &PolicyFile, right: &PolicyFile) -> (Vec<Found>, Vec<usize>
         found.push(Found { kind, left: l, right: r });
     }
     (found, same)
+}
+
+/// Whether two sides say the same of a slot, in whatever bytes.
+pub(crate) fn alike(left: Option<RecordRef<'_>>, right: Option<RecordRef<'_>>) -> bool {
+    match diff(left, right).first() {
+        None => true,
+        Some(Difference::Type(left, right) | Difference::Data(left, right)) => mean_the_same(left, right),
+        Some(_) => false,
+    }
 }
 
 /// Whether two records of one action are the same in other bytes: the same list with other NULs at its end, or a

@@ -12,6 +12,7 @@ pub mod diff;
 pub mod doctor;
 pub mod effective;
 pub mod explain;
+pub mod git;
 pub mod halves;
 pub mod history;
 pub mod hive;
@@ -47,6 +48,7 @@ pub fn run(cli: &Cli, ui: &Ui) -> Result<Exit, Stop> {
         Some(Command::Policy(command)) => policy::run(command, ui),
         Some(Command::Ad(command)) => ad::run(command, ui),
         Some(Command::Gpo(command)) => bump::run(command, ui),
+        Some(Command::Git(command)) => git::run(command, ui),
         Some(Command::Admx(command)) => admx::run(command, ui),
         Some(Command::Pol(command)) => pol::run(command, ui),
         Some(Command::Hive(command)) => hive::run(command, ui),

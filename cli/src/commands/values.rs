@@ -93,6 +93,16 @@ pub fn effect(record: &RecordModel) -> String {
     }
 }
 
+/// `HKLM\key!name`.
+pub fn place(side: Option<&str>, record: &RecordModel) -> String {
+    format!("{}!{}", key(side, record), name(record))
+}
+
+/// `HKLM\key!name  type  value`.
+pub fn record(side: Option<&str>, record: &RecordModel) -> String {
+    format!("{}  {}", place(side, record), effect(record))
+}
+
 /// The value of an input as the editor shows it.
 pub fn element(element: &ElementModel) -> String {
     if let Some(display) = &element.display {

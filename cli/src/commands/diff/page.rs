@@ -1,12 +1,12 @@
 //! The differences as people read them.
 
 use gpo::compare::{Presence, RecordKind};
-use gpo::model::{ElementModel, PolicyModel, RecordModel};
+use gpo::model::{ElementModel, PolicyModel};
 
 use super::model::{Diff, PolicyEntry, RecordEntry, ScopeDiff, Summary};
 use crate::commands::pol::count;
 use crate::commands::show::{category_of, state, templates};
-use crate::commands::values;
+use crate::commands::values::{self, place, record};
 use crate::ui::{Line, Page, Style};
 
 pub fn page(diff: &Diff) -> Page {
@@ -166,14 +166,4 @@ pub fn label(kind: RecordKind) -> &'static str {
         RecordKind::Data => "data",
         RecordKind::Order => "order",
     }
-}
-
-/// `HKLM\key!name`.
-pub fn place(side: Option<&str>, record: &RecordModel) -> String {
-    format!("{}!{}", values::key(side, record), values::name(record))
-}
-
-/// `HKLM\key!name  type  value`.
-pub fn record(side: Option<&str>, record: &RecordModel) -> String {
-    format!("{}  {}", place(side, record), values::effect(record))
 }

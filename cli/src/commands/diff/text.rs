@@ -1,9 +1,9 @@
 //! The differences as texts for other programs: Markdown for a review, lines with + and - for a pager.
 
 use super::model::{Diff, RecordEntry};
-use super::page::{label, place, record, summary};
+use super::page::{label, summary};
 use crate::commands::show::category_of;
-use crate::commands::values;
+use crate::commands::values::{self, place, record};
 use crate::ui::escape;
 
 /// One line for each record of a side, as `diff -u` has it; policies do not appear.
