@@ -132,3 +132,64 @@ fn what_is_no_registry_policy_is_named() {
     assert_eq!(json["not_compared"][0]["what"], "security settings (GptTmpl.inf)");
     assert_eq!(json["not_compared"].as_array().unwrap().len(), 2, "once for each side");
 }
+
+/// One change of each kind since a base, of a policy and of values that no template describes.
+fn three_sides() -> TestDir {
+    let pol = |nla, level, tier, more: &[(&str, u32)]| {
+        let pol = PolBuilder::new()
+            .dword(TERMINAL, "UserAuthentication", nla)
+            .dword(TERMINAL, "MinEncryptionLevel", level)
+            .dword(ACME, "Tier", tier);
+        more.iter().fold(pol, |pol, (name, number)| pol.dword(ACME, name, *number)).build()
+    };
+    let dir = TestDir::with("base.pol", pol(1, 3, 1, &[("Gone", 1), ("Same", 1)]));
+    dir.write("left.pol", pol(0, 2, 1, &[("Gone", 1), ("Same", 1), ("New", 5)]));
+    dir.write("right.pol", pol(1, 1, 2, &[("Same", 1), ("New", 5)]));
+    dir
+}
+
+fn since(dir: &TestDir, sides: [&'static str; 2], more: &[&'static str]) -> crate::bench::Run {
+    let words = ["diff", sides[0], sides[1], "--base", "base.pol", "--scope", "computer"];
+    dir.run(words.iter().chain(more).copied())
+}
+
+#[test]
+fn with_a_base_everybody_s_changes_are_told_and_conflicts_come_first() {
+    let dir = three_sides();
+    let sides = ["left.pol", "right.pol"];
+    assert_file_snapshot!("diff_base_human", since(&dir, sides, &[]));
+    assert_file_snapshot!("diff_base_md", since(&dir, sides, &["-f", "md"]));
+    let only = since(&dir, sides, &["--only", "changed", "--by", "record", "-f", "md"]).expect(1);
+    let rows = only.lines().filter(|line| line.starts_with("| ") && line.contains("DWORD")).count();
+    assert_eq!(rows, 1, "{only}");
+    assert_eq!(since(&dir, sides, &["-f", "unified"]).refused(2), "E0107");
+}
+
+#[test]
+fn with_a_base_json_has_both_the_difference_and_who_made_it() {
+    let dir = three_sides();
+    let json = parse(&since(&dir, ["left.pol", "right.pol"], &["-f", "json"]).expect(1));
+    assert_eq!((&json["schema"], &json["base"]["path"]), (&json!("gpol.diff/1"), &json!("base.pol")));
+    let three = &json["three_way"];
+    assert_eq!(three["summary"], json!({"conflict": 1, "only_left": 1, "only_right": 2, "both": 1}));
+    let who: Vec<&Value> = three["scopes"][0]["policies"].as_array().unwrap().iter().map(|p| &p["who"]).collect();
+    assert_eq!(who, ["conflict", "only-left"]);
+    let conflict = &three["scopes"][0]["policies"][0]["records"][0];
+    assert_eq!(["base", "left", "right"].map(|side| conflict[side]["value"].clone()), [json!(3), json!(2), json!(1)]);
+    // Left and right differ in three values: the one that both added alike is the same.
+    assert_eq!(json["summary"]["records"]["data"], json!(3));
+}
+
+#[test]
+fn with_a_base_the_same_means_all_three() {
+    let dir = three_sides();
+    let run = since(&dir, ["base.pol", "base.pol"], &[]);
+    assert!(run.ok().ends_with("No difference: both sides are as their base\n"), "{run}");
+    // The sides agree, and have left their base.
+    assert_eq!(since(&dir, ["left.pol", "left.pol"], &[]).status, Some(1));
+    assert!(since(&dir, ["left.pol", "left.pol"], &["--exit-zero"]).ok().contains("3 changed on both sides alike"));
+    // A base that tells whose policy it is tells it of the others, too.
+    dir.write("gpo/Machine/Registry.pol", dir.read("base.pol"));
+    let run = dir.run(["diff", "left.pol", "right.pol", "--base", "gpo/Machine/Registry.pol"]);
+    assert!(run.expect(1).contains("\nComputer\n"), "{run}");
+}

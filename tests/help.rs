@@ -23,6 +23,9 @@ const PROMISED: &[&str] = &[
     "convert",
     "diff",
     "check",
+    "git install",
+    "git textconv",
+    "git merge",
     "completions",
     "man",
 ];

@@ -435,6 +435,7 @@ fn read_commands_open_nothing_for_writing_and_reach_nobody() {
         &["pol", "cat", COMPUTER_POL],
         &["pol", "verify", COMPUTER_POL],
         &["pol", "stat", COMPUTER_POL],
+        &["git", "textconv", COMPUTER_POL],
         &["hive", "list", "image/Windows/System32/config/SOFTWARE"],
         &["hive", "get", "image/Windows/System32/config/SYSTEM", "Select!Current"],
         &["convert", COMPUTER_POL, "-f", "lgpo"],

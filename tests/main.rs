@@ -27,6 +27,7 @@ mod effective;
 mod effective_links;
 mod errors;
 mod explain;
+mod git;
 mod help;
 mod hive;
 mod interrupted;

@@ -63,31 +63,32 @@ impl Joined {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ScopeUnknown(pub PathBuf);
 
-/// Two sides, scope by scope. A side that does not speak of a scope has an empty file there.
+/// Sides, scope by scope. A side that does not speak of a scope has an empty file there.
 ///
 /// With `asked`, that scope alone, and a policy file that does not tell is of that scope; without, it is of the only
-/// scope that the other side has. Where both sides have one policy file each and neither tells, they are a pair.
+/// scope that another side has. Where all sides have one policy file each and none tells, they belong together.
 ///
 /// # Errors
 ///
 /// [`ScopeUnknown`] names a file of which nothing tells whose policy it is.
-pub fn pairs(left: &[Source], right: &[Source], asked: Option<&Scope>) -> Result<Vec<(Joined, Joined)>, ScopeUnknown> {
-    let (mut left, mut right) = (left.to_vec(), right.to_vec());
-    for side in [&mut left, &mut right] {
+pub fn rows<const N: usize>(sides: [&[Source]; N], asked: Option<&Scope>) -> Result<Vec<[Joined; N]>, ScopeUnknown> {
+    let mut sides = sides.map(<[Source]>::to_vec);
+    for side in &mut sides {
         take(side, asked);
     }
-    let (of_left, of_right) = (only_scope(&left), only_scope(&right));
-    settle(&mut left, of_right.as_ref());
-    settle(&mut right, of_left.as_ref());
-    let all_unknown = parts(&left).chain(parts(&right)).all(|part| part.scope.is_none());
-    if !all_unknown && let Some(path) = unknown(&left).or_else(|| unknown(&right)) {
+    let only: Vec<Option<Scope>> = sides.iter().map(|side| only_scope(side)).collect();
+    for (i, side) in sides.iter_mut().enumerate() {
+        settle(side, only.iter().enumerate().find_map(|(j, scope)| scope.as_ref().filter(|_| i != j)));
+    }
+    let all = || sides.iter().flat_map(|side| parts(side));
+    let some_known = all().any(|part| part.scope.is_some());
+    if let Some(path) = sides.iter().find_map(|side| unknown(side)).filter(|_| some_known) {
         return Err(ScopeUnknown(path.clone()));
     }
-    let mut scopes: Vec<Option<Scope>> = parts(&left).chain(parts(&right)).map(|part| part.scope.clone()).collect();
+    let mut scopes: Vec<Option<Scope>> = all().map(|part| part.scope.clone()).collect();
     scopes.sort();
     scopes.dedup();
-    let pair = |scope: &Option<Scope>| (Joined::of(&left, scope.as_ref()), Joined::of(&right, scope.as_ref()));
-    Ok(scopes.iter().map(pair).collect())
+    Ok(scopes.iter().map(|scope| std::array::from_fn(|i| Joined::of(&sides[i], scope.as_ref()))).collect())
 }
 
 fn parts(sources: &[Source]) -> impl Iterator<Item = &Part> {
@@ -150,9 +151,9 @@ mod tests {
         read_bytes(Path::new("x.pol"), file.into_bytes(), Options::default()).unwrap()
     }
 
-    fn shape(pairs: &[(Joined, Joined)]) -> Vec<(String, usize, usize)> {
+    fn shape(rows: &[[Joined; 2]]) -> Vec<(String, usize, usize)> {
         let word = |joined: &Joined| joined.scope.as_ref().map_or("-".to_owned(), Scope::word);
-        pairs.iter().map(|(left, right)| (word(left), left.file.len(), right.file.len())).collect()
+        rows.iter().map(|[left, right]| (word(left), left.file.len(), right.file.len())).collect()
     }
 
     const USER: &str = "User\r\nK\r\nV\r\nDWORD:1\r\n";
@@ -160,19 +161,24 @@ mod tests {
 
     #[test]
     fn a_policy_file_is_of_the_only_scope_of_the_other_side() {
-        assert_eq!(shape(&pairs(&[pol()], &[text(USER)], None).unwrap()), [("user".to_owned(), 1, 1)]);
+        assert_eq!(shape(&rows([&[pol()], &[text(USER)]], None).unwrap()), [("user".to_owned(), 1, 1)]);
         let both = text(&format!("{USER}\r\n{COMPUTER}"));
-        assert_eq!(pairs(&[pol()], std::slice::from_ref(&both), None).unwrap_err(), ScopeUnknown("x.pol".into()));
-        let asked = pairs(&[pol()], &[both], Some(&Scope::Computer)).unwrap();
+        assert_eq!(rows([&[pol()], std::slice::from_ref(&both)], None).unwrap_err(), ScopeUnknown("x.pol".into()));
+        let asked = rows([&[pol()], &[both]], Some(&Scope::Computer)).unwrap();
         assert_eq!(shape(&asked), [("computer".to_owned(), 1, 1)]);
-        assert_eq!(shape(&pairs(&[pol()], &[pol()], None).unwrap()), [("-".to_owned(), 1, 1)]);
+        assert_eq!(shape(&rows([&[pol()], &[pol()]], None).unwrap()), [("-".to_owned(), 1, 1)]);
+        // Of three sides, one that tells is enough.
+        let three = rows([&[], &[pol()], &[text(USER)]], None).unwrap();
+        let shape: Vec<_> =
+            three.iter().map(|[base, left, right]| [base, left, right].map(|side| side.file.len())).collect();
+        assert_eq!((shape, three[0][1].scope.clone()), (vec![[0, 1, 1]], Some(Scope::User)));
     }
 
     #[test]
     fn several_sources_are_one_and_each_record_keeps_its_place() {
-        let pairs = pairs(&[text(USER), text(COMPUTER), text(USER)], &[], None).unwrap();
-        assert_eq!(shape(&pairs), [("computer".to_owned(), 1, 0), ("user".to_owned(), 2, 0)]);
-        let user = &pairs[1].0;
+        let rows = rows([&[text(USER), text(COMPUTER), text(USER)], &[]], None).unwrap();
+        assert_eq!(shape(&rows), [("computer".to_owned(), 1, 0), ("user".to_owned(), 2, 0)]);
+        let user = &rows[1][0];
         assert_eq!(user.place(1).unwrap().to_string(), "x.txt:1");
         assert_eq!((user.model(1).unwrap().index, user.parts.len()), (0, 2));
     }

@@ -147,7 +147,7 @@ impl Found {
 }
 
 /// For each record the ids of the policies that claim it.
-fn claims(reading: Option<&SideReading<'_>>) -> BTreeMap<usize, Vec<String>> {
+pub(crate) fn claims(reading: Option<&SideReading<'_>>) -> BTreeMap<usize, Vec<String>> {
     let mut claims: BTreeMap<usize, Vec<String>> = BTreeMap::new();
     for policy in reading.map_or(&[][..], |reading| &reading.policies) {
         for record in &policy.records {
@@ -157,7 +157,8 @@ fn claims(reading: Option<&SideReading<'_>>) -> BTreeMap<usize, Vec<String>> {
     claims
 }
 
-fn reading<'r, 'c>(side: &'r SideReading<'c>, id: &str) -> Option<&'r PolicyReading<'c>> {
+/// What a side makes of a policy.
+pub(crate) fn reading<'r, 'c>(side: &'r SideReading<'c>, id: &str) -> Option<&'r PolicyReading<'c>> {
     side.policies.iter().find(|reading| reading.policy.id() == id)
 }
 

@@ -6,6 +6,7 @@
 //! to anything else than both sides' changes together is one, too.
 
 mod fate;
+mod policies;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,6 +15,8 @@ use serde::Serialize;
 
 use crate::compare::{Slots, alike, slots};
 use crate::desired::lay;
+pub use policies::{PolicyChange, ThreeWay, by_policy};
+
 use fate::{Fates, Item, Reach, Spelling, Universe};
 
 /// Who changed something.
@@ -205,7 +208,13 @@ impl<'f> Sides<'f> {
             let own = direct.get(item).and_then(|places| changes.get_mut(places));
             let explained = || nearby.contains_key(item) || wide.iter().any(|(reach, _)| reach.covers(item));
             match own {
-                Some(change) if who == Who::Conflict => change.who = Who::Conflict,
+                Some(change) if who == Who::Conflict => {
+                    change.who = Who::Conflict;
+                    // A side that does not name the value makes something of it by another record.
+                    let places = self.deciding(item);
+                    let told = [&mut change.base, &mut change.left, &mut change.right];
+                    told.into_iter().zip(places).for_each(|(told, place)| *told = told.or(place));
+                }
                 Some(_) => {}
                 None if who == Who::Conflict || !explained() => self.add(&mut changes, item, spelling, who),
                 None => {}
@@ -216,7 +225,7 @@ impl<'f> Sides<'f> {
 
     /// Adds a change of an item, told by the records that decide it, unless they tell of another item already.
     fn add(&self, changes: &mut Changes, item: &Item, spelling: &Spelling, who: Who) {
-        let places @ [base, left, right] = [0, 1, 2].map(|i| self.fates[i].get(item).and_then(|(_, record)| *record));
+        let places @ [base, left, right] = self.deciding(item);
         let Spelling { key, value_name } = spelling.clone();
         // Of what nobody names, the records that are told of already say enough.
         let told = value_name.is_none()
@@ -226,6 +235,11 @@ impl<'f> Sides<'f> {
         if !told {
             changes.entry(places).or_insert(Change { who, key, value_name, base, left, right }).who = who;
         }
+    }
+
+    /// The records that decide what becomes of an item.
+    fn deciding(&self, item: &Item) -> Places {
+        [0, 1, 2].map(|i| self.fates[i].get(item).and_then(|(_, record)| *record))
     }
 
     /// Who makes another thing of an item.

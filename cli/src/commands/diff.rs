@@ -3,17 +3,20 @@
 mod model;
 mod page;
 mod text;
+mod three;
 
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use gpo::source::Options;
+use serde::Serialize;
 
 use super::sides::{SidesArgs, open, side_needed};
 use crate::error::{Code, CommandError, Stop};
 use crate::exit::Exit;
 use crate::ui::Ui;
 use model::Diff;
+use three::ThreeDiff;
 
 /// Compare two things that say policy: files, GPOs, backups, images, texts
 ///
@@ -22,14 +25,20 @@ use model::Diff;
 /// registry: key and value name in any case, what is done to the value, its type and its data.
 /// Several GPOs on one side are taken in order as one, a later one wins.
 ///
-/// Exit code: 0 if both say the same, 1 if they differ, whatever --only prints; 7 if one of several
-/// GPOs cannot be read.
+/// With --base, what each side made of their common base: what only one of them changed, what both changed alike,
+/// and the conflicts, which both changed differently.
+///
+/// Exit code: 0 if both say the same, with --base if all three do; 1 if they differ, whatever --only
+/// prints; 7 if one of several GPOs cannot be read.
 #[derive(Args, Debug)]
 pub struct DiffArgs {
     /// File or folder, or `-` for standard input
     left: PathBuf,
     /// The same
     right: PathBuf,
+    /// What both come from: tell who changed what; --only left, right, changed (conflicts) or same (alike)
+    #[arg(long, value_name = "BASE")]
+    base: Option<PathBuf>,
     /// Tell differences by policy, with states and inputs, or by record
     #[arg(long, value_name = "WHAT", default_value = "policy", hide_possible_values = true)]
     #[arg(help = "Tell differences by policy, with states and inputs, or by record: policy or record")]
@@ -80,33 +89,56 @@ enum DiffFormat {
 }
 
 pub fn run(args: &DiffArgs, ui: &Ui) -> Result<Exit, Stop> {
-    let catalog = args.sides.catalog([&args.left, &args.right])?;
+    if args.base.is_some() && args.format == DiffFormat::Unified {
+        return Err(CommandError::new(Code::ONLY_TWO, "lines with + and - tell two sides apart, not three")
+            .help("the three as a table:  --format md")
+            .help("each side and the base:  gpol diff BASE LEFT --format unified")
+            .into());
+    }
+    let catalog = args.sides.catalog([&args.left, &args.right].into_iter().chain(&args.base))?;
     let snapshot = args.sides.ad.snapshot()?;
     let mut unreadable = Vec::new();
     let options = Options { catalog: Some(catalog), snapshot: snapshot.as_ref() };
     let mut open = |path| open(path, options, &mut unreadable, ui);
     let (left, right) = (open(&args.left)?, open(&args.right)?);
-    let pairs = args.sides.pairs(std::slice::from_ref(&left), std::slice::from_ref(&right))?;
-    if pairs.is_empty() && (args.sides.scope.is_some() || left.parts.is_empty() && right.parts.is_empty()) {
+    let base = args.base.as_deref().map(open).transpose()?;
+    let rows = args.sides.rows([base.as_slice(), std::slice::from_ref(&left), std::slice::from_ref(&right)])?;
+    let silent = [Some(&left), Some(&right), base.as_ref()].into_iter().flatten().all(|side| side.parts.is_empty());
+    if rows.is_empty() && (args.sides.scope.is_some() || silent) {
         return Err(nothing(args).into());
     }
-    if args.by == By::Policy && pairs.iter().any(|(left, _)| left.scope.is_none()) {
+    if args.by == By::Policy && rows.iter().any(|[_, left, _]| left.scope.is_none()) {
         return Err(side_needed(&args.left).help("or compare without names of policies:  --by record").into());
     }
     let catalog = (args.by == By::Policy).then_some(catalog);
-    let mut diff = Diff::new(&left, &right, &pairs, catalog, args.only);
+    let three = base.as_ref().map(|base| ThreeDiff::new(base, &rows, catalog, args.only));
+    let pairs: Vec<_> = rows.into_iter().map(|[_, left, right]| (left, right)).collect();
+    let mut diff = Diff::new([&left, &right], base.as_ref(), &pairs, catalog, args.only);
+    let partial = !unreadable.is_empty();
     diff.unreadable = unreadable;
-    match args.format {
-        DiffFormat::Json => ui.json(&diff)?,
-        DiffFormat::Human => ui.page(&page::page(&diff))?,
-        DiffFormat::Md => ui.raw(text::markdown(&diff).as_bytes())?,
-        DiffFormat::Unified => ui.raw(text::unified(&diff).as_bytes())?,
+    let same = three.as_ref().map_or(diff.same, |three| three.three_way.same);
+    match (args.format, three) {
+        (DiffFormat::Json, three) => ui.json(&Document { diff, three })?,
+        (DiffFormat::Human, None) => ui.page(&page::page(&diff))?,
+        (DiffFormat::Human, Some(three)) => ui.page(&three::page(&three, &diff))?,
+        (DiffFormat::Md, None) => ui.raw(text::markdown(&diff).as_bytes())?,
+        (DiffFormat::Md, Some(three)) => ui.raw(three::markdown(&three, &diff).as_bytes())?,
+        (DiffFormat::Unified, _) => ui.raw(text::unified(&diff).as_bytes())?,
     }
-    Ok(match diff.same || args.exit_zero {
-        _ if !diff.unreadable.is_empty() => Exit::Partial,
+    Ok(match same || args.exit_zero {
+        _ if partial => Exit::Partial,
         true => Exit::Yes,
         false => Exit::No,
     })
+}
+
+/// The differences of left and right, and with a base what is new in each.
+#[derive(Serialize)]
+struct Document {
+    #[serde(flatten)]
+    diff: Diff,
+    #[serde(flatten)]
+    three: Option<ThreeDiff>,
 }
 
 fn nothing(args: &DiffArgs) -> CommandError {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use ::admx::Catalog;
 use clap::Args;
-use gpo::by_scope::{Joined, ScopeUnknown, pairs};
+use gpo::by_scope::{Joined, ScopeUnknown, rows};
 use gpo::exchange::lgpo::Scope;
 use gpo::model::RecordModel;
 use gpo::scan;
@@ -40,10 +40,10 @@ impl SidesArgs {
         load_templates_of(&self.templates.templates(), scan::store_of(paths))
     }
 
-    /// The sides scope by scope.
-    pub fn pairs(&self, left: &[Source], right: &[Source]) -> Result<Vec<(Joined, Joined)>, CommandError> {
+    /// Several sides scope by scope.
+    pub fn rows<const N: usize>(&self, sides: [&[Source]; N]) -> Result<Vec<[Joined; N]>, CommandError> {
         let asked = self.scope.as_ref().map(Scope::from);
-        pairs(left, right, asked.as_ref()).map_err(|ScopeUnknown(path)| side_needed(&path))
+        rows(sides, asked.as_ref()).map_err(|ScopeUnknown(path)| side_needed(&path))
     }
 }
 

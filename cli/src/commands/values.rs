@@ -1,10 +1,14 @@
 //! How records and their values are shown to people.
 
+use gpo::merge::Change;
 use gpo::model::{ElementModel, ElementValueModel, ListEntryModel, RecordModel, Text, TypeModel, ValueModel};
 
 /// `HKLM` or `HKCU`, where the side is known, and the key.
 pub fn key(side: Option<&str>, record: &RecordModel) -> String {
-    let key = record.key.lossy();
+    with_hive(side, record.key.lossy())
+}
+
+fn with_hive(side: Option<&str>, key: String) -> String {
     match side {
         Some("computer") => format!(r"HKLM\{key}"),
         Some("user") => format!(r"HKCU\{key}"),
@@ -91,6 +95,25 @@ pub fn effect(record: &RecordModel) -> String {
         "comment" => "a comment, no effect".to_owned(),
         _ => format!("a directive that gpol does not know: {}  {}", value_type(record), value(record)),
     }
+}
+
+/// `HKLM\key!name` of something that changed; the key alone where no value is named.
+pub fn changed(side: Option<&str>, change: &Change) -> String {
+    let key = with_hive(side, change.key.to_string());
+    match &change.value_name {
+        Some(name) if name.as_wide().is_empty() => format!("{key}!(Default)"),
+        Some(name) => format!("{key}!{name}"),
+        None => key,
+    }
+}
+
+/// What a record does to something that changed: with the record's own place where it is about more than that.
+pub fn effect_on(change: &Change, record: &RecordModel) -> String {
+    let effect = effect(record);
+    let target = change.value_name.as_ref().map(ToString::to_string).unwrap_or_default().to_lowercase();
+    let own = record.value_name.lossy().to_lowercase();
+    let names_it = own == target || own.strip_prefix("**del.") == Some(&*target);
+    if names_it { effect } else { format!("{effect}  ({})", place(None, record)) }
 }
 
 /// `HKLM\key!name`.

@@ -1,4 +1,5 @@
 use std::collections::BTreeSet;
+use std::slice::from_ref;
 
 use polfile::{PolicyFile, Record, Value, ValueType, WideString};
 use proptest::prelude::*;
@@ -61,7 +62,7 @@ fn what_both_did_alike_is_no_conflict_whatever_its_spelling() {
     let upper = Record::set(&*KEY.to_uppercase(), "a", &Value::Dword(2)).unwrap();
     merged(
         &[set("A", 1)],
-        &[upper.clone()],
+        from_ref(&upper),
         &[set("A", 2), set("B", 1)],
         &[],
         &[upper, Record::set(&*KEY.to_uppercase(), "B", &Value::Dword(1)).unwrap()],
@@ -69,9 +70,9 @@ fn what_both_did_alike_is_no_conflict_whatever_its_spelling() {
     // A list with one NUL less at its end is the same list.
     let list = |data: &[u8]| Record::new(KEY.into(), "L".into(), ValueType::MULTI_SZ, data.to_vec()).unwrap();
     let (long, short) = (list(b"a\0\0\0\0\0"), list(b"a\0\0\0"));
-    merged(&[], &[long.clone()], &[short.clone(), set("B", 1)], &[], &[long.clone(), set("B", 1)]);
+    merged(&[], from_ref(&long), &[short.clone(), set("B", 1)], &[], &[long.clone(), set("B", 1)]);
     // Who changed nothing else but the bytes is followed, too.
-    merged(&[long.clone()], &[long.clone(), set("B", 1)], &[short.clone()], &[], &[short, set("B", 1)]);
+    merged(from_ref(&long), &[long.clone(), set("B", 1)], from_ref(&short), &[], &[short, set("B", 1)]);
 }
 
 #[test]
@@ -88,9 +89,9 @@ fn deleting_all_values_is_in_conflict_with_what_the_other_side_sets_there() {
 fn deleting_a_key_is_in_conflict_with_what_the_other_side_sets_below_it() {
     let gone = Record::delete_keys(r"Software\Policies", "Acme").unwrap();
     let below = Record::set(&*format!(r"{KEY}\Agent"), "Tier", &Value::Dword(1)).unwrap();
-    merged(&[], &[gone.clone()], &[below.clone()], &["Tier"], &[gone.clone()]);
+    merged(&[], from_ref(&gone), from_ref(&below), &["Tier"], from_ref(&gone));
     let elsewhere = Record::set(r"Software\Policies\Other", "Tier", &Value::Dword(1)).unwrap();
-    merged(&[], &[gone.clone()], &[elsewhere.clone()], &[], &[gone, elsewhere]);
+    merged(&[], from_ref(&gone), from_ref(&elsewhere), &[], &[gone, elsewhere]);
 }
 
 #[test]

@@ -104,9 +104,10 @@ impl RecordEntry {
 }
 
 impl Diff {
+    /// Of left and right; what a base holds beside registry policy is named as well.
     pub fn new(
-        left: &Source,
-        right: &Source,
+        [left, right]: [&Source; 2],
+        base: Option<&Source>,
         pairs: &[(Joined, Joined)],
         catalog: Option<&Catalog>,
         only: Option<Only>,
@@ -125,7 +126,7 @@ impl Diff {
             same,
             summary,
             scopes,
-            not_compared: AsideModel::all([left, right].into_iter().flat_map(|source| &source.asides)),
+            not_compared: AsideModel::all([left, right].into_iter().chain(base).flat_map(|source| &source.asides)),
             unreadable: Vec::new(),
         }
     }

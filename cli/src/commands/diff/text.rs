@@ -99,7 +99,7 @@ fn row(side: Option<&str>, entry: &RecordEntry) -> String {
 }
 
 /// A text in a cell, as it stands: nothing of it is a mark.
-fn cell(text: &str) -> String {
+pub fn cell(text: &str) -> String {
     let mut out = String::new();
     for c in escape(text).chars() {
         if "\\`*_{}[]<>#|~&!".contains(c) {

@@ -76,11 +76,11 @@ fn page(path: &Path, files: [&PolicyFile; 3], conflicts: &[Change]) -> Page {
         format!("{} {} changed on both sides", count(conflicts.len(), "value"), if one { "was" } else { "were" });
     page.line(head.span(Style::Strong, format!("{}: {what}; ours is in the file", path.display())));
     for conflict in conflicts {
-        page.line(Line::indented(2).text(name(conflict)));
+        page.line(Line::indented(2).text(values::changed(None, conflict)));
         let records = [("base", conflict.base), ("ours", conflict.left), ("theirs", conflict.right)];
         for ((which, index), file) in records.into_iter().zip(files) {
             let record = index.and_then(|index| Some(RecordModel::new(index, &file.record(index)?)));
-            let said = record.map_or_else(|| "nothing".to_owned(), |record| said(conflict, &record));
+            let said = record.map_or_else(|| "nothing".to_owned(), |record| values::effect_on(conflict, &record));
             page.line(Line::indented(4).text(which).column(12).hang().text(said));
         }
     }
@@ -99,24 +99,4 @@ fn page(path: &Path, files: [&PolicyFile; 3], conflicts: &[Change]) -> Page {
         page.line(Line::new().span(Style::Good, label).hang().text(help).whole());
     }
     page
-}
-
-/// `key!name`.
-pub fn name(change: &Change) -> String {
-    match &change.value_name {
-        Some(name) if name.as_wide().is_empty() => format!("{}!(Default)", change.key),
-        Some(name) => format!("{}!{name}", change.key),
-        None => change.key.to_string(),
-    }
-}
-
-/// What a record does, with its own name where that is another one.
-fn said(conflict: &Change, record: &RecordModel) -> String {
-    let effect = values::effect(record);
-    let own = conflict.value_name.as_ref().map(ToString::to_string).unwrap_or_default();
-    match record.value_name.lossy() {
-        name if name.eq_ignore_ascii_case(&own) => effect,
-        name if name.to_ascii_lowercase() == format!("**del.{}", own.to_ascii_lowercase()) => effect,
-        _ => format!("{effect}  ({})", values::place(None, record)),
-    }
 }

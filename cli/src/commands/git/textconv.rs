@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use gpo::model::RecordModel;
-use polfile::{Action, ParseError, RecordRef, salvage};
+use polfile::{Action, ParseError, RecordRef, ValueType, salvage};
 
 use crate::commands::pol::count;
 use crate::commands::values;
@@ -16,8 +16,8 @@ use crate::ui::{Ui, escape};
 
 /// Print a policy file for git: one line for each record, in file order
 ///
-/// Of a damaged file, the records that are whole, and the bytes that are lost; of anything else its lines or its
-/// bytes. Nothing that differs looks the same. Exit code 0 in any case, since git shows no difference at all otherwise.
+/// Of a damaged file, the records that are whole, and the bytes that are lost; of anything else its lines or
+/// its bytes. Exit code 0 in any case, since git shows no difference at all otherwise.
 #[derive(Args, Debug)]
 pub struct TextconvArgs {
     /// Policy file, or `-` for standard input
@@ -47,15 +47,18 @@ fn text(file: &[u8]) -> String {
 
 fn line(index: usize, record: &RecordRef<'_>) -> String {
     let mut text = values::record(None, &RecordModel::new(index, record));
-    // What the words above do not tell must not be invisible in a difference.
-    let told = match record.action() {
-        Action::DeleteValue(_) | Action::DeleteAllValues | Action::CreateKey | Action::Comment(_) => false,
-        _ => record.value().is_ok_and(|value| value.encode() == (record.value_type, record.data.to_vec())),
-    };
-    let usual = told || record.data.is_empty() || *record.data == *b" \0\0\0";
-    if !usual && record.value().is_ok() {
-        let bytes: String = record.data.iter().map(|byte| format!("{byte:02x}")).collect();
-        text.push_str(&format!("  (bytes {})", values::bytes(&bytes)));
+    // What the words above do not tell shall not be invisible in a difference.
+    let hex: String = record.data.iter().map(|byte| format!("{byte:02x}")).collect();
+    match record.action() {
+        Action::DeleteValue(_) | Action::DeleteAllValues | Action::Comment(_)
+            if (record.value_type, record.data) == (ValueType::SZ, b" \0\0\0") => {}
+        Action::DeleteValue(_) | Action::DeleteAllValues | Action::Comment(_) => {
+            text.push_str(&format!("  ({}, {})", record.value_type, values::bytes(&hex)));
+        }
+        _ if record.value().is_ok_and(|value| value.encode().1 != record.data) => {
+            text.push_str(&format!("  (bytes {})", values::bytes(&hex)));
+        }
+        _ => {}
     }
     escape(&text) + "\n"
 }
