@@ -6,11 +6,14 @@ use std::process::Command;
 use fixtures::PolBuilder;
 
 use crate::assert_file_snapshot;
-use crate::bench::{Run, TestDir};
+use crate::bench::{NLA, Run, TestDir};
 
 const KEY: &str = r"SOFTWARE\Policies\Acme\Agent";
 /// With blanks, as GPOs' names have them.
 const FILE: &str = "My GPO/Machine/Registry.pol";
+
+/// What gpol adds to git's attributes.
+const ATTRIBUTES: &str = "*.pol diff=gpol merge=gpol -text\n[Gg][Pp][Tt].[Ii][Nn][Ii] merge=gpol\n";
 
 /// Whether git is here; says so if not, as under Wine.
 #[expect(clippy::print_stdout, reason = "a skipped test says so")]
@@ -151,6 +154,56 @@ fn a_file_that_both_branches_add_is_merged_as_well() {
     assert_eq!(repository.read(), policy(&[("A", 1), ("B", 1), ("C", 1)]));
 }
 
+/// Two branches of a local GPO, changed by gpol, which raises the version each time: once there, twice here.
+#[test]
+fn a_gpo_that_both_branches_changed_merges_with_a_version_above_both() {
+    if !git_is_here("a GPO on two branches") {
+        return;
+    }
+    let repository = Repository::new();
+    repository.gpol(&["git", "install"]).ok();
+    let extensions = "[{35378EAC-683F-11D2-A89A-00C04FBBCFA2}{D02B1F72-3407-48AE-BA88-E8213C6761F1}]";
+    let ini = format!("[General]\r\ngPCMachineExtensionNames={extensions}\r\nVersion=5\r\n");
+    repository.0.write("the work/gpo/gpt.ini", ini);
+    repository.0.write("the work/gpo/Machine/Registry.pol", policy(&[("A", 1)]));
+    let set = |policies: &[&str], branch: &str| {
+        for policy in policies {
+            let run = repository.gpol(&["policy", "set", "gpo", policy, "disabled"]);
+            assert_eq!(run.status, Some(0), "{run}");
+        }
+        repository.git(&["commit", "-q", "-a", "-m", branch]).ok();
+    };
+    repository.git(&["add", "-A"]).ok();
+    repository.git(&["commit", "-q", "-m", "base"]).ok();
+    repository.git(&["checkout", "-q", "-b", "theirs"]).ok();
+    set(&[NLA], "theirs");
+    repository.git(&["checkout", "-q", "main"]).ok();
+    set(&["TS_ENCRYPTION_POLICY", "TS_RPC_ENCRYPTION"], "ours");
+    let version = || {
+        let ini = repository.0.text("the work/gpo/gpt.ini");
+        ini.lines().find_map(|line| line.strip_prefix("Version=")).expect("a version").to_owned()
+    };
+    assert_eq!(version(), "7");
+    let run = repository.git(&["merge", "-q", "-m", "merged", "theirs"]);
+    assert_eq!((run.status, version().as_str()), (Some(0), "8"), "{run}");
+    for policy in [NLA, "TS_ENCRYPTION_POLICY"] {
+        assert!(repository.gpol(&["policy", "get", "gpo", policy]).ok().contains("Disabled"));
+    }
+}
+
+#[test]
+fn a_gpt_ini_that_differs_in_more_than_its_version_is_a_conflict() {
+    let ini = |version: u32, name: &str| format!("[General]\r\nVersion={version}\r\ndisplayName={name}\r\n");
+    let dir = TestDir::with("base", ini(5, "a"));
+    dir.write("ours", ini(6, "b"));
+    dir.write("theirs", ini(6, "c"));
+    assert_file_snapshot!("git_merge_gpt_ini", dir.run(["git", "merge", "base", "ours", "theirs", "gpo/GPT.INI"]));
+    assert_eq!(dir.text("ours"), ini(7, "b"));
+    dir.write("theirs", "[General]\r\nVersion=x\r\n");
+    assert_eq!(dir.run(["git", "merge", "base", "ours", "theirs", "gpo/GPT.INI"]).refused(4), "E0221");
+    assert_eq!(dir.text("ours"), ini(7, "b"));
+}
+
 #[test]
 fn git_shows_records_as_text() {
     if !git_is_here("git's differences") {
@@ -199,7 +252,7 @@ fn to_install_twice_changes_nothing_and_uninstalling_takes_back_what_was_done() 
     assert!(dry.starts_with("Would set git up for policy files\n"), "{dry}");
     assert_eq!((repository.attributes(), repository.config()), (attributes.clone(), config.clone()));
     repository.gpol(&["git", "install"]).ok();
-    assert_eq!(repository.attributes(), format!("{attributes}*.pol diff=gpol merge=gpol -text\r\n"));
+    assert_eq!(repository.attributes(), format!("{attributes}{}", ATTRIBUTES.replace('\n', "\r\n")));
     let once = (repository.attributes(), repository.config());
     assert!(repository.gpol(&["git", "install"]).ok().starts_with("Nothing to do"));
     assert_eq!((repository.attributes(), repository.config()), once);
@@ -218,7 +271,7 @@ fn for_all_repositories_it_goes_into_the_users_own_files() {
     repository.gpol(&["git", "install", "--global"]).ok();
     assert_eq!(repository.config(), config);
     assert!(!repository.0.has("the work/.gitattributes"));
-    assert_eq!(repository.0.text("home/.config/git/attributes"), "*.pol diff=gpol merge=gpol -text\n");
+    assert_eq!(repository.0.text("home/.config/git/attributes"), ATTRIBUTES);
     repository.commit(&policy(&[("A", 1)]), "base");
     repository.write(&policy(&[("A", 2)]));
     assert!(repository.git(&["diff"]).ok().contains(&format!("+{KEY}!A  REG_DWORD  2\n")));
@@ -259,6 +312,7 @@ fn outside_a_repository_nothing_is_installed() {
 }
 
 #[test]
+#[cfg_attr(windows, ignore = "without PATH, a program that mingw built does not find its libraries")]
 fn without_git_the_error_says_so() {
     let dir = TestDir::new();
     let mut command = dir.command(["git", "install"]);

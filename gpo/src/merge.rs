@@ -7,16 +7,18 @@
 
 mod fate;
 mod policies;
+mod version;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use polfile::{Action, PolicyFile, RecordRef, Slot, WideString, diff};
 use serde::Serialize;
 
+pub use policies::{PolicyChange, ThreeWay, by_policy};
+pub use version::merge_gpt_ini;
+
 use crate::compare::{Slots, alike, slots};
 use crate::desired::lay;
-pub use policies::{PolicyChange, ThreeWay, by_policy};
-
 use fate::{Fates, Item, Reach, Spelling, Universe};
 
 /// Who changed something.

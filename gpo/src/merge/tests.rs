@@ -65,14 +65,14 @@ fn what_both_did_alike_is_no_conflict_whatever_its_spelling() {
         from_ref(&upper),
         &[set("A", 2), set("B", 1)],
         &[],
-        &[upper, Record::set(&*KEY.to_uppercase(), "B", &Value::Dword(1)).unwrap()],
+        &[upper.clone(), Record::set(&*KEY.to_uppercase(), "B", &Value::Dword(1)).unwrap()],
     );
     // A list with one NUL less at its end is the same list.
     let list = |data: &[u8]| Record::new(KEY.into(), "L".into(), ValueType::MULTI_SZ, data.to_vec()).unwrap();
     let (long, short) = (list(b"a\0\0\0\0\0"), list(b"a\0\0\0"));
     merged(&[], from_ref(&long), &[short.clone(), set("B", 1)], &[], &[long.clone(), set("B", 1)]);
     // Who changed nothing else but the bytes is followed, too.
-    merged(from_ref(&long), &[long.clone(), set("B", 1)], from_ref(&short), &[], &[short, set("B", 1)]);
+    merged(from_ref(&long), &[long.clone(), set("B", 1)], from_ref(&short), &[], &[short.clone(), set("B", 1)]);
 }
 
 #[test]
@@ -91,7 +91,7 @@ fn deleting_a_key_is_in_conflict_with_what_the_other_side_sets_below_it() {
     let below = Record::set(&*format!(r"{KEY}\Agent"), "Tier", &Value::Dword(1)).unwrap();
     merged(&[], from_ref(&gone), from_ref(&below), &["Tier"], from_ref(&gone));
     let elsewhere = Record::set(r"Software\Policies\Other", "Tier", &Value::Dword(1)).unwrap();
-    merged(&[], from_ref(&gone), from_ref(&elsewhere), &[], &[gone, elsewhere]);
+    merged(&[], from_ref(&gone), from_ref(&elsewhere), &[], &[gone.clone(), elsewhere.clone()]);
 }
 
 #[test]

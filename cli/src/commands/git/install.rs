@@ -14,7 +14,7 @@ use crate::ui::{Line, Page, Style, Ui};
 
 /// Make git show policy files as text and merge them value by value
 ///
-/// Adds a line to the repository's .gitattributes and tells git's configuration of this clone how to call gpol; both,
+/// Adds lines to the repository's .gitattributes and tells git's configuration of this clone how to call gpol; both,
 /// with --global, for all repositories of the user. What is there already stays. This is the only command of gpol
 /// that starts another program: git.
 #[derive(Args, Debug)]
@@ -36,8 +36,8 @@ pub struct InstallArgs {
     dry_run: bool,
 }
 
-/// The line for git's attributes.
-const ATTRIBUTES: &str = "*.pol diff=gpol merge=gpol -text";
+/// The lines for git's attributes, which knows upper case from lower.
+const ATTRIBUTES: [&str; 2] = ["*.pol diff=gpol merge=gpol -text", "[Gg][Pp][Tt].[Ii][Nn][Ii] merge=gpol"];
 /// Sections of git's configuration that are gpol's.
 const SECTIONS: [&str; 2] = ["diff.gpol", "merge.gpol"];
 
@@ -45,9 +45,10 @@ pub fn run(args: &InstallArgs, ui: &Ui) -> Result<Exit, Stop> {
     let place = Place::new(args.global)?;
     let before = read_if_there(&place.attributes).map_err(|error| cannot_read(&place.attributes, &error))?;
     let old = before.clone().unwrap_or_default();
-    let new = if args.uninstall { without_line(&old) } else { with_line(&old) };
+    let new = if args.uninstall { without_lines(&old) } else { with_lines(&old) };
     let settings = if args.uninstall { place.sections()? } else { place.missing(&settings()?)? };
-    let page = page(args, &place, old != new, &settings);
+    let changed: Vec<&str> = ATTRIBUTES.into_iter().filter(|line| has(&old, line) == args.uninstall).collect();
+    let page = page(args, &place, &changed, &settings);
     if !args.dry_run {
         for setting in &settings {
             place.change(setting)?;
@@ -206,31 +207,32 @@ fn path(output: &[u8]) -> PathBuf {
     line(output).into()
 }
 
-/// The attributes with gpol's line behind the others, in their kind of line ends.
-fn with_line(old: &[u8]) -> Vec<u8> {
-    if lines(old).any(is_ours) {
-        return old.to_vec();
-    }
+/// The attributes with gpol's lines behind the others, in their kind of line ends.
+fn with_lines(old: &[u8]) -> Vec<u8> {
     let end: &[u8] = if old.windows(2).any(|pair| pair == b"\r\n") { b"\r\n" } else { b"\n" };
     let mut new = old.to_vec();
-    if !new.is_empty() && !new.ends_with(b"\n") {
+    for wanted in ATTRIBUTES.into_iter().filter(|wanted| !has(old, wanted)) {
+        if !new.is_empty() && !new.ends_with(b"\n") {
+            new.extend_from_slice(end);
+        }
+        new.extend_from_slice(wanted.as_bytes());
         new.extend_from_slice(end);
     }
-    new.extend_from_slice(ATTRIBUTES.as_bytes());
-    new.extend_from_slice(end);
     new
 }
 
-fn without_line(old: &[u8]) -> Vec<u8> {
-    lines(old).filter(|line| !is_ours(line)).flatten().copied().collect()
+fn without_lines(old: &[u8]) -> Vec<u8> {
+    let ours = |line: &&[u8]| ATTRIBUTES.iter().any(|ours| line.trim_ascii() == ours.as_bytes());
+    lines(old).filter(|line| !ours(line)).flatten().copied().collect()
 }
 
 fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     text.split_inclusive(|byte| *byte == b'\n')
 }
 
-fn is_ours(line: &[u8]) -> bool {
-    line.trim_ascii() == ATTRIBUTES.as_bytes()
+/// Whether one of gpol's lines is there.
+fn has(text: &[u8], wanted: &str) -> bool {
+    lines(text).any(|line| line.trim_ascii() == wanted.as_bytes())
 }
 
 /// Writes the attributes; a file that holds nothing any more goes.
@@ -242,9 +244,9 @@ fn write(path: &Path, was_there: bool, new: &[u8]) -> Result<(), CommandError> {
     write_output(path, new, &[])
 }
 
-fn page(args: &InstallArgs, place: &Place, attributes: bool, settings: &[Setting]) -> Page {
+fn page(args: &InstallArgs, place: &Place, attributes: &[&str], settings: &[Setting]) -> Page {
     let mut page = Page::new();
-    if !attributes && settings.is_empty() {
+    if attributes.is_empty() && settings.is_empty() {
         let what = if args.uninstall { ": git knows nothing of gpol" } else { ": git is set up for policy files" };
         page.line(Line::new().span(Style::Good, "Nothing to do").text(what));
         return page;
@@ -257,9 +259,11 @@ fn page(args: &InstallArgs, place: &Place, attributes: bool, settings: &[Setting
         (true, true) => "Would take gpol out of git",
     };
     page.line(Line::new().span(Style::Strong, verb));
-    if attributes {
+    if !attributes.is_empty() {
         page.line(Line::indented(2).text(place.attributes.display().to_string()));
-        page.line(Line::indented(4).span(style, sign).hang().text(ATTRIBUTES));
+        for line in attributes {
+            page.line(Line::indented(4).span(style, sign).hang().text(line));
+        }
     }
     if !settings.is_empty() {
         page.line(Line::indented(2).text(format!("git config {}", place.scope())));
@@ -294,17 +298,20 @@ mod tests {
     }
 
     #[test]
-    fn the_line_is_added_once_and_other_bytes_stay() {
-        let line = format!("{ATTRIBUTES}\n");
-        assert_eq!(with_line(b""), line.as_bytes());
-        assert_eq!(with_line(b"*.png binary"), format!("*.png binary\n{line}").as_bytes());
-        assert_eq!(with_line(b"# a\r\n*.x text\r\n"), format!("# a\r\n*.x text\r\n{ATTRIBUTES}\r\n").as_bytes());
+    fn the_lines_are_added_once_and_other_bytes_stay() {
+        let [pol, ini] = ATTRIBUTES;
+        let line = format!("{pol}\n{ini}\n");
+        assert_eq!(with_lines(b""), line.as_bytes());
+        assert_eq!(with_lines(b"*.png binary"), format!("*.png binary\n{line}").as_bytes());
+        assert_eq!(with_lines(b"# a\r\n*.x text\r\n"), format!("# a\r\n*.x text\r\n{pol}\r\n{ini}\r\n").as_bytes());
         for old in [&b"\xFFodd\n\n"[..], b"", b"a\r\n"] {
-            let once = with_line(old);
-            assert_eq!(with_line(&once), once);
-            assert_eq!(without_line(&once), old);
+            let once = with_lines(old);
+            assert_eq!(with_lines(&once), once);
+            assert_eq!(without_lines(&once), old);
         }
+        // One of the two may be there already.
+        assert_eq!(with_lines(format!("{ini}\n").as_bytes()), format!("{ini}\n{pol}\n").as_bytes());
         // Somebody's own rule for the same files is not ours.
-        assert_eq!(without_line(b"*.pol binary\n"), b"*.pol binary\n");
+        assert_eq!(without_lines(b"*.pol binary\n"), b"*.pol binary\n");
     }
 }
