@@ -237,7 +237,8 @@ fn a_damaged_file_is_left_to_people() {
     assert_eq!(repository.git(&["status", "--porcelain"]).ok(), format!("UU \"{FILE}\"\n"));
     // It is still shown, as far as it goes.
     let shown = repository.git(&["show", "theirs"]).ok();
-    assert!(shown.contains(&format!(" {KEY}!A  REG_DWORD  1\n+# damaged: ")), "{shown}");
+    assert!(shown.contains(&format!(" {KEY}!A  REG_DWORD  1\n")), "{shown}");
+    assert!(shown.contains("\n+(damaged from 0x"), "{shown}");
 }
 
 #[test]
@@ -344,7 +345,7 @@ fn every_record_is_a_line() {
         .record(KEY, "Usual", 7, &list)
         .record(KEY, "**del.Other", 1, b"x\0\0\0");
     assert_file_snapshot!("git_textconv", text(&pol.build()));
-    assert_eq!(text(&PolBuilder::new().build()), "");
+    assert_eq!(text(&PolBuilder::new().build()), "(no records)\n");
 }
 
 #[test]
@@ -353,11 +354,12 @@ fn damage_is_told_and_two_different_files_never_look_the_same() {
     let shown = text(&pol(b"\x01\x02"));
     assert_file_snapshot!("git_textconv_damaged", &shown);
     assert_ne!(shown, text(&pol(b"\x01\x03")));
+    assert_eq!(text(b""), "(an empty file, which is no policy file)\n");
     for (file, shows) in
-        [(&b""[..], ""), (b"version https://x\noid 1\n", "\nversion https://x\noid 1\n"), (b"MZ\0", "\n#   4d 5a 00\n")]
+        [(&b"version https://x\noid 1\n"[..], "\nversion https://x\noid 1\n"), (b"MZ\0", "\n  000000  4d 5a 00\n")]
     {
         let shown = text(file);
-        assert!(shown.starts_with("# not a policy file: ") && shown.contains(shows), "{shown}");
+        assert!(shown.starts_with("(not a policy file: ") && shown.contains(shows), "{shown}");
     }
 }
 

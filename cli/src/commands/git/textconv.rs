@@ -1,23 +1,27 @@
-//! `gpol git textconv`: a policy file as git compares it.
+//! `gpol git textconv`: a policy file as lines that git can compare.
 
-use std::ops::Range;
+use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use clap::Args;
-use gpo::model::RecordModel;
-use polfile::{Action, ParseError, RecordRef, ValueType, salvage};
+use gpo::model::{RecordModel, ValueModel};
+use polfile::{Action, Record, RecordRef, Value, ValueType, salvage};
 
-use crate::commands::pol::count;
 use crate::commands::values;
 use crate::context::read_input;
 use crate::error::Stop;
 use crate::exit::Exit;
+use crate::malformed::thousands;
 use crate::ui::{Ui, escape};
 
-/// Print a policy file for git: one line for each record, in file order
+/// Print a policy file as text for git diff and git log -p
 ///
-/// Of a damaged file, the records that are whole, and the bytes that are lost; of anything else its lines or
-/// its bytes. Exit code 0 in any case, since git shows no difference at all otherwise.
+/// One line a record, in file order, by registry key: no templates and no names of policies, so that
+/// the text depends on the file alone. What such a line cannot say exactly has the record's bytes
+/// behind it, so a byte that changes always shows. Of a damaged file, what is whole and the bytes of
+/// what is not.
+///
+/// Exit code: 0 whenever the file can be read, damaged or not; git would stop otherwise.
 #[derive(Args, Debug)]
 pub struct TextconvArgs {
     /// Policy file, or `-` for standard input
@@ -29,55 +33,205 @@ pub fn run(args: &TextconvArgs, ui: &Ui) -> Result<Exit, Stop> {
     Ok(Exit::Yes)
 }
 
-fn text(file: &[u8]) -> String {
-    let saved = match salvage(file) {
+/// The text of a file.
+fn text(bytes: &[u8]) -> String {
+    if bytes.is_empty() {
+        return "(an empty file, which is no policy file)\n".to_owned();
+    }
+    let mut out = String::new();
+    let saved = match salvage(bytes) {
         Ok(saved) => saved,
-        Err(error) => return foreign(file, &error),
+        Err(error) => {
+            let _ = writeln!(out, "(not a policy file: {error})");
+            foreign(&mut out, bytes);
+            return out;
+        }
     };
-    let mut parts: Vec<(usize, String)> =
-        saved.records.iter().enumerate().map(|(i, record)| (record.offset, line(i, record))).collect();
-    parts.extend(saved.lost.iter().map(|lost| {
-        let what =
-            format!("# damaged: {} lost at {:#x}: {}\n", count(lost.bytes.len(), "byte"), lost.bytes.start, lost.error);
-        (lost.bytes.start, what + &dump(file, lost.bytes.clone()))
-    }));
-    parts.sort_by_key(|(offset, _)| *offset);
-    parts.into_iter().map(|(_, text)| text).collect()
+    if !saved.lost.is_empty() {
+        out.push_str("(damaged; gpol recover keeps what is whole)\n");
+    } else if saved.records.is_empty() {
+        out.push_str("(no records)\n");
+    }
+    let mut lost = saved.lost.iter().peekable();
+    for (index, record) in saved.records.iter().enumerate() {
+        while let Some(lost) = lost.next_if(|lost| lost.bytes.start < record.offset) {
+            damage(&mut out, bytes, lost);
+        }
+        line(&mut out, bytes, index, record);
+    }
+    lost.for_each(|lost| damage(&mut out, bytes, lost));
+    out
 }
 
-fn line(index: usize, record: &RecordRef<'_>) -> String {
-    let mut text = values::record(None, &RecordModel::new(index, record));
-    // What the words above do not tell shall not be invisible in a difference.
-    let hex: String = record.data.iter().map(|byte| format!("{byte:02x}")).collect();
+/// `KEY!NAME  what it does`, and the bytes where that does not say all.
+fn line(out: &mut String, bytes: &[u8], index: usize, record: &RecordRef<'_>) {
+    let model = RecordModel::new(index, record);
+    let what = format!("{}!{}  {}", values::key(None, &model), values::name(&model), values::effect(&model));
+    out.push_str(&visible(&what));
+    if !says_all(record, &model) {
+        out.push_str("  = ");
+        hex(out, bytes.get(record.span()).unwrap_or_default());
+    }
+    out.push('\n');
+}
+
+/// What a terminal would act on, as `\u{…}` and in no other form: `\n` is the start of many a folder's name.
+fn visible(text: &str) -> String {
+    escape(&text.replace('\n', r"\u{a}").replace('\r', r"\u{d}").replace('\t', r"\u{9}"))
+}
+
+/// Whether nothing in a text looks like an escape that [`visible`] writes.
+fn unescaped(text: &str) -> bool {
+    !text.contains(r"\u{")
+}
+
+/// Whether no other record has the same line.
+fn says_all(record: &RecordRef<'_>, model: &RecordModel) -> bool {
+    let (key, name) = (record.key.to_text(), record.value_name.to_text());
+    let (Ok(key), Ok(name)) = (key, name) else { return false };
+    let clear = |text: &str| unescaped(text) && !text.contains("  ") && text.trim() == text;
+    if !clear(&key) || !clear(&name) || key.contains('!') || ["(Default)", "(key only)"].contains(&&*name) {
+        return false;
+    }
+    let blank = |blank: Result<Record, _>| {
+        blank.is_ok_and(|blank: Record| {
+            (blank.as_ref().value_type, blank.as_ref().data) == (record.value_type, record.data)
+        })
+    };
     match record.action() {
-        Action::DeleteValue(_) | Action::DeleteAllValues | Action::Comment(_)
-            if (record.value_type, record.data) == (ValueType::SZ, b" \0\0\0") => {}
-        Action::DeleteValue(_) | Action::DeleteAllValues | Action::Comment(_) => {
-            text.push_str(&format!("  ({}, {})", record.value_type, values::bytes(&hex)));
+        Action::Set | Action::SetIfMissing(_) | Action::Unknown => reads_back(record, model),
+        Action::CreateKey => true,
+        Action::DeleteValue(_) => blank(Record::delete_value("", "")),
+        Action::DeleteAllValues => blank(Record::delete_all_values("")),
+        Action::DeleteValues(_) | Action::DeleteKeys(_) => {
+            record.value_type == ValueType::SZ && reads_back(record, model)
         }
-        _ if record.value().is_ok_and(|value| value.encode().1 != record.data) => {
-            text.push_str(&format!("  (bytes {})", values::bytes(&hex)));
-        }
-        _ => {}
-    }
-    escape(&text) + "\n"
-}
-
-/// What is no policy file: lines, if it is text, else bytes.
-fn foreign(file: &[u8], error: &ParseError) -> String {
-    let head = format!("# not a policy file: {error}\n");
-    match std::str::from_utf8(file) {
-        Ok(text) if !text.contains('\0') => head + &text.lines().map(|line| escape(line) + "\n").collect::<String>(),
-        _ => head + &dump(file, 0..file.len()),
+        Action::SecureKey(_) => record.value_type == ValueType::DWORD && reads_back(record, model),
+        _ => false,
     }
 }
 
-/// Bytes, 16 to a line.
-fn dump(file: &[u8], bytes: Range<usize>) -> String {
-    let rows = file.get(bytes).unwrap_or_default().chunks(16);
-    rows.map(|row| {
-        let digits: Vec<String> = row.iter().map(|byte| format!("{byte:02x}")).collect();
-        format!("#   {}\n", digits.join(" "))
-    })
-    .collect()
+/// Whether type and data are known from the value that is shown.
+fn reads_back(record: &RecordRef<'_>, model: &RecordModel) -> bool {
+    let clear = |text: &gpo::model::Text| unescaped(&text.lossy());
+    let unmistakable = match &model.value {
+        // Numbers and bytes are shown as they are.
+        Some(ValueModel::Number(_)) | None => true,
+        // A line that says all ends with the closing quotation mark, so others may stand in the text.
+        Some(ValueModel::Text(text)) => clear(text),
+        Some(ValueModel::List(texts)) => texts.iter().all(|text| clear(text) && !text.lossy().contains('"')),
+    };
+    let encoded = Value::decode(record.value_type, record.data).map(|value| value.encode());
+    unmistakable
+        && encoded.map_or(model.value.is_none(), |encoded| encoded == (record.value_type, record.data.to_vec()))
+}
+
+/// Bytes that are no record.
+fn damage(out: &mut String, bytes: &[u8], lost: &polfile::Lost) {
+    let (start, end) = (lost.bytes.start, lost.bytes.end);
+    let size = thousands(end.saturating_sub(start));
+    let _ = writeln!(out, "(damaged from {start:#x} to {end:#x}, {size} bytes: {})", lost.error);
+    dump(out, bytes.get(start..end).unwrap_or_default(), start);
+}
+
+/// A file of another kind: its text, where it is text, else its bytes.
+fn foreign(out: &mut String, bytes: &[u8]) {
+    match std::str::from_utf8(bytes) {
+        Ok(text) if text.ends_with('\n') && text.lines().all(|line| escape(line) == line) && !text.contains('\r') => {
+            out.push_str(text);
+        }
+        _ => dump(out, bytes, 0),
+    }
+}
+
+/// Bytes in rows of 16.
+fn dump(out: &mut String, bytes: &[u8], start: usize) {
+    for (row, bytes) in bytes.chunks(16).enumerate() {
+        let _ = write!(out, "  {:06x}  ", start.saturating_add(row.saturating_mul(16)));
+        hex(out, bytes);
+        out.push('\n');
+    }
+}
+
+fn hex(out: &mut String, bytes: &[u8]) {
+    for (i, byte) in bytes.iter().enumerate() {
+        let _ = write!(out, "{}{byte:02x}", if i > 0 { " " } else { "" });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use fixtures::PolBuilder;
+    use std::collections::HashMap;
+
+    const KEY: &str = r"Software\Policies\Acme";
+
+    fn sample() -> Vec<u8> {
+        PolBuilder::new()
+            .dword(KEY, "Level", 3)
+            .sz(KEY, "Folder", r"C:\new")
+            .del_all_values(KEY)
+            .sz(KEY, "**soft.Home", r"x\u{a}y")
+            .dword(KEY, "", 1)
+            .build()
+    }
+
+    #[test]
+    fn a_record_is_a_line() {
+        assert_eq!(
+            text(&sample()).lines().take(4).collect::<Vec<_>>(),
+            [
+                r"Software\Policies\Acme!Level  REG_DWORD  3",
+                r#"Software\Policies\Acme!Folder  REG_SZ  "C:\new""#,
+                r"Software\Policies\Acme!**delvals.  makes Windows delete all values of the key",
+                &format!(
+                    r#"Software\Policies\Acme!**soft.Home  sets the value if it is missing: REG_SZ  "x\u{{a}}y"  = {}"#,
+                    {
+                        let file = polfile::PolicyFile::parse(&sample()).unwrap();
+                        let record = file.record(3).unwrap();
+                        let bytes = &sample()[record.span()];
+                        bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(" ")
+                    }
+                ),
+            ]
+        );
+        assert_eq!(text(&PolBuilder::new().build()), "(no records)\n");
+    }
+
+    #[test]
+    fn every_byte_that_changes_shows() {
+        let mut seen: HashMap<String, Vec<u8>> = HashMap::new();
+        let mut files: Vec<Vec<u8>> = fixtures::pol_files().into_iter().map(|(_, bytes, _)| bytes).collect();
+        files.retain(|bytes| bytes.len() < 4096);
+        files.push(sample());
+        for bytes in files.clone() {
+            for at in 0..bytes.len().min(400) {
+                for change in [0x01, 0x20, 0x80] {
+                    let mut changed = bytes.clone();
+                    changed[at] ^= change;
+                    files.push(changed);
+                }
+                files.push(bytes[..at].to_vec());
+            }
+        }
+        for bytes in files {
+            let text = text(&bytes);
+            let other = seen.entry(text.clone()).or_insert_with(|| bytes.clone());
+            assert_eq!(*other, bytes, "one text for two files:\n{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_policy_file_is_shown_as_what_it_is() {
+        let pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n";
+        assert!(text(pointer.as_bytes()).ends_with(&format!(")\n{pointer}")));
+        assert!(text(b"\xFF\xFEP\0").ends_with("\n  000000  ff fe 50 00\n"));
+        let mut broken = sample();
+        broken.truncate(broken.len() - 3);
+        let text = text(&broken);
+        assert!(
+            text.starts_with("(damaged; gpol recover keeps what is whole)\n") && text.contains("Level  REG_DWORD  3")
+        );
+    }
 }
