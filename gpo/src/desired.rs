@@ -17,7 +17,7 @@ use crate::exchange::state::{At, StateFile, Unmanaged, by_id};
 use crate::scope::Scope;
 use crate::source::{self, Options, Part, Place, SetAside, Source, SourceError, Spot};
 
-pub(crate) use lay::lay;
+pub(crate) use lay::{lay, lay_all};
 
 /// What is wanted, by scope.
 #[derive(Clone, Debug, Default)]
@@ -230,6 +230,7 @@ impl Reader<'_> {
         let states = source.state.into_iter().map(|state| (source.path.clone(), state)).collect();
         let mut own = Desired { unmanaged, asides: source.asides, notes: source.notes, states, ..Desired::default() };
         let mut careful = Vec::new();
+        let mut said_by: Vec<DesiredScope> = Vec::new();
         for part in source.parts {
             let Some(scope) = self.scope(&part)? else { continue };
             let place = |at: At| Place { path: part.path.clone(), spot: Spot::Line(at.line) };
@@ -252,8 +253,9 @@ impl Reader<'_> {
                 policies: part.policies.iter().map(|named| named.id.clone()).collect(),
                 file: part.file,
             };
-            own.add_scope(said, self.catalog);
+            said_by.push(said);
         }
+        own.add_scopes(said_by, self.catalog);
         Ok((own, careful))
     }
 
@@ -293,6 +295,25 @@ impl Desired {
         self.states.extend(stronger.states);
     }
 
+    /// Adds what the parts of a source say, the weakest first. A domain has thousands of GPOs: those that say nothing of
+    /// policies, and forget nothing, are laid over each other in one go.
+    fn add_scopes(&mut self, parts: Vec<DesiredScope>, catalog: &Catalog) {
+        let mut plain: BTreeMap<Scope, Vec<DesiredScope>> = BTreeMap::new();
+        let is_plain = |part: &DesiredScope| part.forgotten.is_empty() && part.policies.is_empty();
+        if !parts.iter().all(is_plain) || parts.len() < 2 {
+            return parts.into_iter().for_each(|part| self.add_scope(part, catalog));
+        }
+        let order: Vec<Scope> = parts.iter().map(|part| part.scope.clone()).collect();
+        for part in parts {
+            plain.entry(part.scope.clone()).or_default().push(part);
+        }
+        for scope in order {
+            if let Some(parts) = plain.remove(&scope) {
+                self.add_scope(DesiredScope::joined(scope, parts), catalog);
+            }
+        }
+    }
+
     fn add_scope(&mut self, stronger: DesiredScope, catalog: &Catalog) {
         match self.scopes.iter_mut().find(|scope| scope.scope == stronger.scope) {
             Some(scope) => scope.add(stronger, catalog),
@@ -306,6 +327,32 @@ impl DesiredScope {
     pub fn of(scope: Scope) -> Self {
         let (file, origins) = (PolicyFile::new(), BTreeMap::new());
         Self { scope, file, origins, forgotten: Vec::new(), policies: Vec::new() }
+    }
+
+    /// What several say together that name no policy and forget nothing; a later one wins.
+    fn joined(scope: Scope, parts: Vec<Self>) -> Self {
+        let by_slot = |file: &PolicyFile| -> HashMap<Slot, Record> {
+            file.records().map(|record| (record.slot(), record.to_record())).collect()
+        };
+        let mut parts = parts.into_iter();
+        let mut all = parts.next().unwrap_or_else(|| Self::of(scope));
+        let (mut records, mut files) = (by_slot(&all.file), Vec::new());
+        for part in parts {
+            let theirs = by_slot(&part.file);
+            for (slot, mut origin) in part.origins {
+                if let (Some(weaker), Some(a), Some(b)) =
+                    (all.origins.get(&slot), records.get(&slot), theirs.get(&slot))
+                    && !same(a, b)
+                {
+                    origin.overrides = Some(weaker.place.clone());
+                }
+                all.origins.insert(slot, origin);
+            }
+            records.extend(theirs);
+            files.push(part.file);
+        }
+        lay_all(&mut all.file, &files);
+        all
     }
 
     /// Where this scope says something else of a policy than a stronger one.

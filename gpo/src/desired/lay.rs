@@ -9,13 +9,28 @@ use polfile::{PolicyFile, Record, Registry, Slot};
 /// Where their order decides what comes out, as of a value that is set and then deleted with all others of its key,
 /// they stand together in that order, behind the rest.
 pub(crate) fn lay(onto: &mut PolicyFile, wanted: &PolicyFile) {
-    let records: Vec<Record> = wanted.records().map(|record| record.to_record()).collect();
-    let mut put = PolicyFile::new();
-    put.put_all(&records);
-    if put == *wanted || outcome(&put) == outcome(wanted) {
-        onto.put_all(&records);
-        return;
+    lay_all(onto, [wanted]);
+}
+
+/// As [`lay`], one file after the other; of many, the file is walked through once for all whose order decides nothing.
+pub(crate) fn lay_all<'f>(onto: &mut PolicyFile, wanted: impl IntoIterator<Item = &'f PolicyFile>) {
+    let mut waiting: Vec<Record> = Vec::new();
+    for wanted in wanted {
+        let records: Vec<Record> = wanted.records().map(|record| record.to_record()).collect();
+        let mut put = PolicyFile::new();
+        put.put_all(&records);
+        if put == *wanted || outcome(&put) == outcome(wanted) {
+            waiting.extend(records);
+            continue;
+        }
+        onto.put_all(&waiting);
+        waiting.clear();
+        lay_in_order(onto, wanted, records);
     }
+    onto.put_all(&waiting);
+}
+
+fn lay_in_order(onto: &mut PolicyFile, wanted: &PolicyFile, records: Vec<Record>) {
     let slots: HashSet<Slot> = wanted.records().map(|record| record.slot()).collect();
     let there: Vec<Record> =
         onto.records().filter(|record| slots.contains(&record.slot())).map(|record| record.to_record()).collect();

@@ -1,5 +1,6 @@
 //! What is checked against what: the target, and what is wanted of it.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use ::admx::Catalog;
@@ -227,8 +228,17 @@ fn scope_of(desired: &Desired) -> Option<Scope> {
 
 /// How many GPOs of the expectations have a namesake in the target.
 fn namesakes(target: &Source, expected: &[Source]) -> usize {
+    let folded = |text: &Option<String>| text.as_ref().map(|text| text.trim().to_lowercase());
     let gpos = target.gpos();
-    expected.iter().flat_map(Source::gpos).filter(|gpo| !matches(gpo, &gpos).is_empty()).count()
+    let parts = || gpos.iter().filter(|gpo| gpo.first().is_some_and(|part| part.folder.is_some())).flatten();
+    let names: HashSet<String> = parts().filter_map(|part| folded(&part.gpo)).collect();
+    let guids: HashSet<String> = parts().filter_map(|part| folded(&part.guid)).collect();
+    let is_there = |part: &Part| {
+        folded(&part.gpo).is_some_and(|name| names.contains(&name))
+            || folded(&part.guid).is_some_and(|guid| guids.contains(&guid))
+    };
+    let first = |gpo: &Vec<Part>| gpo.first().is_some_and(|part| part.folder.is_some() && is_there(part));
+    expected.iter().flat_map(Source::gpos).filter(first).count()
 }
 
 /// The GPOs that have the name of this one; else those that have its GUID.
