@@ -100,9 +100,13 @@ fn compare(node: roxmltree::Node<'_, '_>, key: &Key<'_>, tally: &mut Tally, hive
 
 /// hivexml's name of the type, and how it shows the data.
 fn shown(value_type: ValueType, data: &[u8]) -> (&'static str, Vec<String>) {
-    let units: Vec<u16> = data.chunks(2).map(|two| two.iter().rev().fold(0, |n, b| n << 8 | u16::from(*b))).collect();
-    let text = String::from_utf16(&units).ok().filter(|_| data.len().is_multiple_of(2));
-    let string = || vec![text.as_deref().map_or_else(|| base64(data), until_nul)];
+    let units: Vec<u16> = data.chunks_exact(2).map(|two| u16::from_le_bytes([two[0], two[1]])).collect();
+    // A string ends at its first NUL. What stands behind it may be anything: Windows writes short strings into long
+    // buffers, whose remnants need not be text.
+    let string = || {
+        let text = units.split(|unit| *unit == 0).next().unwrap();
+        vec![String::from_utf16(text).unwrap_or_else(|_| base64(data))]
+    };
     // hivexml shows the first four bytes of a number, however many there are.
     let four = || *data.first_chunk().unwrap_or_else(|| panic!("{data:x?}"));
     match value_type.0 {
@@ -115,7 +119,7 @@ fn shown(value_type: ValueType, data: &[u8]) -> (&'static str, Vec<String>) {
         6 => ("link", string()),
         7 => {
             // The NUL that ends the list shows as an empty string.
-            let mut texts: Vec<String> = text.unwrap().split('\0').map(str::to_owned).collect();
+            let mut texts: Vec<String> = String::from_utf16(&units).unwrap().split('\0').map(str::to_owned).collect();
             texts.pop_if(|last| last.is_empty());
             ("string-list", texts)
         }
