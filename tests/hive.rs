@@ -50,6 +50,9 @@ fn odd() -> Built {
         .value("No type", 0, [1])
         .value("Type 0x20", 0x20, [1, 2])
         .value("No NUL", 1, fixtures::hive::utf16("abc"))
+        // A short text in a long buffer: what stood there before need not be text.
+        .value("Remnants", 1, [0x61, 0, 0x62, 0, 0, 0, 0, 0xD8, 1, 0])
+        .value("Odd", 1, [0x61, 0, 0x62])
         .value("Half a number", 4, [1, 2])
         .sz("a!b", "a name with an exclamation mark");
     let link = KeySpec::new("Link").flags(0x10).value("SymbolicLinkValue", 6, fixtures::hive::utf16(r"\Registry"));
@@ -90,7 +93,7 @@ fn a_key_is_printed_with_values_of_every_type() {
     let key = &json["key"];
     assert_eq!(
         (&key["path"], &key["class_name"], &key["value_count"]),
-        (&json!("Acme"), &json!("a class"), &json!(15))
+        (&json!("Acme"), &json!("a class"), &json!(17))
     );
     let value = |name: &str| key["values"].as_array().unwrap().iter().find(|v| v["name"] == name).unwrap();
     for (name, value_type, reading, raw) in [
@@ -102,7 +105,9 @@ fn a_key_is_printed_with_values_of_every_type() {
         ("No bytes", json!("REG_BINARY"), json!(""), ""),
         ("No type", json!("REG_NONE"), json!(null), "01"),
         ("Type 0x20", json!(0x20), json!(null), "0102"),
-        ("No NUL", json!("REG_SZ"), json!(null), "610062006300"),
+        ("No NUL", json!("REG_SZ"), json!("abc"), "610062006300"),
+        ("Remnants", json!("REG_SZ"), json!("ab"), "61006200000000d80100"),
+        ("Odd", json!("REG_SZ"), json!(null), "610062"),
         ("Half a number", json!("REG_DWORD"), json!(null), "0102"),
     ] {
         let found = value(name);
@@ -127,6 +132,10 @@ fn what_is_not_there_is_exit_3_and_says_how_far_the_path_leads() {
     let runs = [
         get(&dir, SOFTWARE, r"Policies\Nothing\Below!x"),
         get(&dir, SOFTWARE, r"Policies\Acme\Agent!Level"),
+        // A value, named as if it were a key.
+        get(&dir, SOFTWARE, r"Policies\Acme\Agent\tier"),
+        get(&dir, "image", r"HKLM\SOFTWARE\Policies\Acme\Agent\Tier"),
+        get(&dir, SOFTWARE, r"Policies\Acme\Agent\Tier\x"),
         get(&dir, SOFTWARE, r"Policies\Acme\Agent!"),
         get(&dir, SOFTWARE, r"HKLM\SOFTWARE\Policies\Acme\Agent!Tier"),
         get(&dir, SYSTEM, r"CurrentControlSet\Services\gpsvc!Start"),

@@ -109,6 +109,8 @@ pub struct Missing {
     pub missing: String,
     /// Whether that is a value.
     pub is_value: bool,
+    /// A key's name is asked for, and the key above has a value of that name instead, spelled so.
+    pub value: Option<String>,
     /// Where the path names `CurrentControlSet`: the control set of the next boot, which that means.
     pub control_set: Option<String>,
 }
@@ -235,13 +237,17 @@ impl HiveFile {
             let Ok(Some(below)) = above.subkey(name) else {
                 let control_set = name.eq_ignore_ascii_case("CurrentControlSet").then(|| self.control_set()).flatten();
                 let (there, missing) = (there.join("\\"), name.to_owned());
-                return Missing { there, missing, is_value: false, control_set };
+                // A value is at the end of a path, never in the middle.
+                let ends = value.is_none() && key.trim_end_matches('\\').ends_with(name);
+                let named = || Some(above.value(name).ok()??.name().to_text_lossy());
+                let value = if ends { named() } else { None };
+                return Missing { there, missing, is_value: false, value, control_set };
             };
             there.push(below.name().to_text_lossy());
             above = below;
         }
         let missing = value.unwrap_or_default().to_owned();
-        Missing { there: there.join("\\"), missing, is_value: true, control_set: None }
+        Missing { there: there.join("\\"), missing, is_value: true, value: None, control_set: None }
     }
 
     /// The control set of the next boot, in a `SYSTEM` hive.

@@ -82,9 +82,9 @@ pub struct RegistryValue {
 }
 
 impl RegistryValue {
-    /// The data as the type reads them; `None` if they do not fit it.
+    /// The data as the type reads them in a registry; `None` if they do not fit it.
     pub fn value(&self) -> Option<Value> {
-        Value::decode(polfile::ValueType(self.value_type.0), &self.data).ok()
+        registry_reading(polfile::ValueType(self.value_type.0), &self.data)
     }
 
     /// The number in a `REG_DWORD`.
@@ -101,6 +101,25 @@ impl RegistryValue {
             Value::Sz(text) | Value::ExpandSz(text) => Some(text.to_string()),
             _ => None,
         }
+    }
+}
+
+/// Data of a registry as Registry Editor and most programs read them; `None` if they do not fit the type.
+///
+/// A registry holds what programs hand over, unchecked. A text ends at its first NUL, whatever stands behind it (Windows
+/// writes `TimeZoneKeyName` as 256 bytes, with remnants of longer names), or with the data where there is none: so says
+/// the documentation of `RegQueryValueEx`, and so hivex reads. A policy file's records are held to more, since a writer of
+/// policy knows what it writes.
+pub(crate) fn registry_reading(value_type: polfile::ValueType, data: &[u8]) -> Option<Value> {
+    use polfile::{ValueError, ValueType, WideStr};
+    match Value::decode(value_type, data) {
+        Ok(value) => Some(value),
+        Err(ValueError::NulInside { .. } | ValueError::Unterminated { .. }) => match value_type {
+            ValueType::SZ => Some(Value::Sz(WideStr::new(data)?.until_nul().to_wide_string())),
+            ValueType::EXPAND_SZ => Some(Value::ExpandSz(WideStr::new(data)?.until_nul().to_wide_string())),
+            _ => Value::decode(value_type, &[data, &[0, 0]].concat()).ok(),
+        },
+        Err(_) => None,
     }
 }
 

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 use gpo::hive_file::{Entry, HiveFile, HiveFileError, Instead, Listing, Missing, in_installation, without_root};
 use gpo::image::ImageError;
-use gpo::model::{DamageModel, HiveModel, HiveValueModel, KeyModel, Text};
+use gpo::model::{DamageModel, HiveModel, HiveValueModel, KeyModel, Text, TypeModel, ValueModel};
 use serde::ser::SerializeSeq as _;
 use serde::{Serialize, Serializer};
 
@@ -233,7 +233,21 @@ fn shown(value: &HiveValueModel, limit: usize) -> String {
     let as_bytes = text.starts_with(&values::bytes(&value.raw)) && value.size > 0;
     match as_bytes && value.size > limit {
         true => format!("{} …  ({} bytes)", values::bytes(&value.raw[..2 * limit]), thousands(value.size)),
-        false => text,
+        false => match behind_the_nul(value) {
+            0 => text,
+            rest => format!("{text}  ({} behind its NUL)", count(rest, "byte")),
+        },
+    }
+}
+
+/// How many bytes of a text's data stand behind the NUL that ends it; no program reads those as text.
+fn behind_the_nul(value: &HiveValueModel) -> usize {
+    let one_text = matches!(&value.value_type, TypeModel::Name(name) if name == "REG_SZ" || name == "REG_EXPAND_SZ");
+    match &value.value {
+        Some(ValueModel::Text(Text::Valid(text))) if one_text => {
+            value.size.saturating_sub(2 * text.encode_utf16().count() + 2)
+        }
+        _ => 0,
     }
 }
 
@@ -372,6 +386,13 @@ fn not_there(verb: &str, asked: &Path, hive: &HiveModel, missing: &Missing, plac
         return failed
             .detail("Windows makes CurrentControlSet when it starts; Select\\Default names the next one.")
             .help(format!("gpol hive {verb} {file} {}", quoted(&place)));
+    }
+    if let Some(value) = &missing.value {
+        let place = place.trim_end_matches('\\');
+        let key = place.len().checked_sub(missing.missing.len() + 1).map_or("", |end| &place[..end]);
+        return failed
+            .detail(format!("\"{value}\" is a value of that key; a value is named behind a \"!\"."))
+            .help(format!("gpol hive get {file} {}", quoted(&format!("{key}!{value}"))));
     }
     if !asked.is_dir()
         && let Some(rest) = without_root(place)

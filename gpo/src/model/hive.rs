@@ -7,6 +7,7 @@ use polfile::{ValueType, WideString};
 use serde::Serialize;
 
 use super::record::{Text, TypeModel, ValueModel, hex, large_number};
+use crate::image::registry_reading;
 
 /// A hive's file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -143,7 +144,7 @@ impl KeyModel {
 impl HiveValueModel {
     pub(crate) fn new(value: &Value<'_>, data: &[u8]) -> Self {
         let value_type = ValueType(value.value_type().0);
-        let reading = polfile::Value::decode(value_type, data).ok().and_then(|value| ValueModel::of(&value));
+        let reading = registry_reading(value_type, data).and_then(|value| ValueModel::of(&value));
         Self {
             name: name(value.name()),
             offset: value.offset(),
