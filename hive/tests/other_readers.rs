@@ -1,8 +1,9 @@
-//! hivex reads the same: every key and value of every hive, those of the corpus that it can read
+//! hivex and libregf read the same: every key and value of every hive, those of the corpus that they can read
 //! and all whole ones of the builder.
 //!
-//! Its program `hivexml` (Debian: libhivex-bin) shows text as text, so that bytes behind a NUL
-//! escape it; its Python module (python3-hivex) gives every byte. Where one is not installed, its test is skipped.
+//! hivex's program `hivexml` (Debian: libhivex-bin) shows text as text, so that bytes behind a NUL
+//! escape it; its Python module (python3-hivex) and libregf's (PyPI: libregf-python) give every byte. Where one is not
+//! installed, its test is skipped.
 
 #![allow(clippy::unwrap_used, clippy::print_stdout)] // helpers of tests are tests as well
 
@@ -149,7 +150,7 @@ fn base64(data: &[u8]) -> String {
 }
 
 /// Lists a hive: keys with level and time, values with type and every byte of data.
-const LISTING: &str = r"
+const HIVEX: &str = r"
 import sys, hivex
 hive = hivex.Hivex(sys.argv[1])
 def walk(key, level):
@@ -163,36 +164,63 @@ def walk(key, level):
 walk(hive.root(), 0)
 ";
 
+/// As [`HIVEX`].
+const LIBREGF: &str = r"
+import sys, pyregf
+hive = pyregf.file()
+hive.open(sys.argv[1])
+def walk(key, level):
+    print('key', level, (key.name or '').encode().hex(), key.get_last_written_time_as_integer())
+    for i in range(key.number_of_values):
+        value = key.get_value(i)
+        print('value', (value.name or '').encode().hex(), value.type & 0xffffffff, (value.data or b'').hex())
+    for i in range(key.number_of_sub_keys):
+        walk(key.get_sub_key(i), level + 1)
+walk(hive.get_root_key(), 0)
+";
+
 #[test]
 fn hivex_reads_the_same_bytes() {
-    // Debian's modules belong to Debian's Python.
-    let python = "/usr/bin/python3";
-    if !Command::new(python).args(["-c", "import hivex"]).output().is_ok_and(|output| output.status.success()) {
-        println!("skipped: the Python module hivex is not installed (python3-hivex)");
+    listings_agree("hivex", "/usr/bin/python3", HIVEX, |_, _, data| data.len());
+}
+
+#[test]
+fn libregf_reads_the_same_bytes() {
+    listings_agree("pyregf", "python3", LIBREGF, |version, value_type, data| match (data.len(), value_type.0) {
+        // libregf 20260526 gives fewer than four bytes of data out of order, does not know that data are cut into
+        // segments from version 1.4 on already, and drops bytes behind the end of some texts; hivex gives all as gpol does.
+        (1..=3, _) => 0,
+        (16_345.., _) if version == 4 => 0,
+        (size, 1 | 2) => data.chunks_exact(2).position(|unit| unit == [0, 0]).map_or(size, |at| 2 * at),
+        (size, _) => size,
+    });
+}
+
+/// Has a Python module list every hive, and compares the listing with ours, line by line. `right` tells how many bytes of
+/// a value's data it gives as they are, by the hive's minor version, the type and the data.
+fn listings_agree(module: &str, python: &str, listing: &str, right: impl Fn(u32, ValueType, &[u8]) -> usize) {
+    let import = format!("import {module}");
+    if !Command::new(python).args(["-c", &import]).output().is_ok_and(|output| output.status.success()) {
+        println!("skipped: the Python module {module} is not installed (Debian: python3-hivex; PyPI: libregf-python)");
         return;
     }
     let mut tally = Tally::default();
     for (name, must, bytes) in hives() {
-        let Some(listing) = ask(python, &["-c", LISTING], &bytes) else {
-            assert!(!must, "hivex refuses {name}");
+        let Some(listing) = ask(python, &["-c", listing], &bytes) else {
+            assert!(!must, "{module} refuses {name}");
             tally.refused.push(name);
             continue;
         };
         let hive = Hive::parse(bytes).unwrap();
         let mut lines = vec![];
-        list(&hive.root().unwrap(), 0, &mut lines);
+        let version = hive.base_block().minor;
+        list(&hive.root().unwrap(), 0, &|value_type, data| right(version, value_type, data), &mut lines);
         let theirs: Vec<&str> = listing.lines().collect();
         assert_eq!(theirs.len(), lines.len(), "{name}");
         for (theirs, ours) in theirs.iter().zip(&lines) {
             let start = |line: &str| line[..line.len().min(200)].to_owned();
-            assert!(
-                theirs == ours,
-                "{name}:\n{} bytes {}\n{} bytes {}",
-                theirs.len(),
-                start(theirs),
-                ours.len(),
-                start(ours)
-            );
+            let same = theirs == ours || ours.strip_suffix('…').is_some_and(|start| theirs.starts_with(start));
+            assert!(same, "{name}:\n{} bytes {}\n{} bytes {}", theirs.len(), start(theirs), ours.len(), start(ours));
         }
         tally.hives += 1;
         tally.keys += lines.iter().filter(|line| line.starts_with("key")).count();
@@ -202,15 +230,18 @@ fn hivex_reads_the_same_bytes() {
     assert!(tally.hives >= 16 && tally.keys >= 16 * 80 && tally.values >= 16 * 70);
 }
 
-fn list(key: &Key<'_>, level: usize, lines: &mut Vec<String>) {
+/// A line for each key and value; one ends in `…` where the rest of the data is not to be compared.
+fn list(key: &Key<'_>, level: usize, right: &dyn Fn(ValueType, &[u8]) -> usize, lines: &mut Vec<String>) {
     let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
     let name = |name: hive::Name<'_>| hex(until_nul(&name.to_text().unwrap()).as_bytes());
     lines.push(format!("key {level} {} {}", name(key.name()), key.last_written()));
     for value in key.values().map(Result::unwrap) {
         let data = value.data().unwrap();
-        lines.push(format!("value {} {} {}", name(value.name()), value.value_type().0, hex(&data)));
+        let right = right(value.value_type(), &data);
+        let rest = if right < data.len() { "…" } else { "" };
+        lines.push(format!("value {} {} {}{rest}", name(value.name()), value.value_type().0, hex(&data[..right])));
     }
     for below in key.subkeys().map(Result::unwrap) {
-        list(&below, level + 1, lines);
+        list(&below, level + 1, right, lines);
     }
 }
