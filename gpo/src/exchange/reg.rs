@@ -15,15 +15,26 @@
 mod read;
 mod write;
 
+use polfile::ValueType;
+
+pub(super) use read::has_head;
 pub use read::parse;
 pub use write::{cannot_carry, write};
+
+/// Whether an import puts a NUL behind these data: behind texts of two types that have none, if there is anything to end.
+fn is_ended_by_import(value_type: ValueType, data: &[u8]) -> bool {
+    let (units, odd) = data.as_chunks::<2>();
+    matches!(value_type, ValueType::EXPAND_SZ | ValueType::MULTI_SZ)
+        && odd.is_empty()
+        && units.last().is_some_and(|last| *last != [0, 0])
+}
 
 /// Bytes of a line before it is continued, as Registry Editor breaks lines.
 const WIDTH: usize = 80;
 
 #[cfg(test)]
 mod tests {
-    use polfile::{PolicyFile, Record, Value, ValueType};
+    use polfile::{PolicyFile, Record, Value};
 
     use super::super::lgpo::Scope;
     use super::super::{Entry, Scoped, wide};
@@ -109,8 +120,8 @@ mod tests {
             ("[HKLM\\K", "line 3, column 1: no ] at the end of the line"),
             ("[HKLM\\K]\r\nA=\"b\"", "line 4, column 1: expected"),
             ("[HKLM\\K]\r\n\"A\"=dword:xyz", "line 4, column 5: "),
-            ("[HKLM\\K]\r\n\"A\"=hex:0g", "line 4, column 5: "),
-            ("[HKLM\\K]\r\n\"A\"=hex:01,\\\r\n  zz", "line 4, column 5: "),
+            ("[HKLM\\K]\r\n\"A\"=hex:0g", "line 4, column 9: "),
+            ("[HKLM\\K]\r\n\"A\"=hex:01,\\\r\n  zz", "line 5, column 3: "),
             ("[HKLM\\K]\r\n\"A\"=\"b", "line 4, column 5: the text has no closing"),
             ("[HKLM\\K]\r\n\"A\"=\"b\"c", "line 4, column 8: "),
             ("[HKLM\\K]\r\n\"A\"=b", "line 4, column 5: "),

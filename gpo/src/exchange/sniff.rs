@@ -1,5 +1,7 @@
 //! What a text is, by its content.
 
+use super::reg;
+
 /// What a text looks like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -35,7 +37,7 @@ pub fn sniff(text: &str) -> Sniffed {
     let text = text.trim_start_matches('\u{FEFF}').trim_start();
     let starts = |word: &str| text.get(..word.len()).is_some_and(|head| head.eq_ignore_ascii_case(word));
     // Without a head its reader says that this is missing.
-    if ["Windows Registry Editor", "REGEDIT4", "[HKEY_", "[-HKEY_"].into_iter().any(starts) {
+    if ["Windows Registry Editor", "REGEDIT4", "[HKEY_", "[-HKEY_"].into_iter().any(starts) || reg::has_head(text) {
         return Sniffed::Reg;
     }
     if text.starts_with('<') {

@@ -1,9 +1,15 @@
 //! From a text to records.
+//!
+//! What Registry Editor and `reg import` make of a text is the rule. Wine's conformance tests of both (`programs/reg/tests/import.c`,
+//! `programs/regedit/tests/regedit.c`), which run on Windows, are where it is written down; `gpo/tests/reg_import.rs` holds this
+//! reader against their cases. Where Windows skips a line in silence this reader refuses the text, with the place: nothing of it
+//! may vanish.
 
 use polfile::{Record, ValueType};
 
 use super::super::lgpo::Scope;
 use super::super::{Entry, TextError, wide};
+use super::is_ended_by_import;
 
 /// Reads a text.
 ///
@@ -28,19 +34,36 @@ pub fn parse(text: &str) -> Result<Vec<Entry>, TextError> {
     Ok(reader.entries)
 }
 
-/// The lines of a text and their numbers.
+/// The lines of a text and their numbers. Each may end in a carriage return, a line feed, or both.
 struct Lines<'t> {
-    lines: std::iter::Zip<std::str::Lines<'t>, std::ops::RangeFrom<usize>>,
+    rest: Option<&'t str>,
+    number: usize,
 }
 
 impl<'t> Lines<'t> {
     fn new(text: &'t str) -> Self {
-        Self { lines: text.lines().zip(1..) }
+        Self { rest: Some(text), number: 0 }
     }
 
     fn next(&mut self) -> Option<(usize, &'t str)> {
-        self.lines.next().map(|(content, line)| (line, content.strip_suffix('\r').unwrap_or(content)))
+        let text = self.rest.filter(|text| !text.is_empty())?;
+        self.number = self.number.saturating_add(1);
+        let (line, rest) = match text.find(['\r', '\n']) {
+            Some(end) => {
+                let (line, rest) = text.split_at(end);
+                let rest = rest.strip_prefix("\r\n").or_else(|| rest.get(1..));
+                (line, rest)
+            }
+            None => (text, None),
+        };
+        self.rest = rest;
+        Some((self.number, line))
     }
+}
+
+/// Whether nothing or a comment stands in a line.
+fn is_blank(line: &str) -> bool {
+    matches!(line.trim_start().chars().next(), None | Some(';'))
 }
 
 struct Reader<'t> {
@@ -60,36 +83,65 @@ struct Key {
     used: bool,
 }
 
+/// How a text begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Head {
+    /// `REGEDIT4`: bytes of texts are characters of a code page.
+    Ansi,
+    /// `Windows Registry Editor Version 5.00`: they are UTF-16LE.
+    Wide,
+}
+
+/// The head that a line is. Blanks may stand before it, and letters count as they are: Windows imports nothing else.
+fn head_of(line: &str) -> Option<Head> {
+    match line.trim() {
+        "REGEDIT4" => Some(Head::Ansi),
+        "Windows Registry Editor Version 5.00" => Some(Head::Wide),
+        _ => None,
+    }
+}
+
+/// Whether a text has the head of a `.reg` file in some line, be it the first one, with nothing but comments before.
+pub(in crate::exchange) fn has_head(text: &str) -> bool {
+    let mut lines = Lines::new(text);
+    let comment = |line: &str| is_blank(line) || line.trim_start().starts_with('#');
+    std::iter::from_fn(|| lines.next())
+        .find(|(_, line)| !comment(line))
+        .is_some_and(|(_, line)| head_of(line).is_some())
+}
+
 impl<'t> Reader<'t> {
     fn head(&mut self) -> Result<(), TextError> {
-        while let Some((line, content)) = self.lines.next() {
-            match content.trim() {
-                "" => {}
-                head if head.eq_ignore_ascii_case("REGEDIT4") => {
-                    self.ansi = true;
-                    return Ok(());
-                }
-                head if head.eq_ignore_ascii_case("Windows Registry Editor Version 5.00") => return Ok(()),
-                head => {
-                    return Err(TextError::new(line, 1, format!("{head:?} is no head of a .reg file"))
-                        .help("the first line is \"Windows Registry Editor Version 5.00\" or \"REGEDIT4\""));
-                }
+        let first = "the first line is \"Windows Registry Editor Version 5.00\" or \"REGEDIT4\", spelled so";
+        let Some((line, content)) = self.lines.next() else { return Err(TextError::new(1, 1, "the text is empty")) };
+        match head_of(content) {
+            Some(Head::Ansi) => self.ansi = true,
+            Some(Head::Wide) => {}
+            None => {
+                let later = std::iter::from_fn(|| self.lines.next()).find(|(_, content)| head_of(content).is_some());
+                return Err(match later {
+                    Some((at, _)) => TextError::new(
+                        line,
+                        1,
+                        format!("the head of a .reg file must be its first line; it is line {at}"),
+                    )
+                    .help("Windows imports nothing of it; take away what stands before the head"),
+                    None => {
+                        TextError::new(line, 1, format!("{:?} is no head of a .reg file", content.trim())).help(first)
+                    }
+                });
             }
         }
-        Err(TextError::new(1, 1, "the text is empty"))
+        Ok(())
     }
 
     fn line(&mut self, line: usize, content: &'t str) -> Result<(), TextError> {
         let trimmed = content.trim_start();
         let column = content.chars().count().saturating_sub(trimmed.chars().count()).saturating_add(1);
         match trimmed.chars().next() {
-            None | Some(';') => Ok(()),
+            None | Some(';' | '#') => Ok(()),
             Some('[') => self.key_line(line, column, trimmed),
             Some('"' | '@') => self.value_line(line, column, trimmed),
-            Some('#') => {
-                let error = TextError::new(line, column, "expected [key], \"name\"=value, @=value or a ; comment");
-                Err(error.help("comments begin with ;"))
-            }
             Some(_) => Err(TextError::new(line, column, "expected [key], \"name\"=value, @=value or a ; comment")),
         }
     }
@@ -99,6 +151,10 @@ impl<'t> Reader<'t> {
         // A comment may stand behind the bracket; a key may hold brackets, so the last one counts.
         let end = text.rfind(']').ok_or_else(|| TextError::new(line, column, "no ] at the end of the line"))?;
         let inside = text.get(1..end).unwrap_or_default();
+        end_of_line(
+            At { line, column }.behind(text, text.get(end..).unwrap_or_default()),
+            text.get(end.saturating_add(1)..).unwrap_or_default(),
+        )?;
         let (deletes, path) = match inside.strip_prefix('-') {
             Some(path) => (true, path),
             None => (false, inside),
@@ -176,10 +232,10 @@ impl<'t> Reader<'t> {
     fn record(&mut self, at: At, key: &str, name: &str, data: &'t str) -> Result<Record, TextError> {
         let made = if data.starts_with('"') {
             let (text, rest) = self.quoted(at, data)?;
-            end(at.behind(data, rest), rest)?;
+            end_of_line(at.behind(data, rest), rest)?;
             Record::new(key.into(), name.into(), ValueType::SZ, wide(&format!("{text}\0")))
         } else if let Some(rest) = data.strip_prefix('-') {
-            end(at.behind(data, rest), rest)?;
+            end_of_line(at.behind(data, rest), rest)?;
             Record::delete_value(key, name)
         } else if let Some(digits) = strip_prefix_ignore_case(data, "dword:") {
             let digits = without_comment(digits);
@@ -203,50 +259,94 @@ impl<'t> Reader<'t> {
             "" => ValueType::BINARY,
             _ => {
                 let number = kind.strip_prefix('(').and_then(|kind| kind.strip_suffix(')')).ok_or_else(unknown)?;
-                let number = u32::from_str_radix(number.trim_start_matches("0x"), 16);
-                ValueType(number.map_err(|_| at.error(format!("hex{kind}: names no type")))?)
+                let fits = (1..=8).contains(&number.len()) && number.bytes().all(|digit| digit.is_ascii_hexdigit());
+                let number = u32::from_str_radix(number, 16).ok().filter(|_| fits);
+                ValueType(number.ok_or_else(|| at.error(format!("hex{kind}: names no type")))?)
             }
         };
-        let mut all = String::new();
-        let mut part = without_comment(digits);
-        while let Some(continued) = part.strip_suffix('\\') {
-            all.push_str(continued);
-            part = match self.lines.next() {
-                Some((_, next)) => without_comment(next),
-                None => "",
+        let mut bytes = Vec::new();
+        let (mut part, mut first) = (digits, true);
+        let mut at = at.behind(data, digits);
+        while self.bytes_of_line(at, part, first, &mut bytes)? {
+            first = false;
+            // Blank lines and comments do not end the value; the end of the text does.
+            let Some((line, next)) = std::iter::from_fn(|| self.lines.next()).find(|(_, line)| !is_blank(line)) else {
+                break;
             };
+            at = At { line, column: 1 };
+            part = next;
         }
-        all.push_str(part);
-        let all: String = all.chars().filter(|c| !c.is_whitespace()).collect();
-        let digits = all.strip_suffix(',').unwrap_or(&all);
-        let byte = |byte: &str| match byte.len() {
-            1 | 2 if byte.bytes().all(|b| b.is_ascii_hexdigit()) => u8::from_str_radix(byte, 16)
-                .map_err(|_| at.error(format!("{byte:?} is no byte of one or two hexadecimal digits"))),
-            _ => Err(at.error(format!("{byte:?} is no byte of one or two hexadecimal digits"))),
-        };
-        let bytes: Vec<u8> = match digits {
-            "" => Vec::new(),
-            digits => digits.split(',').map(byte).collect::<Result<_, _>>()?,
-        };
         let is_text = matches!(value_type, ValueType::SZ | ValueType::EXPAND_SZ | ValueType::MULTI_SZ);
-        Ok((value_type, if self.ansi && is_text { widened(&bytes) } else { bytes }))
+        let mut data = if self.ansi && is_text { widened(&bytes) } else { bytes };
+        if is_ended_by_import(value_type, &data) {
+            data.extend([0, 0]);
+        }
+        Ok((value_type, data))
+    }
+
+    /// The bytes in one line, and whether the next one goes on: then it ends in a comma and a backslash. Only the first
+    /// line, which begins behind the colon, may have no bytes.
+    fn bytes_of_line(&self, at: At, line: &str, first: bool, bytes: &mut Vec<u8>) -> Result<bool, TextError> {
+        let content = line.split(';').next().unwrap_or_default().trim_end();
+        let (list, goes_on) = match content.strip_suffix('\\') {
+            Some(list) => (list.trim_end(), true),
+            None => (content, false),
+        };
+        let end = at.behind(line, line.get(list.len()..).unwrap_or_default());
+        let list = match (list.strip_suffix(','), goes_on) {
+            (Some(list), _) => list,
+            (None, true) if !(first && list.trim().is_empty()) => {
+                return Err(end.error(
+                    "expected a comma before the backslash: Windows does not import a byte that is cut in two",
+                ));
+            }
+            (None, true) => return Ok(true),
+            (None, false) if first && list.trim().is_empty() => return Ok(false),
+            (None, false) => list,
+        };
+        let mut place = at;
+        for text in list.split(',') {
+            let digits = text.trim_start();
+            let here = place.behind(text, digits);
+            let fits = (1..=2).contains(&digits.len()) && digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+            let byte = u8::from_str_radix(digits, 16).ok().filter(|_| fits);
+            bytes.push(
+                byte.ok_or_else(|| here.error(format!("{digits:?} is no byte of one or two hexadecimal digits")))?,
+            );
+            place.past(text, "");
+            place.past(",", "");
+        }
+        Ok(goes_on)
     }
 
     /// A text in quotes, which may go on in the next lines, and what stands behind it.
     fn quoted(&mut self, at: At, text: &'t str) -> Result<(String, &'t str), TextError> {
         let mut out = String::new();
         let mut line = text.strip_prefix('"').unwrap_or(text);
+        let mut place = at;
+        place.past("\"", "");
         loop {
             let mut chars = line.char_indices();
             while let Some((i, c)) = chars.next() {
                 match c {
                     '"' => return Ok((out, line.get(i.saturating_add(1)..).unwrap_or_default())),
-                    '\\' => out.extend(chars.next().map(|(_, c)| c)),
+                    '\\' => match chars.next() {
+                        Some((_, c @ ('\\' | '"'))) => out.push(c),
+                        other => {
+                            place.past(line.get(..i).unwrap_or_default(), "");
+                            let found = other.map(|(_, c)| c.to_string()).unwrap_or_default();
+                            let error = format!("\"\\{found}\" is no escape; Windows does not import this line");
+                            return Err(place
+                                .error(error)
+                                .help("a backslash is written \\\\, and a quotation mark \\\""));
+                        }
+                    },
                     c => out.push(c),
                 }
             }
             out.push_str("\r\n");
-            (_, line) = self.lines.next().ok_or_else(|| at.error("the text has no closing \""))?;
+            (place.line, line) = self.lines.next().ok_or_else(|| at.error("the text has no closing \""))?;
+            place.column = 1;
         }
     }
 }
@@ -278,7 +378,7 @@ impl At {
 }
 
 /// Nothing but a comment may follow.
-fn end(at: At, rest: &str) -> Result<(), TextError> {
+fn end_of_line(at: At, rest: &str) -> Result<(), TextError> {
     match rest.trim_start().chars().next() {
         None | Some(';') => Ok(()),
         Some(c) => Err(at.error(format!("expected the end of the line, found {c:?}"))),

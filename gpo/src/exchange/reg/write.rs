@@ -6,7 +6,7 @@ use polfile::{Action, RecordRef, Value, ValueType, WideStr};
 
 use super::super::lgpo::Scope;
 use super::super::{Loss, Scoped, Written, text_of};
-use super::WIDTH;
+use super::{WIDTH, is_ended_by_import};
 
 /// Why a record does not come back from a text as it is. `None` if it does.
 pub fn cannot_carry(record: &RecordRef<'_>) -> Option<String> {
@@ -43,6 +43,9 @@ fn line(record: &RecordRef<'_>) -> Result<Line, String> {
         name => Ok::<_, String>(format!("\"{}\"", escape(name))),
     };
     match record.action() {
+        Action::Set if is_ended_by_import(record.value_type, record.data) => {
+            Err("its text has no NUL at its end, and Windows puts one there when it imports .reg".to_owned())
+        }
         Action::Set => Ok(Line::Value(data(&name_of(record.value_name)?, record))),
         Action::CreateKey => Ok(Line::Key),
         Action::DeleteValue(name) => {
