@@ -23,6 +23,7 @@ use std::path::PathBuf;
 
 use crate::catalog::Catalog;
 use crate::model::{Class, Policy, Side};
+use crate::registry_address::RegistryAddress;
 pub(crate) use language::OtherLanguage;
 pub use path::steps_of_path;
 pub use search::{FoundIn, Hit};
@@ -236,8 +237,9 @@ fn is_text(query: &str) -> bool {
 
 /// Whether a query is of a form that no language changes.
 fn names_its_form(query: &str) -> bool {
-    const STARTS: &[&str] = &["id:", "reg:", "hklm", "hkcu", "hkey_", "https:", "http:"];
-    STARTS.iter().any(|start| forced(query.trim(), start).is_some())
+    const STARTS: &[&str] = &["id:", "reg:", "https:", "http:"];
+    let query = query.trim();
+    STARTS.iter().any(|start| forced(query, start).is_some()) || RegistryAddress::parse(query).is_some()
 }
 
 /// A hit that says nothing of the side.

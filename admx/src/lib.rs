@@ -38,6 +38,7 @@ mod load;
 mod model;
 mod place;
 mod read;
+mod registry_address;
 mod resources;
 #[cfg(test)]
 mod sample;
@@ -55,5 +56,6 @@ pub use model::{
 };
 pub use place::Place;
 pub use read::{ElementReading, ElementState, PolicyReading, SideReading, State};
+pub use registry_address::RegistryAddress;
 pub use value::{ElementValue, EnumValue, ListEntry};
 pub use write::{Allowed, DefaultUsed, Input, InputError, InputValue, Needed, Wanted, WriteSet, write_set};

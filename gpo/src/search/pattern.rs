@@ -1,6 +1,6 @@
 //! What is looked for, made ready to be compared with thousands of records.
 
-use admx::Side;
+use admx::{RegistryAddress, Side};
 use polfile::{Folded, WideStr};
 use regex::{Regex, RegexBuilder};
 
@@ -101,44 +101,15 @@ pub(super) struct Address {
     pub places: Vec<(Folded, Option<Folded>)>,
 }
 
-/// Names of hives and the side whose policy goes there.
-const HIVES: [(&str, Side); 5] = [
-    ("HKEY_LOCAL_MACHINE", Side::Computer),
-    ("HKEY_CURRENT_USER", Side::User),
-    ("HKLM", Side::Computer),
-    ("HKCU", Side::User),
-    // As security templates have it.
-    ("MACHINE", Side::Computer),
-];
-
-/// What stands before a hive in the address bar of the Registry Editor, and in PowerShell.
-const BEFORE_HIVE: [&str; 3] = [r"Computer\", r"Microsoft.PowerShell.Core\Registry::", "Registry::"];
-
 impl Address {
     /// Reads `HKLM\key!name`, `HKLM:\key` and the like. `None` if no hive is named, unless `forced`.
     pub fn new(text: &str, forced: bool) -> Option<Self> {
-        let text = text.trim().trim_matches(['"', '\'']);
-        // As in a .reg file.
-        let text = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
-        let (side, path) = match hive(text) {
-            Some((side, path)) => (Some(side), path),
-            None if forced => (None, text),
-            None => return None,
+        let address = match forced {
+            true => RegistryAddress::parse_in_any_hive(text),
+            false => RegistryAddress::parse(text)?,
         };
-        let path = path.trim_matches('\\');
-        let named = |at: usize| {
-            let (key, name) = (path[..at].trim_end_matches('\\'), &path[at + 1..]);
-            let name = if name.eq_ignore_ascii_case("(default)") { "" } else { name };
-            (Folded::from(key), Some(Folded::from(name)))
-        };
-        // Keys and names may contain either separator, so every one of them may stand between the two.
-        let places = match path.contains('!') {
-            true => path.match_indices('!').map(|(at, _)| named(at)).collect(),
-            false => {
-                let whole = (Folded::from(path), None);
-                std::iter::once(whole).chain(path.match_indices('\\').map(|(at, _)| named(at))).collect()
-            }
-        };
+        let places = address.readings().map(|(key, name)| (Folded::from(key), name.map(Folded::from))).collect();
+        let side = address.side();
         Some(Self { side, places })
     }
 
@@ -169,17 +140,4 @@ impl Address {
             .iter()
             .any(|(place, wanted)| place.is_at_or_below(key) || (wanted.is_none() && key.is_at_or_below(place)))
     }
-}
-
-/// The side that a hive in front stands for, and the path behind it.
-fn hive(text: &str) -> Option<(Side, &str)> {
-    let before =
-        BEFORE_HIVE.iter().find(|before| text.get(..before.len()).is_some_and(|s| s.eq_ignore_ascii_case(before)));
-    let text = &text[before.map_or(0, |before| before.len())..];
-    HIVES.iter().find_map(|(name, side)| {
-        let start = text.get(..name.len())?;
-        let rest = &text[name.len()..];
-        let rest = rest.strip_prefix(':').unwrap_or(rest);
-        (start.eq_ignore_ascii_case(name) && rest.starts_with('\\')).then_some((*side, rest))
-    })
 }
