@@ -28,12 +28,14 @@
 #![cfg_attr(not(test), deny(clippy::unwrap_used))]
 
 mod builtin;
+mod by_name;
 mod catalog;
 mod claims;
 mod cursor;
 mod decode;
 mod find;
 mod finding;
+mod likeness;
 mod load;
 mod model;
 mod place;

@@ -23,12 +23,12 @@ pub struct Place {
 pub(crate) struct Lines {
     offset: usize,
     line: u32,
-    line_start: usize,
+    column: u32,
 }
 
 impl Lines {
     pub(crate) fn new() -> Self {
-        Lines { offset: 0, line: 1, line_start: 0 }
+        Lines { offset: 0, line: 1, column: 1 }
     }
 
     pub(crate) fn place(&mut self, text: &str, offset: u32) -> Place {
@@ -36,16 +36,20 @@ impl Lines {
         if offset < self.offset {
             *self = Lines::new();
         }
+        // Each byte is passed once, in a line of any length, too.
         let passed = &text.as_bytes()[self.offset..offset];
-        let breaks = passed.iter().filter(|&&b| b == b'\n').count();
+        let count = |bytes: usize| u32::try_from(bytes).unwrap_or(u32::MAX);
+        let mut since = passed;
         if let Some(last) = passed.iter().rposition(|&b| b == b'\n') {
-            self.line_start = self.offset + last + 1;
+            self.line = self.line.saturating_add(count(passed.iter().filter(|&&b| b == b'\n').count()));
+            self.column = 1;
+            since = &passed[last + 1..];
         }
-        self.line = self.line.saturating_add(u32::try_from(breaks).unwrap_or(u32::MAX));
+        // Characters are counted by the bytes that begin one.
+        let begins = |byte: &&u8| !matches!(byte, 0x80..=0xBF);
+        self.column = self.column.saturating_add(count(since.iter().filter(begins).count()));
         self.offset = offset;
-        let before = text.get(self.line_start..offset).unwrap_or_default();
-        let column = u32::try_from(before.chars().count()).unwrap_or(u32::MAX).saturating_add(1);
-        Place { line: self.line, column }
+        Place { line: self.line, column: self.column }
     }
 }
 

@@ -4,14 +4,13 @@
 //! exist; `defaultValue` occurs as an attribute of `textBox`.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use foldhash::fast::RandomState;
-
+use crate::by_name::ByName;
 use crate::cursor::{Attr, Cursor, boolean, number, owned};
 use crate::finding::{Code, Draft, Severity};
+use crate::likeness::{Likeness, nearest};
 use crate::model::{Control, ControlKind};
 use crate::xml::{Stop, Text};
 
@@ -27,7 +26,7 @@ pub(crate) struct Resources<'t> {
 }
 
 /// Entries by their ids.
-type Table<'t, T> = HashMap<Cow<'t, str>, T, RandomState>;
+type Table<'t, T> = ByName<Cow<'t, str>, T>;
 
 /// What looking up a reference gave.
 pub(crate) enum Lookup<'r, T: ?Sized> {
@@ -109,25 +108,18 @@ impl<'t> Resources<'t> {
         self.strings.len()
     }
 
-    /// The string id most like one that is missing.
-    pub(crate) fn nearest(&self, id: &str) -> Option<&str> {
-        let similar = |have: &&str| strsim::normalized_levenshtein(have, id);
-        let all = self.strings.keys().map(|k| &**k);
-        let best = all.max_by(|a, b| similar(a).total_cmp(&similar(b)).then_with(|| b.cmp(a)))?;
-        (similar(&best) >= 0.6).then_some(best)
+    /// The string id most like one that is missing. Nothing once the search has used up what `left` allows: a file may
+    /// miss as many strings as another has.
+    pub(crate) fn nearest(&self, id: &str, left: &mut Likeness) -> Option<&str> {
+        nearest(self.strings.names(), id, left)
     }
 }
 
 /// The first of several with one id counts.
 fn keep<'t, T>(table: &mut Table<'t, T>, id: Attr<'t>, value: T, kind: &str, offset: u32, drafts: &mut Vec<Draft>) {
-    match table.entry(id.text) {
-        std::collections::hash_map::Entry::Vacant(slot) => {
-            slot.insert(value);
-        }
-        std::collections::hash_map::Entry::Occupied(slot) => {
-            let message = format!("{kind} \"{}\" is there twice; the first one counts", slot.key());
-            drafts.push(Draft::new(Code::TWICE, offset, message).severity(Severity::Warning));
-        }
+    if let Err(id) = table.keep(id.text, value) {
+        let message = format!("{kind} \"{id}\" is there twice; the first one counts");
+        drafts.push(Draft::new(Code::TWICE, offset, message).severity(Severity::Warning));
     }
 }
 
@@ -135,9 +127,7 @@ fn look_up<'r, T>(table: &'r Table<'_, T>, id: &str) -> Lookup<'r, T> {
     if let Some(found) = table.get(id) {
         return Lookup::Found(found);
     }
-    // The smallest such id, so that the answer does not depend on the hash.
-    let similar = table.iter().filter(|(have, _)| have.eq_ignore_ascii_case(id));
-    match similar.min_by(|a, b| a.0.cmp(b.0)) {
+    match table.in_any_case(id, |a, b| a.0.cmp(b.0)) {
         Some((have, found)) => Lookup::OtherCase(found, have),
         None => Lookup::Missing,
     }

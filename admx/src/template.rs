@@ -17,6 +17,7 @@ use foldhash::fast::RandomState;
 use crate::catalog::{Category, Supported};
 use crate::cursor::{Attr, Cursor, owned};
 use crate::finding::{Code, Draft, Severity};
+use crate::likeness::Likeness;
 use crate::model::{Link, Policy, Reference, ReferenceKind};
 use crate::resources::{Lookup, Resources};
 use crate::xml::Stop;
@@ -77,7 +78,9 @@ pub(crate) fn parse(
         cursor: Cursor::new(text, body)?,
         resources,
         names: HashSet::default(),
+        categories: HashSet::default(),
         references: HashMap::default(),
+        likeness: Likeness::default(),
         template: Template {
             file: file.clone(),
             target: Namespace { prefix: String::new(), uri: Arc::from(""), offset: 0 },
@@ -124,8 +127,12 @@ struct Parser<'t, 'r> {
     resources: &'r Resources<'r>,
     /// Of the policies so far.
     names: HashSet<Cow<'t, str>, RandomState>,
+    /// Of the categories so far.
+    categories: HashSet<Cow<'t, str>, RandomState>,
     /// Index of each reference by its kind and text.
     references: HashMap<(ReferenceKind, Cow<'t, str>), usize, RandomState>,
+    /// What looking for similar ids may still take.
+    likeness: Likeness,
     template: Template,
 }
 
@@ -204,7 +211,7 @@ impl<'t> Parser<'t, '_> {
             self.error(Code::MALFORMED, offset, "a `category` has no attribute `name`".to_owned());
             return Ok(());
         };
-        if self.template.categories.iter().any(|c| c.name == name.text) {
+        if !self.categories.insert(name.text.clone()) {
             let message = format!("category \"{}\" is there twice; the first one counts", name.text);
             self.error(Code::TWICE, offset, message);
             return Ok(());
@@ -261,7 +268,7 @@ impl<'t> Parser<'t, '_> {
             Lookup::Missing => {}
         }
         if resources.name.is_some() {
-            let nearest = resources.nearest(id).map(|n| format!("; nearest: \"{n}\"")).unwrap_or_default();
+            let nearest = resources.nearest(id, &mut self.likeness).map(|n| format!("; nearest: \"{n}\"")).unwrap_or_default();
             let message = format!(
                 "string \"{id}\" is not in {}, which has {}{nearest}",
                 self.adml(),

@@ -12,6 +12,7 @@
 
 mod explain;
 mod names;
+mod prefixes;
 mod text;
 
 pub(crate) use explain::explain;
@@ -23,6 +24,7 @@ use memchr::memchr;
 use quick_xml::events::Event;
 
 use names::is_space;
+use prefixes::Prefixes;
 
 const XML_URI: &str = "http://www.w3.org/XML/1998/namespace";
 const XMLNS_URI: &str = "http://www.w3.org/2000/xmlns/";
@@ -111,8 +113,7 @@ pub(crate) struct Reader<'t> {
     rooted: bool,
     /// The last tag was `<empty/>`: its end comes next.
     ends: bool,
-    /// Declared prefixes with their URI and the depth of the element that declares them.
-    prefixes: Vec<(&'t str, &'t str, u32)>,
+    prefixes: Prefixes<'t>,
     stray: Vec<u32>,
 }
 
@@ -132,7 +133,7 @@ impl<'t> Reader<'t> {
             depth: 0,
             rooted: false,
             ends: false,
-            prefixes: Vec::new(),
+            prefixes: Prefixes::default(),
             stray: Vec::new(),
         };
         match names::first_forbidden(body) {
@@ -299,9 +300,7 @@ impl<'t> Reader<'t> {
     }
 
     fn close(&mut self) {
-        while self.prefixes.last().is_some_and(|p| p.2 == self.depth) {
-            self.prefixes.pop();
-        }
+        self.prefixes.close(self.depth);
         self.depth = self.depth.saturating_sub(1);
     }
 
@@ -397,16 +396,14 @@ impl<'t> Reader<'t> {
         };
         let uri = attribute.raw;
         let wrong = uri == XMLNS_URI || (uri == XML_URI) != (declares == "xml");
-        let again = self.prefixes.iter().any(|p| p.2 == self.depth && p.0 == declares);
-        if wrong || again {
+        if wrong || !self.prefixes.declare(declares, uri, self.depth) {
             return Err(Stop { offset: attribute.offset, reason: "a namespace declaration that is not allowed" });
         }
-        self.prefixes.push((declares, uri, self.depth));
         Ok(())
     }
 
     fn uri(&self, prefix: &str) -> Option<&'t str> {
-        self.prefixes.iter().rev().find(|p| p.0 == prefix).map(|p| p.1)
+        self.prefixes.uri(prefix)
     }
 
     fn declared(&self, prefix: &str) -> bool {

@@ -49,6 +49,9 @@ impl Catalog {
     ) {
         values(policy, |key, name| {
             let slot = (Folded::from(key), Folded::from(name));
+            if seen.contains(&slot) {
+                return;
+            }
             let Some(claims) = self.claims().key(&slot.0) else { return };
             let both = |other: &Policy| {
                 [Side::Computer, Side::User].iter().any(|&s| policy.class.has(s) && other.class.has(s))

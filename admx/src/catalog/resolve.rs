@@ -7,14 +7,16 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::Arc;
 
-use foldhash::fast::RandomState;
-
 use super::supported::SupportedKind;
 use super::{Category, Supported, TemplateInfo};
+use crate::by_name::ByName;
 use crate::finding::{Code, Finding, Noticed, Severity};
 use crate::load::Parsed;
 use crate::model::{Link, Policy, Reference, ReferenceKind};
 use crate::template::{Namespace, Template};
+
+/// How many categories may lie in one another. Windows' own templates have 7.
+const DEEPEST: usize = 64;
 
 /// All of a catalog but its index.
 pub(super) struct Resolved {
@@ -52,6 +54,7 @@ pub(super) fn resolve(parsed: Vec<Parsed>) -> Resolved {
         }));
     }
     spaces.category_cycles();
+    spaces.deep_categories();
     spaces.definition_cycles();
     noticed.extend(spaces.noticed());
     Resolved {
@@ -114,19 +117,23 @@ struct Header {
     usings: Vec<Namespace>,
     categories: std::ops::Range<usize>,
     supported: std::ops::Range<usize>,
+    /// The prefixes that it declares, with 0 for its target and further numbers for what it uses.
+    prefixes: Names,
     category_names: Names,
     definition_names: Names,
     product_names: Names,
 }
 
-/// Names with their indexes in the catalog.
-type Names = HashMap<String, usize, RandomState>;
+/// Names with their indexes.
+type Names = ByName<String, usize>;
 
 /// All namespaces with the names in them.
 #[derive(Default)]
 struct Spaces {
     headers: Vec<Header>,
-    by_uri: HashMap<Arc<str>, usize>,
+    by_uri: Names,
+    /// Files by the prefixes of their own namespaces.
+    by_own_prefix: Names,
     categories: Vec<Category>,
     supported: Vec<Supported>,
     /// By file, offset and message, with the number.
@@ -145,11 +152,19 @@ impl Spaces {
     /// Takes over a template's tables.
     fn add(&mut self, mut template: Template) {
         let index = self.headers.len();
-        self.by_uri.insert(template.target.uri.clone(), index);
+        // A namespace has one file; of several with one prefix, the first counts.
+        let _ = self.by_uri.keep(template.target.uri.to_string(), index);
+        let _ = self.by_own_prefix.keep(template.target.prefix.clone(), index);
+        let mut prefixes = Names::default();
+        for (at, namespace) in std::iter::once(&template.target).chain(&template.usings).enumerate() {
+            let _ = prefixes.keep(namespace.prefix.clone(), at);
+        }
         let categories = self.categories.len()..self.categories.len() + template.categories.len();
         self.categories.append(&mut template.categories);
-        let named = self.categories.iter().enumerate().skip(categories.start);
-        let category_names = named.map(|(at, category)| (category.name.clone(), at)).collect();
+        let mut category_names = Names::default();
+        for (at, category) in self.categories.iter().enumerate().skip(categories.start) {
+            let _ = category_names.keep(category.name.clone(), at);
+        }
         let supported = self.supported.len()..self.supported.len() + template.supported.len();
         let (mut definition_names, mut product_names) = (Names::default(), Names::default());
         for (at, mut entry) in (supported.start..).zip(template.supported) {
@@ -158,7 +173,7 @@ impl Spaces {
                 SupportedKind::Definition => &mut definition_names,
                 _ => &mut product_names,
             };
-            names.entry(entry.name.clone()).or_insert(at);
+            let _ = names.keep(entry.name.clone(), at);
             self.supported.push(entry);
         }
         self.headers.push(Header {
@@ -167,6 +182,7 @@ impl Spaces {
             usings: template.usings,
             categories,
             supported,
+            prefixes,
             category_names,
             definition_names,
             product_names,
@@ -211,20 +227,20 @@ impl Spaces {
 
     /// The file that has a namespace, exactly or, failing that, in any case.
     fn namespace(&self, uri: &str) -> Option<usize> {
-        let exact = self.by_uri.get(uri).copied();
-        exact.or_else(|| self.headers.iter().position(|h| h.target.uri.eq_ignore_ascii_case(uri)))
+        first_of(&self.by_uri, uri)
     }
 
     /// The file that a prefix means in another file, and whether that file declares it.
     fn prefixed(&self, index: usize, prefix: &str) -> (Option<usize>, bool) {
         let header = &self.headers[index];
-        let declared = || std::iter::once(&header.target).chain(&header.usings);
-        let exact = declared().find(|n| n.prefix == prefix);
-        if let Some(namespace) = exact.or_else(|| declared().find(|n| n.prefix.eq_ignore_ascii_case(prefix))) {
-            return (self.namespace(&namespace.uri), true);
+        let declared = first_of(&header.prefixes, prefix).map(|at| match at.checked_sub(1) {
+            Some(using) => &header.usings[using],
+            None => &header.target,
+        });
+        match declared {
+            Some(namespace) => (self.namespace(&namespace.uri), true),
+            None => (first_of(&self.by_own_prefix, prefix), false),
         }
-        let own = |same: fn(&str, &str) -> bool| self.headers.iter().position(|h| same(&h.target.prefix, prefix));
-        (own(|a, b| a == b).or_else(|| own(str::eq_ignore_ascii_case)), false)
     }
 
     fn link(&mut self, index: usize, reference: &Reference) -> Link {
@@ -239,10 +255,8 @@ impl Spaces {
         if let Some(found) = tables().find_map(|names| names.get(&reference.name)) {
             return Link::Found(*found);
         }
-        // The smallest such name, so that the answer does not depend on the hash.
         let similar = tables().find_map(|names| {
-            let same = names.iter().filter(|(name, _)| name.eq_ignore_ascii_case(&reference.name));
-            same.min().map(|(name, at)| (name.clone(), *at))
+            names.in_any_case(&reference.name, |a, b| a.cmp(&b)).map(|(name, at)| (name.clone(), *at))
         });
         let Some((name, at)) = similar else { return self.broken(index, reference) };
         let (what, code) = described(reference.kind);
@@ -286,6 +300,39 @@ impl Spaces {
         }
     }
 
+    /// Notes categories that lie deeper than anybody's, and cuts them off from what is above them: each policy's path
+    /// has all of its categories, so that a chain of them would cost its square.
+    fn deep_categories(&mut self) {
+        let mut depths = vec![0_usize; self.categories.len()];
+        let mut way = Vec::new();
+        for start in 0..self.categories.len() {
+            let mut at = start;
+            let mut above = loop {
+                if depths[at] > 0 {
+                    break depths[at];
+                }
+                way.push(at);
+                match self.categories[at].parent {
+                    Link::Found(parent) => at = parent,
+                    _ => break 0,
+                }
+            };
+            while let Some(at) = way.pop() {
+                if above == DEEPEST {
+                    let category = &self.categories[at];
+                    let (file, offset) = (category.file.clone(), category.offset);
+                    let message = format!("category \"{}\" lies more than {DEEPEST} deep", category.name);
+                    let index = self.headers.iter().position(|header| header.file == file).unwrap_or_default();
+                    self.tell(index, (offset, 1), message, Code::CATEGORY, Severity::Error);
+                    self.categories[at].parent = Link::Broken;
+                    above = 0;
+                }
+                above += 1;
+                depths[at] = above;
+            }
+        }
+    }
+
     /// Notes definitions that lead back to themselves, and cuts the last reference of the way.
     fn definition_cycles(&mut self) {
         let part = |at: usize, edge: usize| {
@@ -313,6 +360,12 @@ impl Spaces {
         });
         noticed.collect()
     }
+}
+
+/// The index of a name, exactly or, failing that, the first in any case.
+fn first_of(names: &Names, name: &str) -> Option<usize> {
+    let exact = names.get(name);
+    exact.or_else(|| names.in_any_case(name, |a, b| a.1.cmp(b.1)).map(|(_, at)| at)).copied()
 }
 
 fn described(kind: ReferenceKind) -> (&'static str, Code) {

@@ -1,6 +1,9 @@
 //! `elements`: the inputs of a policy.
 
+use std::collections::HashSet;
 use std::sync::Arc;
+
+use foldhash::fast::RandomState;
 
 use super::Parser;
 use crate::cursor::{Attr, boolean, owned};
@@ -25,6 +28,7 @@ impl<'t> Parser<'t, '_> {
         const KINDS: &[&str] = &["boolean", "decimal", "longDecimal", "text", "multiText", "enum", "list"];
         // Most policies have one or none.
         let mut elements: Vec<Element> = Vec::with_capacity(1);
+        let mut ids = HashSet::with_hasher(RandomState::default());
         while let Some(kind) = self.cursor.child("elements", KINDS)? {
             let (common, detail) = self.element(kind, key)?;
             let Some(id) = common.id else {
@@ -36,7 +40,7 @@ impl<'t> Parser<'t, '_> {
                 let message = format!("`{kind}` \"{}\" has no attribute `valueName`; it can't be stored", id.text);
                 self.error(Code::MALFORMED, common.offset, message);
             }
-            if elements.iter().any(|e| e.id == id.text) {
+            if !ids.insert(id.text.clone()) {
                 let message = format!("element \"{}\" is there twice; the first one counts", id.text);
                 self.error(Code::TWICE, common.offset, message);
                 continue;

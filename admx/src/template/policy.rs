@@ -1,7 +1,9 @@
 //! `policy`: its own values and lists, and the controls that belong to its elements.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
+use foldhash::fast::RandomState;
 use polfile::{KeyProblem, WideString};
 
 use super::{Parser, reference_id};
@@ -223,11 +225,8 @@ impl<'t> Parser<'t, '_> {
 
 /// Gives each element the label and the default of its control and puts them in the order of the controls.
 fn attach(elements: &mut [Element], controls: &[Control]) {
-    let position = |id: &str| {
-        let named = |c: &Control, same: fn(&str, &str) -> bool| c.element.as_deref().is_some_and(|e| same(e, id));
-        let exact = controls.iter().position(|c| named(c, |a, b| a == b));
-        exact.or_else(|| controls.iter().position(|c| named(c, str::eq_ignore_ascii_case)))
-    };
+    let positions = Positions::of(controls);
+    let position = |id: &str| positions.of_element(id);
     for element in elements.iter_mut() {
         match position(&element.id).and_then(|at| controls.get(at)) {
             Some(control) => {
@@ -240,7 +239,29 @@ fn attach(elements: &mut [Element], controls: &[Control]) {
             None => {}
         }
     }
-    elements.sort_by_key(|element| position(&element.id).unwrap_or(usize::MAX));
+    elements.sort_by_cached_key(|element| position(&element.id).unwrap_or(usize::MAX));
+}
+
+/// The first control of each element, by its id as it stands and in small letters.
+struct Positions<'c> {
+    exact: HashMap<&'c str, usize, RandomState>,
+    folded: HashMap<String, usize, RandomState>,
+}
+
+impl<'c> Positions<'c> {
+    fn of(controls: &'c [Control]) -> Self {
+        let mut positions = Self { exact: HashMap::default(), folded: HashMap::default() };
+        for (at, control) in controls.iter().enumerate() {
+            let Some(id) = control.element.as_deref() else { continue };
+            positions.exact.entry(id).or_insert(at);
+            positions.folded.entry(id.to_ascii_lowercase()).or_insert(at);
+        }
+        positions
+    }
+
+    fn of_element(&self, id: &str) -> Option<usize> {
+        self.exact.get(id).or_else(|| self.folded.get(&id.to_ascii_lowercase())).copied()
+    }
 }
 
 /// What a control shows before anything is entered.
