@@ -40,11 +40,7 @@ impl<K: Borrow<str> + Eq + Hash, V> ByName<K, V> {
 
     /// What has this name in another case; of several, the one that comes first in this `order`, so that the answer
     /// does not depend on the hash. A table is always asked with the same order.
-    pub(crate) fn in_any_case(
-        &self,
-        name: &str,
-        order: impl Fn((&K, &V), (&K, &V)) -> Ordering,
-    ) -> Option<(&K, &V)> {
+    pub(crate) fn in_any_case(&self, name: &str, order: impl Fn((&K, &V), (&K, &V)) -> Ordering) -> Option<(&K, &V)> {
         let folded = self.folded.get_or_init(|| {
             let mut all: Vec<(&K, &V)> = self.exact.iter().collect();
             // The last one that is put in stays.

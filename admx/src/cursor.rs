@@ -40,12 +40,32 @@ impl<'t> Cursor<'t> {
     }
 
     pub(crate) fn text(&mut self) -> Result<Cow<'t, str>, Stop> {
-        Ok(self.reader.text()?.into_cow())
+        Ok(self.lazy_text()?.into_cow())
     }
 
     /// As [`Cursor::text`], for texts that are copied from a table of all.
     pub(crate) fn lazy_text(&mut self) -> Result<Text<'t>, Stop> {
-        self.reader.text()
+        let (text, markup) = self.reader.text()?;
+        if let Some(offset) = markup {
+            let message = "markup inside a text, which the schema does not allow; kept as it stands".to_owned();
+            let draft = Draft::new(Code::OFF_SCHEMA, offset, message).severity(Severity::Error);
+            self.drafts.push(draft.help("write < as &lt; in the text; Windows' editor loads nothing of the file"));
+        }
+        Ok(text)
+    }
+
+    /// A revision, noted if it is not two numbers and a point: [MS-GPREG] 7.1, `versionString`.
+    pub(crate) fn revision(&mut self, attr: Option<Attr<'t>>) -> Option<String> {
+        let attr = attr?;
+        let part =
+            |part: &str, most: usize| (1..=most).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_digit());
+        let fits = attr.text.split_once('.').is_some_and(|(major, minor)| part(major, 4) && part(minor, 5));
+        if !fits {
+            let message = format!("revision \"{}\" is not two numbers and a point, such as 1.0", attr.text);
+            let draft = Draft::new(Code::MALFORMED, attr.offset, message);
+            self.drafts.push(draft.help("correct it; Windows' editor refuses the file"));
+        }
+        Some(attr.text.into_owned())
     }
 
     /// The next child that `known` names; others are noted and passed over. `None` at the end of the parent.

@@ -80,8 +80,7 @@ mod tests {
     /// What the search was before it looked at letters first: the definition.
     fn slow<'n>(names: &[&'n str], id: &str) -> Option<&'n str> {
         let similar = |have: &&str| strsim::normalized_levenshtein(have, id);
-        let best =
-            names.iter().copied().max_by(|a, b| similar(a).total_cmp(&similar(b)).then_with(|| b.cmp(a)))?;
+        let best = names.iter().copied().max_by(|a, b| similar(a).total_cmp(&similar(b)).then_with(|| b.cmp(a)))?;
         (similar(&best) >= LEAST).then_some(best)
     }
 

@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::decode::{Decoded, decode};
-use crate::finding::{Code, Finding, placed};
+use crate::finding::{Code, Finding, Severity, placed};
 use crate::resources::{Resources, short_name};
 use crate::template::{self, Template, Translation};
 use crate::xml;
@@ -231,24 +231,37 @@ fn resources<'t>(path: &Path, adml: &'t Decoded<'_>, findings: &mut Vec<Finding>
 
 fn note_other_revision(template: &Template, resources: &Resources<'_>, adml: &Path, findings: &mut Vec<Finding>) {
     let required = template.min_required_revision.as_deref();
-    if let (Some(required), Some(found)) = (required, resources.revision.as_deref())
-        && is_older(found, required)
-    {
-        let message = format!("revision {found}, but {} requires {required}", short_name(&template.file));
-        let help = "replace ADMX and ADML from the same package".to_owned();
-        findings.push(Finding::new(Code::OLD_TRANSLATION, adml, message).help(help));
-    }
+    let (Some(required), Some(found)) = (required, resources.revision.as_deref()) else { return };
+    let (severity, why) = match fit_of(found, required) {
+        Fit::Same => return,
+        Fit::Older => (Severity::Error, "the editor loads nothing of the template"),
+        Fit::Newer => (Severity::Note, "the editor takes it, Resultant Set of Policy (rsop.msc) complains"),
+    };
+    let message = format!("revision {found}, but {} requires {required}: {why}", short_name(&template.file));
+    let help = "replace ADMX and ADML from the same package".to_owned();
+    findings.push(Finding::new(Code::OTHER_TRANSLATION, adml, message).severity(severity).help(help));
 }
 
-/// Whether an ADML's revision does not do for what the ADMX requires: another major number, or a smaller minor one.
-fn is_older(found: &str, required: &str) -> bool {
+/// How an ADML's revision compares with what the ADMX requires.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fit {
+    /// The same, or one of the two is no revision, which is a finding of its own.
+    Same,
+    /// Another major number, or a smaller minor one: Windows' editor refuses it.
+    Older,
+    /// A greater minor one.
+    Newer,
+}
+
+fn fit_of(found: &str, required: &str) -> Fit {
     let parse = |text: &str| {
         let (major, minor) = text.trim().split_once('.')?;
         Some((major.parse::<u32>().ok()?, minor.parse::<u32>().ok()?))
     };
     match (parse(found), parse(required)) {
-        (Some(found), Some(required)) => found.0 != required.0 || found.1 < required.1,
-        _ => false,
+        (Some(found), Some(required)) if found.0 != required.0 || found.1 < required.1 => Fit::Older,
+        (Some(found), Some(required)) if found.1 > required.1 => Fit::Newer,
+        _ => Fit::Same,
     }
 }
 

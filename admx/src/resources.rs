@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use crate::by_name::ByName;
 use crate::cursor::{Attr, Cursor, boolean, number, owned};
-use crate::finding::{Code, Draft, Severity};
+use crate::finding::{Code, Draft};
 use crate::likeness::{Likeness, nearest};
 use crate::model::{Control, ControlKind};
 use crate::xml::{Stop, Text};
@@ -44,7 +44,7 @@ impl<'t> Resources<'t> {
         let mut resources = Resources::default();
         if root.eq_ignore_ascii_case("policyDefinitionResources") {
             let [revision, _] = cursor.attributes(["revision", "schemaVersion"]);
-            resources.revision = owned(revision);
+            resources.revision = cursor.revision(revision);
             resources.body(&mut cursor)?;
         } else {
             let message = format!("the root element is `{root}`, not `policyDefinitionResources`");
@@ -77,7 +77,7 @@ impl<'t> Resources<'t> {
             let offset = cursor.offset();
             let text = cursor.lazy_text()?;
             if let Some(id) = id {
-                keep(&mut self.strings, id, text, "string", offset, &mut cursor.drafts);
+                keep(&mut self.strings, id, text, ("string", offset), &mut cursor.drafts);
             }
         }
         Ok(())
@@ -89,7 +89,7 @@ impl<'t> Resources<'t> {
             let offset = cursor.offset();
             let controls = controls(cursor)?.into();
             if let Some(id) = id {
-                keep(&mut self.presentations, id, controls, "presentation", offset, &mut cursor.drafts);
+                keep(&mut self.presentations, id, controls, ("presentation", offset), &mut cursor.drafts);
             }
         }
         Ok(())
@@ -115,11 +115,18 @@ impl<'t> Resources<'t> {
     }
 }
 
-/// The first of several with one id counts.
-fn keep<'t, T>(table: &mut Table<'t, T>, id: Attr<'t>, value: T, kind: &str, offset: u32, drafts: &mut Vec<Draft>) {
+/// Keeps an entry under its id; the first of several with one id counts. Windows' editor stops at the second, be it the same,
+/// and at an id with other signs than the schema's type has, and hyphens, which Microsoft's own files have.
+fn keep<'t, T>(table: &mut Table<'t, T>, id: Attr<'t>, value: T, (kind, offset): (&str, u32), drafts: &mut Vec<Draft>) {
+    let fits = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.');
+    if id.text.is_empty() || !id.text.chars().all(fits) {
+        let message = format!("{kind} id \"{}\" has signs that the schema does not allow", id.text);
+        let draft = Draft::new(Code::MALFORMED, id.offset, message);
+        drafts.push(draft.help("use letters, digits and _ only; Windows' editor loads nothing of the file"));
+    }
     if let Err(id) = table.keep(id.text, value) {
         let message = format!("{kind} \"{id}\" is there twice; the first one counts");
-        drafts.push(Draft::new(Code::TWICE, offset, message).severity(Severity::Warning));
+        drafts.push(Draft::new(Code::TWICE, offset, message));
     }
 }
 

@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 
-use crate::catalog::{Category, Supported};
+use crate::catalog::{Category, Supported, SupportedKind};
 use crate::cursor::{Attr, Cursor, owned};
 use crate::finding::{Code, Draft, Severity};
 use crate::likeness::Likeness;
@@ -79,6 +79,7 @@ pub(crate) fn parse(
         resources,
         names: HashSet::default(),
         categories: HashSet::default(),
+        supported: HashSet::default(),
         references: HashMap::default(),
         likeness: Likeness::default(),
         template: Template {
@@ -103,7 +104,7 @@ pub(crate) fn parse(
         return Ok((None, parser.cursor.finish()?));
     }
     let [revision, _] = parser.cursor.attributes(["revision", "schemaVersion"]);
-    parser.template.revision = owned(revision);
+    parser.template.revision = parser.cursor.revision(revision);
     let offset = parser.cursor.offset();
     parser.definitions()?;
     if parser.template.target.uri.is_empty() {
@@ -129,6 +130,8 @@ struct Parser<'t, 'r> {
     names: HashSet<Cow<'t, str>, RandomState>,
     /// Of the categories so far.
     categories: HashSet<Cow<'t, str>, RandomState>,
+    /// Of the definitions and the products so far.
+    supported: HashSet<(SupportedKind, Cow<'t, str>), RandomState>,
     /// Index of each reference by its kind and text.
     references: HashMap<(ReferenceKind, Cow<'t, str>), usize, RandomState>,
     /// What looking for similar ids may still take.
@@ -153,7 +156,7 @@ impl<'t> Parser<'t, '_> {
                 "policyNamespaces" => self.namespaces()?,
                 "resources" => {
                     let [revision, _] = self.cursor.attributes(["minRequiredRevision", "fallbackCulture"]);
-                    self.template.min_required_revision = owned(revision);
+                    self.template.min_required_revision = self.cursor.revision(revision);
                     self.cursor.skip()?;
                 }
                 "supportedOn" => self.supported_on()?,
@@ -268,7 +271,8 @@ impl<'t> Parser<'t, '_> {
             Lookup::Missing => {}
         }
         if resources.name.is_some() {
-            let nearest = resources.nearest(id, &mut self.likeness).map(|n| format!("; nearest: \"{n}\"")).unwrap_or_default();
+            let nearest =
+                resources.nearest(id, &mut self.likeness).map(|n| format!("; nearest: \"{n}\"")).unwrap_or_default();
             let message = format!(
                 "string \"{id}\" is not in {}, which has {}{nearest}",
                 self.adml(),

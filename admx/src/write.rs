@@ -123,6 +123,9 @@ pub fn write_set(policy: &Policy, side: Side, wanted: &Wanted) -> Result<WriteSe
     if records.is_empty() && state != State::NotConfigured {
         return Err(InputError::NothingToWrite { policy: policy.id(), state });
     }
+    if records.iter().any(|record| record.as_ref().key.is_empty()) {
+        return Err(InputError::NoKey { policy: policy.id() });
+    }
     let alone: PolicyFile = records.iter().map(Record::as_ref).collect();
     Ok(WriteSet {
         side,

@@ -194,13 +194,27 @@ impl<'t> Reader<'t> {
         Ok(())
     }
 
-    /// The text of the element that is open, up to its end. Child elements are passed over.
-    pub(crate) fn text(&mut self) -> Result<Text<'t>, Stop> {
+    /// The text of the element that is open, up to its end. Elements inside it belong to it as they are written; the
+    /// offset is that of the first.
+    pub(crate) fn text(&mut self) -> Result<(Text<'t>, Option<u32>), Stop> {
         let mut text = Text::Raw("");
+        let mut markup = None;
+        let mut inside = 0_u32;
         loop {
-            match self.next()? {
-                Node::Open => self.skip()?,
-                Node::Close | Node::End => return Ok(text),
+            let start = self.position();
+            let node = self.next()?;
+            let tag = self.body.get(start..self.position()).unwrap_or_default();
+            match node {
+                Node::Open => {
+                    markup = markup.or(Some(self.tag.offset));
+                    inside = inside.saturating_add(1);
+                    text.push(tag);
+                }
+                Node::Close if inside > 0 => {
+                    inside = inside.saturating_sub(1);
+                    text.push(tag);
+                }
+                Node::Close | Node::End => return Ok((text, markup)),
                 Node::Text(piece) if matches!(text, Text::Raw("")) => text = Text::Raw(piece),
                 Node::Text(piece) => text.push(piece),
                 Node::Char(c) => text.to_mut().push(c),

@@ -96,7 +96,12 @@ fn controls(policy: &Policy, say: &mut impl FnMut(Code, String)) {
             say(Code::CONTROL, message);
         }
     }
+    let mut seen = HashSet::new();
     for id in policy.controls.iter().filter_map(|c| c.element.as_ref()) {
+        if !seen.insert(id.to_ascii_lowercase()) {
+            let message = format!("two controls refer to \"{id}\"; only the first one is shown here");
+            say(Code::CONTROL, message);
+        }
         if policy.element(id).is_none() {
             let message = format!("a control refers to \"{id}\", which is no element of the policy");
             say(Code::CONTROL, message);

@@ -40,13 +40,13 @@ pub(super) fn resolve(parsed: Vec<Parsed>) -> Resolved {
     }
     let mut resolved: Vec<Policy> = Vec::with_capacity(policies.iter().map(|(policies, _)| policies.len()).sum());
     for (index, (own, references)) in policies.into_iter().enumerate() {
-        spaces.usings(index);
         let links: Vec<Link> = references.iter().map(|reference| spaces.link(index, reference)).collect();
         let link = |link: Link| match link {
             Link::Wanted(at) => links.get(at).copied().unwrap_or(Link::Broken),
             found => found,
         };
         spaces.tables(index, link);
+        spaces.usings(index, &references);
         resolved.extend(own.into_iter().map(|mut policy| {
             policy.category = link(policy.category);
             policy.supported = link(policy.supported);
@@ -200,13 +200,21 @@ impl Spaces {
         }
     }
 
-    /// Notes namespaces that a file uses and nobody provides.
-    fn usings(&mut self, index: usize) {
+    /// Notes namespaces that a file uses and nobody provides. One that it only declares is nothing to the editor.
+    fn usings(&mut self, index: usize, references: &[Reference]) {
         for using in self.headers[index].usings.clone() {
+            let used = |reference: &Reference| {
+                reference.prefix.as_ref().is_some_and(|prefix| prefix.eq_ignore_ascii_case(&using.prefix))
+            };
             match self.namespace(&using.uri) {
-                None => {
+                None if references.iter().any(used) => {
                     let message = format!("uses the namespace {}, which no loaded file has", using.uri);
                     self.tell(index, (using.offset, 1), message, Code::NAMESPACE, Severity::Error);
+                }
+                None => {
+                    let message =
+                        format!("declares the namespace {}, which no loaded file has, and does not use it", using.uri);
+                    self.tell(index, (using.offset, 1), message, Code::NAMESPACE, Severity::Note);
                 }
                 Some(found) if self.headers[found].target.uri != using.uri => {
                     let spelled = &self.headers[found].target.uri;

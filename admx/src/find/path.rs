@@ -2,7 +2,7 @@
 
 use super::words::may_end_alike;
 use super::{Hits, normal};
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, UNRESOLVED};
 use crate::find::Match;
 use crate::model::{Policy, Side};
 
@@ -24,8 +24,11 @@ impl Catalog {
             if rest.is_empty() {
                 continue;
             }
-            let categories: Vec<String> = self.category_path(policy).into_iter().map(normal).collect();
-            if let Some(side) = fits(rest, &categories)
+            let path = self.category_path(policy);
+            let categories: Vec<String> = path.iter().map(|name| normal(name)).collect();
+            // What has lost its parent stands at the top in the editor, so the path that people have begins there.
+            let at_the_top = || categories.get(1..).filter(|_| path.first() == Some(&UNRESOLVED));
+            if let Some(side) = fits(rest, &categories).or_else(|| fits(rest, at_the_top()?))
                 && side.is_none_or(|side| policy.class.has(side))
             {
                 hits.push(hit(policy, side));

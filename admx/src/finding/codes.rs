@@ -40,23 +40,23 @@ codes! {
         "replace ADMX and ADML from the same package";
     NAMESPACE_TWICE = "ADMX005", [Error], "two files of one folder have the same target namespace",
         "keep one of the two; the first by lower-cased name counts, Windows shows an error";
-    NAMESPACE = "ADMX006", [Error, Warning],
+    NAMESPACE = "ADMX006", [Error, Warning, Note],
         "a file uses a namespace that no loaded file has, or a prefix that it does not declare",
         "add the template that defines the namespace, or declare the prefix with `using`";
     CATEGORY = "ADMX007", [Error, Warning],
         "a category is not defined, contains itself, or is spelled in another case",
         "add the template that defines it; until then its policies stand under \"(unresolved)\"";
-    TWICE = "ADMX008", [Error, Warning], "a name or id is there twice in one file",
+    TWICE = "ADMX008", [Error], "a name or id is there twice in one file",
         "rename or remove one of the two; the first one counts";
     SUPPORTED_ON = "ADMX009", [Warning],
         "a supportedOn reference leads nowhere, to itself, or is spelled in another case",
         "add the template that defines it, often WindowsProducts.admx or Windows.admx of a newer Windows";
-    OLD_TRANSLATION = "ADMX010", [Warning], "the ADML file has another revision than the ADMX file requires",
+    OTHER_TRANSLATION = "ADMX010", [Error, Note], "the ADML file has another revision than the ADMX file requires",
         "replace ADMX and ADML from the same package";
     NO_EFFECT = "ADMX011", [Warning], "a policy has no value, list or element, so no state of it can be stored",
         "give it a valueName, or remove it";
-    CONTROL = "ADMX012", [Warning], "an element has no control, or a control has no element",
-        "make refId in the presentation equal to the element's id";
+    CONTROL = "ADMX012", [Warning], "an element has no control or several, or a control has no element",
+        "make one refId in the presentation equal to the element's id";
     MALFORMED = "ADMX013", [Error, Warning],
         "an attribute or value that is needed is missing or can't be read, or text stands between elements",
         "correct the file; what the message names was left out or replaced as it says";
@@ -76,8 +76,8 @@ codes! {
         "add the missing file, or remove the one that is left over";
     MISPLACED = "ADMX022", [Warning], "a file lies where nobody reads it, or two names differ only in case",
         "put ADMX files above the language folders and ADML files into them";
-    OFF_SCHEMA = "ADMX024", [Warning, Note],
-        "an element or attribute is not in the schema, or is spelled in another case there",
+    OFF_SCHEMA = "ADMX024", [Error, Warning, Note],
+        "an element or attribute is not in the schema, or is spelled in another case there; markup stands inside a text",
         "correct the spelling; Windows' editor takes the schema's one only";
 }
 

@@ -86,7 +86,12 @@ impl Languages {
     pub(super) fn findings<'p>(&self, templates: impl Iterator<Item = &'p PathBuf>) -> Vec<Finding> {
         let stems: HashSet<String> = templates.map(|path| lower_stem(path)).collect();
         let mut findings = Vec::new();
-        for culture in &self.cultures {
+        for (at, culture) in self.cultures.iter().enumerate() {
+            let same = |other: &&Culture| other.name.eq_ignore_ascii_case(&culture.name);
+            if let Some(first) = self.cultures.get(..at).unwrap_or_default().iter().find(same) {
+                let message = format!("two folders of one language, which Windows cannot hold: {}", first.name);
+                findings.push(Finding::new(Code::MISPLACED, &culture.path, message));
+            }
             let Some(files) = culture.files.get() else { continue };
             let mut orphans: Vec<&PathBuf> =
                 files.adml.iter().filter(|(stem, _)| !stems.contains(*stem)).map(|(_, path)| path).collect();

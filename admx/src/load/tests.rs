@@ -11,10 +11,10 @@ fn only_folders_with_names_of_cultures_are_languages() {
 
 #[test]
 fn revisions_compare_by_major_and_minor_number() {
-    assert!(!is_older("1.10", "1.9"));
-    assert!(is_older("1.9", "1.10"));
-    assert!(is_older("2.0", "1.0"));
-    assert!(!is_older("140.0.1", "1.0"));
+    assert_eq!(fit_of("1.10", "1.9"), Fit::Newer);
+    assert_eq!(fit_of("1.9", "1.10"), Fit::Older);
+    assert_eq!(fit_of("2.0", "1.0"), Fit::Older);
+    assert_eq!(fit_of("140.0.1", "1.0"), Fit::Same);
 }
 
 /// A store in a temporary folder.
@@ -263,6 +263,7 @@ fn what_is_off_the_schema_is_read_as_well_as_can_be_and_told() {
             "ADMX014: key \"K\\\" ends with a backslash; read without",
             "ADMX024: attribute `valuename` of `policy` is spelled `valueName` in the schema; read as that",
             "ADMX024: `policy` has no attribute `Area` in the schema; ignored",
+            "ADMX013: policy \"B\" has no key, which the schema wants",
             "ADMX003: string \"b\" is spelled \"B\" in en-US/a.adml",
             "ADMX003: string \"nope\" is not in en-US/a.adml, which has 2 strings; nearest: \"nopes\"",
             "ADMX013: `decimal` is -1, but has no negative numbers; read as 4294967295",
@@ -458,4 +459,34 @@ fn a_store_that_is_gone_has_no_other_names_and_stops_nobody() {
     drop(folder);
     assert!(german.find("Allow logon").is_err());
     assert!(german.find("Anmeldung erlauben").is_ok());
+}
+
+#[test]
+fn a_category_that_has_lost_its_parent_is_found_at_the_top() {
+    let inner = "<categories><category name='C' displayName='Contoso'><parentCategory ref='b:Top'/></category></categories>\
+        <policies><policy name='P' class='Machine' displayName='Policy P' key='K' valueName='V'><parentCategory ref='C'/></policy></policies>";
+    let folder = Folder::new(&[("a.admx", &admx("A", "<using prefix='b' namespace='B'/>", inner))]);
+    let catalog = folder.load("en-US");
+    let find = |path: &str| catalog.find(path).map(|found| found.policy.name.clone());
+    assert_eq!(find("Computer Configuration > Administrative Templates > Contoso > Policy P"), Ok("P".to_owned()));
+    assert!(find("Computer Configuration > Administrative Templates > Top > Policy P").is_err());
+}
+
+#[test]
+fn a_policy_without_a_key_has_no_place_to_write_to() {
+    let inner = "<policies><policy name='P' class='Machine' displayName='P' valueName='V'/></policies>";
+    let folder = Folder::new(&[("a.admx", &admx("A", "", inner))]);
+    let catalog = folder.load("en-US");
+    let set = crate::write_set(&catalog.policies()[0], crate::Side::Computer, &crate::Wanted::Enabled(Vec::new()));
+    assert_eq!(set.unwrap_err().to_string(), "N.A:P has no key in its template, so there is no place to write to");
+}
+
+#[test]
+#[cfg_attr(windows, ignore = "Windows' file systems do not tell cases apart")]
+fn two_folders_of_one_language_are_told() {
+    let texts = adml(&[("P", "P")]);
+    let folder = Folder::new(&[("a.admx", &admx("A", "", "")), ("en-US/a.adml", &texts), ("en-us/a.adml", &texts)]);
+    let catalog = folder.load("en-US");
+    let found: Vec<_> = catalog.findings().iter().map(|finding| (finding.code, finding.file.clone())).collect();
+    assert_eq!(found, [("ADMX022", folder.path().join("en-us"))]);
 }

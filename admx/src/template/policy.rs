@@ -29,6 +29,10 @@ impl<'t> Parser<'t, '_> {
         let display_name = self.string(display).unwrap_or_else(|| name.text.to_string());
         let explain_text = self.string(explain);
         let controls = self.controls(presentation);
+        if key.as_ref().is_none_or(|key| key.text.is_empty()) {
+            let message = format!("policy \"{}\" has no key, which the schema wants", name.text);
+            self.error(Code::MALFORMED, offset, message);
+        }
         let key = self.key(&key, &Arc::from(""));
         let is_new = self.names.insert(name.text.clone());
         let mut policy = Policy {

@@ -56,6 +56,14 @@ impl Parser<'_, '_> {
             self.error(Code::MALFORMED, offset, "a `supportedOn` entry has no attribute `name`".to_owned());
             return None;
         };
+        // Versions have their names within a product; of the others the schema wants each once.
+        let is_alone = !matches!(kind, SupportedKind::Definition | SupportedKind::Product);
+        if !is_alone && !self.supported.insert((kind, name.text.clone())) {
+            let what = if kind == SupportedKind::Definition { "definition" } else { "product" };
+            let message = format!("{what} \"{}\" is there twice; the first one counts", name.text);
+            self.error(Code::TWICE, offset, message);
+            return None;
+        }
         let display_name = self.string(display).unwrap_or_else(|| name.text.to_string());
         self.template.supported.push(Supported {
             name: name.text.into_owned(),

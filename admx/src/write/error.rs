@@ -62,6 +62,12 @@ pub enum InputError {
         /// The state.
         state: State,
     },
+    /// The template names no key for a value, so there is no place to write to.
+    #[error("{policy} has no key in its template, so there is no place to write to")]
+    NoKey {
+        /// Id of the policy.
+        policy: String,
+    },
     /// The template or an input has what no record can hold.
     #[error(transparent)]
     Unstorable(RecordError),

@@ -43,7 +43,7 @@ pub fn input_error(
     let code = match error {
         InputError::UnknownElement { .. } => Code::ELEMENT,
         InputError::WrongSide { .. } => Code::NOT_ON_THIS_SIDE,
-        InputError::NothingToWrite { .. } => Code::NO_EFFECT,
+        InputError::NothingToWrite { .. } | InputError::NoKey { .. } => Code::NO_EFFECT,
         _ => Code::ELEMENT_VALUE,
     };
     let name = policy.display_name.trim();
