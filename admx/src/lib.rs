@@ -18,6 +18,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! Files are read by [`file`](mod@file), for the crates above as well.
+//!
 //! Spec: [MS-GPREG](https://learn.microsoft.com/en-us/openspecs/windows_protocols/ms-gpreg/) 2.2.2, 3.3, 7.1 to 7.3.
 //! Where real files differ, the item says so under "In practice". Where a store or a GPO lies is not known here.
 //!
@@ -32,6 +34,7 @@ mod catalog;
 mod claims;
 mod cursor;
 mod decode;
+pub mod file;
 mod find;
 mod finding;
 mod load;

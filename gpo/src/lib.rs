@@ -30,6 +30,7 @@ pub mod facts;
 pub mod gpt_ini;
 pub mod hive_file;
 pub mod image;
+pub mod limits;
 pub mod merge;
 pub mod model;
 pub mod place;
