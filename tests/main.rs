@@ -25,11 +25,15 @@ mod doctor;
 mod domain;
 mod effective;
 mod effective_links;
+#[cfg(target_os = "linux")]
+mod enclosure;
 mod errors;
 mod explain;
 mod git;
 mod help;
 mod hive;
+#[cfg(target_os = "linux")]
+mod identity;
 mod interrupted;
 mod journey;
 #[cfg(target_os = "linux")]

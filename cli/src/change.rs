@@ -40,6 +40,11 @@ pub fn begin(target: &Target, args: &ChangeArgs, ui: &Ui) -> Result<Option<Trans
                 "change {id} had been interrupted, and {} has been written since; gpol leaves it as it is, see gpol history",
                 path.display()
             ),
+            Recovery::Elsewhere(record) => format!(
+                "change {id} had been interrupted, and what is in {} now is not what it was made to; gpol mends it when that is there again, and keeps {}",
+                target.path.display(),
+                record.display()
+            ),
         });
     }
     Ok(Some(transaction))

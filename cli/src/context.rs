@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use admx::{Catalog, Class, FindError, LoadError, Match, Policy, Side};
 use gpo::ad::Snapshot;
+use gpo::enclosure::LeadsOut;
 use gpo::error::Error;
 use gpo::plan::{CommitError, Plan, read_if_there};
 use gpo::scope::Scope;
@@ -39,6 +40,9 @@ pub fn read_text(path: &Path) -> Result<String, CommandError> {
 
 /// The error of a file or folder that cannot be read.
 pub fn cannot_read(path: &Path, error: &io::Error) -> CommandError {
+    if let Some(why) = LeadsOut::of(error) {
+        return leads_out(why);
+    }
     match error.kind() {
         io::ErrorKind::NotFound => CommandError::new(Code::NO_TARGET, format!("{} does not exist", path.display())),
         _ if path.is_dir() => {
@@ -48,6 +52,12 @@ pub fn cannot_read(path: &Path, error: &io::Error) -> CommandError {
         }
         _ => CommandError::new(Code::READ, format!("{} cannot be read: {error}", path.display())),
     }
+}
+
+fn leads_out(why: &LeadsOut) -> CommandError {
+    CommandError::new(Code::LEADS_OUT, why.to_string())
+        .detail("What is there belongs to another place than the target. Nothing was read or written there.")
+        .help("point gpol at the place that is meant, or take the link away")
 }
 
 /// Reads a policy file, or says what is wrong with it.
@@ -317,7 +327,15 @@ pub fn failed(error: Error) -> CommandError {
                 .help(format!("which, and how:  findmnt -T {}", quoted(&path.display().to_string())))
                 .help("mount it for writing; a Windows volume that is hibernated or was not shut down comes up read-only")
         }
+        Error::Commit(CommitError::Io { path, source }) if LeadsOut::of(source).is_some() => cannot_read(path, source),
         Error::Commit(CommitError::Io { path, source }) => cannot_write(path, source).detail("Every file is as it was."),
+        Error::Commit(CommitError::HardLinked { path, .. }) => {
+            let name = quoted(&path.display().to_string());
+            CommandError::new(Code::HARD_LINKED, error.to_string())
+                .detail("A change would reach one of them and cut it off from the others. Nothing was written.")
+                .help(format!("which they are:  find / -xdev -samefile {name}"))
+                .help(format!("if it is to be a file of its own:  cp -a {name} {name}.alone && mv {name}.alone {name}"))
+        }
         Error::Commit(CommitError::Metadata { .. }) => CommandError::new(Code::ATTRIBUTES, error.to_string())
             .detail("A file with other attributes might not be readable for those who must read it. Nothing was written.")
             .help("run gpol as the owner of the file, or as root, on a file system that keeps such attributes"),
@@ -344,10 +362,30 @@ fn transaction_error(error: &TransactionError) -> CommandError {
                 .help("name another folder:  --backup-dir DIR")
                 .help("or go without undo:  --no-backup")
         }
-        TransactionError::LeadsOut { .. } => CommandError::new(Code::LEADS_OUT, error.to_string())
-            .detail("What is written there would change another place than the target. Nothing was written.")
-            .help("point gpol at the place that is meant"),
-        TransactionError::NoChange { .. } | TransactionError::NotMade(_) => {
+        TransactionError::Open { .. } => CommandError::new(Code::LEADS_OUT, error.to_string())
+            .detail("The record of the change is kept. Nothing was written.")
+            .help("take the link away, and put back what was in its place; then run the same command again"),
+        TransactionError::Beyond { all, interrupted, .. } => {
+            let failed = CommandError::new(Code::BEYOND, error.to_string());
+            let failed = match interrupted {
+                true => {
+                    failed.detail("It had been interrupted, and is mended as a whole before anything else is changed.")
+                }
+                false => failed.detail("It is undone as a whole or not at all."),
+            };
+            failed
+                .detail(nothing)
+                .help(format!("name all of it as the target:  {}", quoted(&all.display().to_string())))
+        }
+        TransactionError::NoChange { elsewhere, .. } => {
+            let failed = CommandError::new(Code::NO_CHANGE, error.to_string());
+            let failed = match &**elsewhere {
+                [] => failed,
+                ids => failed.detail(format!("Recorded of what was at this path at another time: {}", ids.join(", "))),
+            };
+            failed.help("what is recorded:  gpol history TARGET")
+        }
+        TransactionError::NotMade(_) => {
             CommandError::new(Code::NO_CHANGE, error.to_string()).help("what is recorded:  gpol history TARGET")
         }
         TransactionError::ChangedSince { later, .. } => {

@@ -92,6 +92,8 @@ codes! {
     ATTRIBUTES = "E0523", Refused, "an attribute of a file cannot be kept";
     LEADS_OUT = "E0524", Refused, "a symbolic link in the target leads out of it";
     CHANGED_SINCE = "E0525", Refused, "a file is not as the change to undo left it";
+    BEYOND = "E0526", Refused, "a change to mend or undo reaches beyond the target";
+    HARD_LINKED = "E0527", Refused, "a file to replace has other names (hard links)";
     NOT_CONFIRMED = "E0530", Refused, "nobody said yes to the changes";
     CONTRADICTION = "E0531", Refused, "a state file contradicts one that it extends, and does not say override: true";
     MIXED_SIDES = "E0601", Refused, "the input has settings of several scopes, a policy file has one";

@@ -72,7 +72,7 @@ pub fn plan(
     directory: &Directory<'_>,
 ) -> Result<Outcome, Error> {
     refuse_unsafe(target)?;
-    let mut outcome = Outcome::default();
+    let mut outcome = Outcome { plan: Plan::within(&target.root()), ..Outcome::default() };
     let mut directory = directory.clone();
     for wanted in &desired.scopes {
         if wanted.file.is_empty() && wanted.forgotten.is_empty() && !prune {
@@ -112,6 +112,7 @@ pub fn plan(
         done.right = right(&done, wanted, catalog).saturating_add(already_absent);
         outcome.sides.push(done);
     }
+    outcome.plan.check()?;
     Ok(outcome)
 }
 

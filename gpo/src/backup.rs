@@ -1,9 +1,10 @@
 //! What a GPO backup says of the GPO it was made from: `bkupInfo.xml`.
 
-use std::fs;
 use std::path::Path;
 
+use crate::enclosure::Root;
 use crate::exchange::lgpo::decode;
+use crate::limits;
 use crate::place::find;
 
 /// Name and GUID of the GPO that was backed up.
@@ -20,7 +21,8 @@ impl BackupInfo {
     pub fn of(folder: &Path) -> Self {
         let read = || {
             let place = find(folder, &["bkupInfo.xml"]).ok()??;
-            Some(Self::parse(&decode(&fs::read(place.path).ok()?)))
+            let bytes = Root::folder(folder).read(&place.path, limits::TEXT).ok()??;
+            Some(Self::parse(&decode(&bytes)))
         };
         read().unwrap_or_default()
     }

@@ -55,7 +55,7 @@ pub fn plan(
         Some(scope) => vec![scope.clone()],
         None => target.sides.iter().filter_map(|file| file.scope.clone()).collect(),
     };
-    let (mut bump, mut directory) = (Bump::default(), directory.clone());
+    let (mut bump, mut directory) = (Bump { plan: Plan::within(&target.root()), ..Bump::default() }, directory.clone());
     for scope in scopes {
         let file = file_of(target, &scope)?;
         refuse_twins([Some(&file.file), file.gpt_ini.as_ref()])?;
@@ -75,5 +75,6 @@ pub fn plan(
         }
         bump.sides.push(BumpedSide { scope, records: policy.len(), books });
     }
+    bump.plan.check()?;
     Ok(bump)
 }

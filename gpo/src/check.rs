@@ -17,8 +17,8 @@ use crate::compare::{RecordKind, compare};
 use crate::desired::{ByKey, DesiredScope, Origin, What};
 use crate::exchange::state::by_id;
 use crate::gpt_ini::GptIni;
+use crate::limits;
 use crate::model::RecordModel;
-use crate::plan::read_if_there;
 use crate::scope::Scope;
 use crate::target::{SideFile, Target};
 
@@ -205,7 +205,7 @@ fn nothing_expected(catalog: &Catalog, expected: &DesiredScope, target: &Joined,
 pub fn switched_off(target: &Target) -> Vec<(&Scope, &Path)> {
     let is_off = |side: &&SideFile| {
         let bit = if side.side() == Some(Side::User) { 1 } else { 2 };
-        let bytes = side.gpt_ini.as_ref().and_then(|file| read_if_there(&file.path).ok().flatten());
+        let bytes = side.gpt_ini.as_ref().and_then(|file| side.root.read(&file.path, limits::GPT_INI).ok().flatten());
         let options = bytes.and_then(|bytes| GptIni::parse(bytes).ok()).and_then(|ini| ini.options());
         options.is_some_and(|options| options & bit != 0)
     };

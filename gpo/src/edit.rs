@@ -11,8 +11,9 @@ use crate::bookkeeping::{self, Books, Directory, Needs, SideChange};
 use crate::comments::Comments;
 use crate::error::Error;
 use crate::extensions::in_braces;
+use crate::limits;
 use crate::place::Found;
-use crate::plan::{Plan, read_if_there};
+use crate::plan::Plan;
 use crate::scope::Scope;
 use crate::target::{Hibernation, SideFile, Target};
 
@@ -38,14 +39,18 @@ pub fn read_there(side: &SideFile) -> Result<Option<PolicyFile>, Error> {
     let path = &side.file.path;
     let io = |source| Error::Io { path: path.clone(), source };
     match fs::symlink_metadata(path) {
-        Ok(_) => parse(side, fs::read(path).map_err(io)?).map(Some),
+        Ok(_) => match side.root.read(path, limits::POLICY_FILE).map_err(io)? {
+            Some(bytes) => parse(side, bytes).map(Some),
+            None => Err(io(io::ErrorKind::NotFound.into())),
+        },
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),
         Err(error) => Err(io(error)),
     }
 }
 
 pub(crate) fn bytes_of(side: &SideFile) -> Result<Option<Vec<u8>>, Error> {
-    read_if_there(&side.file.path).map_err(|source| Error::Io { path: side.file.path.clone(), source })
+    let bytes = side.root.read(&side.file.path, limits::POLICY_FILE);
+    bytes.map_err(|source| Error::Io { path: side.file.path.clone(), source })
 }
 
 pub(crate) fn parse(side: &SideFile, bytes: Vec<u8>) -> Result<PolicyFile, Error> {
@@ -60,7 +65,7 @@ pub(crate) fn parse(side: &SideFile, bytes: Vec<u8>) -> Result<PolicyFile, Error
 pub fn comments_of(side: &SideFile) -> Result<Comments, Error> {
     let Some(place) = &side.comments else { return Ok(Comments::new()) };
     let path = &place.path;
-    match read_if_there(path).map_err(|source| Error::Io { path: path.clone(), source })? {
+    match side.root.read(path, limits::TEXT).map_err(|source| Error::Io { path: path.clone(), source })? {
         Some(bytes) => Comments::parse(bytes).map_err(|error| Error::Comments { path: path.clone(), error }),
         None => Ok(Comments::new()),
     }
@@ -190,7 +195,7 @@ pub fn plan_policy<'c>(
         reads_as: set.reads_as,
         comment: None,
         books: Books::default(),
-        plan: Plan::default(),
+        plan: Plan::within(&file.root),
     };
     if change.before != change.after {
         change.plan.add(&file.file.path, bytes, change.after.as_bytes().to_vec());
@@ -209,6 +214,7 @@ pub fn plan_policy<'c>(
         anew: false,
     };
     change.books = bookkeeping::plan(target, &changed, &Needs { catalog, wanted, gone }, directory, &mut change.plan)?;
+    change.plan.check()?;
     Ok(change)
 }
 
@@ -237,7 +243,7 @@ fn plan_comment(side: &SideFile, change: &mut PolicyChange<'_>, text: &str) -> R
         return Err(Error::NoPlaceForComments(side.file.path.clone()));
     };
     let path = &place.path;
-    let bytes = read_if_there(path).map_err(|source| Error::Io { path: path.clone(), source })?;
+    let bytes = side.root.read(path, limits::TEXT).map_err(|source| Error::Io { path: path.clone(), source })?;
     let mut comments = comments_of(side)?;
     let before = comments.get(&policy.namespace, &policy.name);
     let changed = match text {

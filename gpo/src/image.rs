@@ -10,8 +10,9 @@ use std::path::{Path, PathBuf};
 use hive::{Hive, HiveError, HiveState, ValueType};
 use polfile::Value;
 
+use crate::enclosure::Root;
+use crate::limits;
 use crate::place::find;
-use crate::plan::read_if_there;
 
 /// A hive of the machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -244,16 +245,17 @@ impl Image {
 impl HiveFile {
     fn open(windows: &Path, name: HiveName) -> io::Result<Self> {
         let file = |suffix: &str| find(windows, &["System32", "config", &format!("{}{suffix}", name.as_str())]);
+        let read = |path: &Path, limit| Root::folder(windows).read(path, limit);
         let bytes = |suffix| match file(suffix)? {
-            Some(found) => read_if_there(&found.path),
+            Some(found) => read(&found.path, limits::HIVE_LOG),
             None => Ok(None),
         };
         let Some(found) = file("")? else {
             return Ok(Self { name, path: windows.join("System32/config").join(name.as_str()), hive: None });
         };
         let (log1, log2) = (bytes(".LOG1")?.or(bytes(".LOG")?), bytes(".LOG2")?);
-        let hive =
-            read_if_there(&found.path)?.map(|bytes| Hive::parse_with_logs(bytes, log1.as_deref(), log2.as_deref()));
+        let hive = read(&found.path, limits::HIVE)?
+            .map(|bytes| Hive::parse_with_logs(bytes, log1.as_deref(), log2.as_deref()));
         Ok(Self { name, path: found.path, hive })
     }
 

@@ -22,6 +22,7 @@ pub mod diagnose;
 pub mod doctor;
 pub mod edit;
 pub mod effective;
+pub mod enclosure;
 pub mod error;
 pub mod exchange;
 pub mod explain;

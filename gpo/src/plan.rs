@@ -6,12 +6,16 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
 
-use crate::replace::{self, Prepared};
+use crate::enclosure::{Enclosure, MadeFolder, Root};
+use crate::limits;
+use crate::replace::{self, Prepared, TEMPORARY};
 
 /// The files that a command changes, in the order in which they are replaced.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Plan {
     files: Vec<FileChange>,
+    /// The folder of the target, in which its files are read and replaced; others are the user's own.
+    target: Option<Root>,
 }
 
 /// One file of a plan.
@@ -32,6 +36,14 @@ pub enum CommitError {
     /// Another program wrote the file since it was read.
     #[error("{} changed while gpol was working", .0.display())]
     Changed(PathBuf),
+    /// The file has other names, which would not name the file that replaces it.
+    #[error("{} has {names} names (hard links)", path.display())]
+    HardLinked {
+        /// The file.
+        path: PathBuf,
+        /// How many names it has.
+        names: u64,
+    },
     /// An attribute of the file that is there cannot be given to the one that would replace it.
     #[error("{}: {attribute} of the file cannot be kept: {source}", path.display())]
     Metadata {
@@ -65,6 +77,11 @@ pub enum CommitError {
 }
 
 impl Plan {
+    /// A plan for files of a target, and perhaps some of the user's own.
+    pub fn within(target: &Root) -> Self {
+        Self { files: Vec::new(), target: Some(target.clone()) }
+    }
+
     /// Adds a file, unless it would stay as it is.
     pub fn add(&mut self, path: impl Into<PathBuf>, before: Option<Vec<u8>>, after: Vec<u8>) {
         self.push(FileChange { path: path.into(), before, after: Some(after) });
@@ -85,7 +102,10 @@ impl Plan {
     pub fn content(&self, path: &Path) -> io::Result<Option<Vec<u8>>> {
         match self.files.iter().find(|file| file.path == path) {
             Some(planned) => Ok(planned.after.clone()),
-            None => read_if_there(path),
+            None => match self.target.as_ref().filter(|target| target.covers(path)) {
+                Some(target) => target.read(path, limits::INPUT),
+                None => read_if_there(path),
+            },
         }
     }
 
@@ -120,69 +140,100 @@ impl Plan {
         hex(&hash.finalize())
     }
 
+    /// Makes sure that each file can be replaced as far as that is to be seen without a change: no link leads out of the
+    /// target, and no file has other names.
+    ///
+    /// # Errors
+    ///
+    /// [`CommitError`].
+    pub fn check(&self) -> Result<(), CommitError> {
+        let target = self.target.as_ref().map(Enclosure::open).transpose();
+        let target = target.map_err(|source| self.of_target(source))?;
+        for file in &self.files {
+            let place = match target.as_ref().filter(|target| target.covers(&file.path)) {
+                Some(target) => target.place(&file.path),
+                None => Enclosure::around(&file.path).and_then(|around| around.place(&file.path)),
+            };
+            match place.map_err(|source| CommitError::Io { path: file.path.clone(), source })? {
+                Some(place) => replace::refuse_other_names(&place, &file.path)?,
+                None => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn of_target(&self, source: io::Error) -> CommitError {
+        CommitError::Io { path: self.files.first().map(|file| file.path.clone()).unwrap_or_default(), source }
+    }
+
     /// Replaces the files, each at once: a reader sees the old or the new one, whole.
     ///
-    /// Every new content is first written and synced beside its file, with the old one's attributes; then, if no file
-    /// has changed since it was read, they take the places in order. If one cannot, those before it are put back.
+    /// Every new content is first written and synced beside its file, with the old one's attributes; then they take the
+    /// places in order, each if its file is what it was when it was read. If one cannot, those before it are put back.
     /// An empty plan touches nothing. What a crash leaves in the middle of it is not mended; see [`crate::transaction`].
     ///
     /// # Errors
     ///
     /// [`CommitError`]; temporary files are gone by then.
     pub fn commit(&self) -> Result<(), CommitError> {
-        let names = |index| format!(".gpol-{}-{index}", std::process::id());
+        let target = self.target.as_ref().map(Enclosure::open).transpose();
+        self.commit_in(target.map_err(|source| self.of_target(source))?.as_ref())
+    }
+
+    /// As [`Plan::commit`], through a target's folder that is open.
+    pub(crate) fn commit_in(&self, target: Option<&Enclosure>) -> Result<(), CommitError> {
+        let names = |index| format!("{TEMPORARY}{}-{index}", std::process::id());
         let mut folders = Vec::new();
-        let done = self.replace(names, &mut folders);
+        let done = self.replace(target, names, &mut folders, |_| Ok::<(), CommitError>(()));
         if done.is_err() {
-            replace::remove_folders(&folders);
+            folders.iter().rev().for_each(MadeFolder::remove);
         }
         done
     }
 
-    /// As [`Plan::commit`], with these names for the temporary files; notes the folders that it makes.
-    pub(crate) fn replace(
+    /// As [`Plan::commit`], with these names for the temporary files; notes the folders that it makes. `begin` is told when
+    /// the new content of each file was written, before the first one is replaced.
+    pub(crate) fn replace<E: From<CommitError>>(
         &self,
+        target: Option<&Enclosure>,
         temporary: impl Fn(usize) -> String,
-        folders: &mut Vec<PathBuf>,
-    ) -> Result<(), CommitError> {
+        folders: &mut Vec<MadeFolder>,
+        begin: impl FnOnce(&[Option<u64>]) -> Result<(), E>,
+    ) -> Result<(), E> {
         let mut ready = Vec::new();
         for (index, file) in self.files.iter().enumerate() {
-            ready.push(Prepared::new(file, &temporary(index), folders)?);
+            ready.push(Prepared::new(file, target, &temporary(index), folders)?);
         }
         for new in &ready {
             new.check()?;
         }
-        let mut replaced: Vec<(&FileChange, PathBuf)> = Vec::new();
-        for (new, file) in ready.into_iter().zip(&self.files) {
-            let path = new.path().to_path_buf();
-            let done = new.put();
-            // Replaced it may be even if it failed: what could not be done was to make it last.
-            if done.is_ok() || read_if_there(&path).is_ok_and(|now| now != file.before) {
-                replaced.push((file, path.clone()));
+        begin(&ready.iter().map(Prepared::stamp).collect::<Vec<_>>())?;
+        for index in 0..ready.len() {
+            if let Err(error) = ready[index].put() {
+                return Err(put_back(&mut ready, error).into());
             }
-            done.map_err(|source| put_back(&replaced, &temporary, path, source))?;
         }
         Ok(())
     }
 }
 
-/// Undoes what was replaced before `path` could not be.
-fn put_back(
-    replaced: &[(&FileChange, PathBuf)],
-    temporary: impl Fn(usize) -> String,
-    path: PathBuf,
-    source: io::Error,
-) -> CommitError {
-    for (index, (file, at)) in replaced.iter().enumerate().rev() {
-        let old = FileChange { path: at.clone(), before: file.after.clone(), after: file.before.clone() };
-        let back = Prepared::new(&old, &temporary(index), &mut Vec::new())
-            .map_err(|error| io::Error::other(error.to_string()))
-            .and_then(Prepared::put);
-        if let Err(second) = back {
-            return CommitError::Torn { path, source, torn: at.clone(), second };
+/// Undoes what was replaced before something else could not be.
+fn put_back(ready: &mut [Prepared<'_>], why: CommitError) -> CommitError {
+    for new in ready.iter_mut().rev() {
+        if let Err(second) = new.put_back() {
+            let torn = new.path().to_path_buf();
+            let (path, source) = match why {
+                CommitError::Io { path, source } => (path, source),
+                other => (torn.clone(), io::Error::other(other.to_string())),
+            };
+            let second = match second {
+                CommitError::Io { source, .. } => source,
+                other => io::Error::other(other.to_string()),
+            };
+            return CommitError::Torn { path, source, torn, second };
         }
     }
-    CommitError::Io { path, source }
+    why
 }
 
 /// The bytes of a file, `None` if there is none.

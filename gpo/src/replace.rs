@@ -1,70 +1,192 @@
 //! Replacing one file by another content, so that a reader sees the old one or the new one, whole, and that all else
 //! about the file stays: its mode, owner and group, and its extended attributes, in which access control lists are.
+//!
+//! All of it happens in the file's open folder ([`Place`]). On Linux the new file and the old one change places at once,
+//! and only then what came out is looked at: if it is not what was read, somebody wrote it in the last moment, and the
+//! two change places again. So no foreign file is lost, and the old ones are there to be put back until all are replaced.
+//! File systems without that exchange (FUSE, NTFS) get a plain rename, right behind a look.
 
-use std::fs::{self, File};
+use std::ffi::OsString;
+use std::fs::File;
 use std::io::{self, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use tempfile::NamedTempFile;
+use cap_fs_ext::MetadataExt as _;
+use cap_std::fs::OpenOptions;
 
-use crate::plan::{CommitError, FileChange, read_if_there};
+use crate::enclosure::{Enclosure, MadeFolder, Place, names_beginning, open_in};
+use crate::plan::{CommitError, FileChange};
+use attributes::Model;
 
-/// A file whose new content lies beside it, complete and on the disk.
+mod attributes;
+
+/// A file whose new content lies beside it, complete and on the disk. The temporary file is gone when this is.
 pub(crate) struct Prepared<'f> {
     change: &'f FileChange,
-    /// Where symbolic links lead.
-    path: PathBuf,
-    /// `None` if the file shall go.
-    new: Option<NamedTempFile>,
+    place: Place,
+    temporary: OsString,
+    done: Done,
+}
+
+/// How far a file is replaced.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Done {
+    Not,
+    /// The old file, if there was one, is the temporary one now.
+    Swapped,
+    /// The old file is gone, or was written in place.
+    Overwritten,
+    /// The temporary file is somebody else's, and could not be put back.
+    Theirs,
 }
 
 impl<'f> Prepared<'f> {
     /// Writes the new content to a temporary file of this name in the same folder. Notes the folders that it makes.
+    ///
+    /// A file of the target is reached through its enclosure; any other is the user's own, wherever it lies.
     pub(crate) fn new(
         change: &'f FileChange,
+        target: Option<&Enclosure>,
         temporary: &str,
-        folders: &mut Vec<PathBuf>,
+        folders: &mut Vec<MadeFolder>,
     ) -> Result<Self, CommitError> {
-        let path = through_links(&change.path);
-        let new = match &change.after {
-            Some(content) => Some(written(&path, content, temporary, folders)?),
-            None => None,
+        let io = |source| io_error(&change.path, source);
+        let own;
+        let enclosure = match target.filter(|target| target.covers(&change.path)) {
+            Some(target) => target,
+            None => {
+                own = Enclosure::around(&change.path).map_err(io)?;
+                &own
+            }
         };
-        Ok(Self { change, path, new })
+        let place = enclosure.make_place(&change.path, folders).map_err(io)?;
+        let prepared = Self { change, place, temporary: temporary.into(), done: Done::Not };
+        if let Some(content) = &change.after {
+            written(&prepared.place, &prepared.temporary, content, &change.path)?;
+        }
+        Ok(prepared)
+    }
+
+    /// Makes sure that nobody has written the file since it was read, and that it has no other name.
+    pub(crate) fn check(&self) -> Result<(), CommitError> {
+        let now = self.place.read(&self.place.name).map_err(|source| io_error(&self.change.path, source))?;
+        match now == self.change.before {
+            true => Ok(()),
+            false => Err(CommitError::Changed(self.change.path.clone())),
+        }
+    }
+
+    /// When the new content was written, by the file system's clock: by that the file is known again when it is replaced.
+    pub(crate) fn stamp(&self) -> Option<u64> {
+        let metadata = self.place.folder.symlink_metadata(&self.temporary).ok()?;
+        stamp_of(&metadata)
+    }
+
+    /// Gives the file its new content, for good, if it is still what it was when it was read.
+    pub(crate) fn put(&mut self) -> Result<(), CommitError> {
+        self.check()?;
+        let path = &self.change.path;
+        if !self.swap()? {
+            let after = self.change.after.as_deref();
+            // Written in place, it may be half written even where that failed.
+            self.done = if cfg!(windows) && self.change.before.is_some() { Done::Overwritten } else { Done::Not };
+            overwrite(&self.place, &self.temporary, after).map_err(|source| io_error(path, source))?;
+            self.done = Done::Overwritten;
+        }
+        self.place.sync().map_err(|source| io_error(path, source))
+    }
+
+    /// Lets the new file and the old one change places. `false` if the file system cannot do that.
+    #[cfg(target_os = "linux")]
+    fn swap(&mut self) -> Result<bool, CommitError> {
+        use rustix::io::Errno;
+        let change = self.change;
+        match self.exchange(false) {
+            Ok(()) => {}
+            Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => return Ok(false),
+            // It came, or went, in the last moment.
+            Err(Errno::EXIST | Errno::NOENT) => return Err(CommitError::Changed(change.path.clone())),
+            Err(error) => return Err(io_error(&change.path, error.into())),
+        }
+        self.done = Done::Swapped;
+        if change.before.is_none() {
+            return Ok(true);
+        }
+        // What cannot be read is not what was read.
+        if self.place.read(&self.temporary).is_ok_and(|out| out == change.before) {
+            return Ok(true);
+        }
+        self.done = Done::Theirs;
+        if let Err(error) = self.exchange(true) {
+            let path = change.path.clone();
+            let source = io::Error::other("it changed while gpol was working");
+            return Err(CommitError::Torn { torn: path.clone(), path, source, second: error.into() });
+        }
+        self.done = Done::Not;
+        Err(CommitError::Changed(change.path.clone()))
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn swap(&mut self) -> Result<bool, CommitError> {
+        Ok(false)
+    }
+
+    /// One step for everybody who looks: new for old, a new file in its place, an unwanted one out of it; or back.
+    #[cfg(target_os = "linux")]
+    fn exchange(&self, back: bool) -> rustix::io::Result<()> {
+        use rustix::fs::{RenameFlags, renameat_with};
+        let flags = match (&self.change.before, &self.change.after) {
+            (Some(_), Some(_)) => RenameFlags::EXCHANGE,
+            _ => RenameFlags::NOREPLACE,
+        };
+        let goes_in = self.change.after.is_some() != back;
+        let (folder, name, temporary) = (&self.place.folder, &self.place.name, &self.temporary);
+        let (from, to) = if goes_in { (temporary, name) } else { (name, temporary) };
+        renameat_with(folder, from, folder, to, flags)
+    }
+
+    /// Puts the file back as it was, if it was replaced.
+    pub(crate) fn put_back(&mut self) -> Result<(), CommitError> {
+        let path = &self.change.path;
+        match self.done {
+            Done::Not | Done::Theirs => return Ok(()),
+            Done::Swapped => self.swap_back().map_err(|source| io_error(path, source))?,
+            Done::Overwritten => {
+                let before = self.change.before.as_deref();
+                if let Some(content) = before {
+                    written(&self.place, &self.temporary, content, path)?;
+                }
+                overwrite(&self.place, &self.temporary, before).map_err(|source| io_error(path, source))?;
+            }
+        }
+        self.done = Done::Not;
+        self.place.sync().map_err(|source| io_error(path, source))
+    }
+
+    #[cfg(target_os = "linux")]
+    fn swap_back(&self) -> io::Result<()> {
+        self.exchange(true)?;
+        // Somebody has written what we put there since: theirs is the last word.
+        if self.change.after.is_some() && self.place.read(&self.temporary).is_ok_and(|out| out != self.change.after) {
+            self.exchange(false)?;
+        }
+        Ok(())
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn swap_back(&self) -> io::Result<()> {
+        Ok(())
     }
 
     pub(crate) fn path(&self) -> &Path {
-        &self.path
+        &self.change.path
     }
+}
 
-    /// Makes sure that nobody has written the file since it was read.
-    pub(crate) fn check(&self) -> Result<(), CommitError> {
-        let now = read_if_there(&self.path).map_err(|source| io_error(&self.path, source))?;
-        if now == self.change.before { Ok(()) } else { Err(CommitError::Changed(self.path.clone())) }
-    }
-
-    /// Gives the file its new content, for good.
-    pub(crate) fn put(self) -> io::Result<()> {
-        match self.new {
-            // On Windows, a file that takes the place of another does not take over its access control list and
-            // attributes. Written in place it keeps them; the journal of the change mends what a crash leaves.
-            #[cfg(windows)]
-            Some(_) if self.path.exists() => {
-                // Nobody reads it while it is written.
-                let mut alone = File::options();
-                std::os::windows::fs::OpenOptionsExt::share_mode(&mut alone, 0);
-                let mut file = alone.write(true).truncate(true).open(&self.path)?;
-                file.write_all(self.change.after.as_deref().unwrap_or_default())?;
-                file.sync_all()
-            }
-            Some(new) => {
-                new.persist(&self.path).map_err(|error| error.error)?;
-                sync_folder(&self.path)
-            }
-            None => {
-                fs::remove_file(&self.path)?;
-                sync_folder(&self.path)
-            }
+impl Drop for Prepared<'_> {
+    fn drop(&mut self) {
+        if self.done != Done::Theirs {
+            drop(self.place.folder.remove_file(&self.temporary));
         }
     }
 }
@@ -73,162 +195,72 @@ fn io_error(path: &Path, source: io::Error) -> CommitError {
     CommitError::Io { path: path.to_path_buf(), source }
 }
 
-/// The file that a symbolic link leads to, so that the link stays one.
-pub(crate) fn through_links(path: &Path) -> PathBuf {
-    match fs::symlink_metadata(path) {
-        Ok(metadata) if metadata.is_symlink() => fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf()),
-        _ => path.to_path_buf(),
+/// When a file was last written, in nanoseconds of Unix' time.
+pub(crate) fn stamp_of(metadata: &cap_std::fs::Metadata) -> Option<u64> {
+    let time = metadata.modified().ok()?.into_std();
+    u64::try_from(time.duration_since(std::time::UNIX_EPOCH).ok()?.as_nanos()).ok()
+}
+
+/// Refuses a file that has other names: the one that takes its place would not have them.
+pub(crate) fn refuse_other_names(place: &Place, path: &Path) -> Result<(), CommitError> {
+    match place.folder.symlink_metadata(&place.name) {
+        Ok(metadata) if metadata.is_file() && metadata.nlink() > 1 => {
+            Err(CommitError::HardLinked { path: path.to_path_buf(), names: metadata.nlink() })
+        }
+        _ => Ok(()),
     }
 }
 
-/// A synced temporary file beside `path`, with that file's attributes.
-fn written(
-    path: &Path,
-    content: &[u8],
-    temporary: &str,
-    folders: &mut Vec<PathBuf>,
-) -> Result<NamedTempFile, CommitError> {
-    let folder = folder_of(path);
-    let io = |source| io_error(path, source);
-    make_folders(folder, folders).map_err(io)?;
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(temporary).rand_bytes(0);
+/// Gives a file the content that is prepared under the temporary name, or takes it away, whatever it holds.
+fn overwrite(place: &Place, temporary: &OsString, content: Option<&[u8]>) -> io::Result<()> {
+    match content {
+        // On Windows, a file that takes the place of another does not take over its access control list and
+        // attributes. Written in place it keeps them; the journal of the change mends what a crash leaves.
+        #[cfg(windows)]
+        Some(bytes) if place.folder.exists(&place.name) => {
+            use cap_std::fs::OpenOptionsExt as _;
+            let mut alone = OpenOptions::new();
+            // Nobody reads it while it is written.
+            alone.write(true).truncate(true).share_mode(0);
+            let mut file = open_in(&place.folder, &place.name, &mut alone)?;
+            file.write_all(bytes)?;
+            file.sync_all()
+        }
+        Some(_) => place.folder.rename(temporary, &place.folder, &place.name),
+        None => place.folder.remove_file(&place.name),
+    }
+}
+
+/// A synced temporary file, with the attributes of the file that is to have its content. Until it has them, nobody may
+/// read it who may not read that one.
+fn written(place: &Place, temporary: &OsString, content: &[u8], path: &Path) -> Result<(), CommitError> {
+    refuse_other_names(place, path)?;
+    let model = Model::of(place);
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
     #[cfg(unix)]
-    {
-        // What the umask leaves, as for any new file; a temporary one would be for its owner alone.
-        use std::os::unix::fs::PermissionsExt as _;
-        builder.permissions(fs::Permissions::from_mode(0o666));
+    cap_std::fs::OpenOptionsExt::mode(&mut options, model.as_ref().map_or(0o666, Model::strictest));
+    let new = open_in(&place.folder, temporary, &mut options).map_err(|source| io_error(path, source))?;
+    let done = fill(new, content, model.as_ref(), path);
+    if done.is_err() {
+        drop(place.folder.remove_file(temporary));
     }
-    let mut new = builder.tempfile_in(folder).map_err(io)?;
+    done
+}
+
+fn fill(mut new: File, content: &[u8], model: Option<&Model>, path: &Path) -> Result<(), CommitError> {
+    let io = |source| io_error(path, source);
     new.write_all(content).map_err(io)?;
-    match fs::metadata(path) {
-        Ok(old) if old.is_file() => attributes(path, &old, &new)?,
-        _ => like_its_neighbours(path, &new),
+    if let Some(model) = model {
+        model.give_to(&new, path)?;
     }
-    new.as_file().sync_all().map_err(io)?;
-    Ok(new)
+    new.sync_all().map_err(io)
 }
 
-/// Makes a folder and those above it, and notes the ones that were not there, the uppermost first.
-fn make_folders(folder: &Path, made: &mut Vec<PathBuf>) -> io::Result<()> {
-    let missing: Vec<&Path> =
-        folder.ancestors().take_while(|above| !above.as_os_str().is_empty() && !above.exists()).collect();
-    for above in missing.into_iter().rev() {
-        match fs::create_dir(above) {
-            Ok(()) => {
-                #[cfg(unix)]
-                if let Ok(parent) = fs::metadata(folder_of(above)) {
-                    drop(fs::set_permissions(above, parent.permissions()));
-                }
-                made.push(above.to_path_buf());
-            }
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(())
+/// Takes away temporary files that a killed run left in a folder. The GPO is locked: nobody else uses them.
+pub(crate) fn tidy(place: &Place) {
+    names_beginning(&place.folder, TEMPORARY).iter().for_each(|name| drop(place.folder.remove_file(name)));
 }
 
-/// Takes away folders that a change made and did not fill.
-pub(crate) fn remove_folders(folders: &[PathBuf]) {
-    // One that is not empty belongs to somebody else by now.
-    folders.iter().rev().for_each(|folder| drop(fs::remove_dir(folder)));
-}
-
-/// POSIX access control lists are kept in this attribute.
-#[cfg(unix)]
-const ACCESS_LIST: &str = "system.posix_acl_access";
-
-#[cfg(unix)]
-fn attributes(path: &Path, old: &fs::Metadata, new: &NamedTempFile) -> Result<(), CommitError> {
-    use std::os::unix::fs::{MetadataExt as _, chown};
-    let refused = |attribute: &str, source| CommitError::Metadata {
-        path: path.to_path_buf(),
-        attribute: attribute.to_owned(),
-        source,
-    };
-    let made = new.as_file().metadata().map_err(|source| io_error(path, source))?;
-    if (made.uid(), made.gid()) != (old.uid(), old.gid()) {
-        chown(new.path(), Some(old.uid()), Some(old.gid())).map_err(|source| refused("the owner", source))?;
-    }
-    new.as_file().set_permissions(old.permissions()).map_err(|source| refused("the mode", source))?;
-    let names = extended(path).map_err(|source| refused("an extended attribute", source))?;
-    // The folder may give each new file an access control list that the old one did not have.
-    if !names.iter().any(|name| name == ACCESS_LIST) && matches!(xattr::get(new.path(), ACCESS_LIST), Ok(Some(_))) {
-        xattr::remove(new.path(), ACCESS_LIST).map_err(|source| refused(ACCESS_LIST, source))?;
-    }
-    for name in names {
-        let shown = name.to_string_lossy();
-        let get = |path: &Path| xattr::get(path, &name).map_err(|source| refused(&shown, source));
-        let Some(value) = get(path)? else { continue };
-        // What the system gave the new file by itself, such as a security label, need not be set.
-        if get(new.path())?.as_ref() != Some(&value) {
-            xattr::set(new.path(), &name, &value).map_err(|source| refused(&shown, source))?;
-        }
-    }
-    Ok(())
-}
-
-/// Gives a new file the attributes of a file beside it, or of the GPO's gpt.ini, as far as the system allows: those who
-/// read that one must be able to read this one, or policy stops to apply to them.
-#[cfg(unix)]
-fn like_its_neighbours(path: &Path, new: &NamedTempFile) {
-    let is_model = |entry: &fs::DirEntry| {
-        let name = entry.file_name().to_string_lossy().to_ascii_lowercase();
-        ["registry.pol", "gpt.ini", "comment.cmtx", "bkupinfo.xml"].contains(&&*name)
-    };
-    let in_folder = |folder: &Path| {
-        let mut entries: Vec<_> = fs::read_dir(folder).ok()?.flatten().filter(is_model).map(|e| e.path()).collect();
-        entries.sort();
-        entries.into_iter().next()
-    };
-    let folder = folder_of(path);
-    let Some(model) = in_folder(folder).or_else(|| in_folder(folder_of(folder))) else { return };
-    if let Ok(metadata) = fs::metadata(&model) {
-        drop(attributes(&model, &metadata, new));
-    }
-}
-
-/// A new file on Windows takes its access control list from its folder.
-#[cfg(not(unix))]
-fn like_its_neighbours(_: &Path, _: &NamedTempFile) {}
-
-/// Names of the extended attributes, those of ntfs-3g included, which it does not list.
-#[cfg(unix)]
-fn extended(path: &Path) -> io::Result<Vec<std::ffi::OsString>> {
-    const UNLISTED: [&str; 2] = ["system.ntfs_acl", "system.ntfs_attrib_be"];
-    let mut names: Vec<_> = match xattr::list(path) {
-        Ok(names) => names.collect(),
-        // A file system without them.
-        Err(error) if error.kind() == io::ErrorKind::Unsupported => return Ok(Vec::new()),
-        Err(error) => return Err(error),
-    };
-    for name in &UNLISTED {
-        if !names.iter().any(|listed| listed == name) && matches!(xattr::get(path, name), Ok(Some(_))) {
-            names.push((*name).into());
-        }
-    }
-    Ok(names)
-}
-
-/// What is replaced on Windows is written in place and keeps all of it.
-#[cfg(not(unix))]
-fn attributes(_: &Path, _: &fs::Metadata, _: &NamedTempFile) -> Result<(), CommitError> {
-    Ok(())
-}
-
-/// Takes away temporary files that a killed run left in the folder of `path`. The GPO is locked: nobody else uses them.
-pub(crate) fn tidy(path: &Path) {
-    let Ok(entries) = fs::read_dir(folder_of(path)) else { return };
-    let ours = |entry: &fs::DirEntry| entry.file_name().to_string_lossy().starts_with(".gpol-");
-    entries.flatten().filter(ours).for_each(|entry| drop(fs::remove_file(entry.path())));
-}
-
-pub(crate) fn folder_of(path: &Path) -> &Path {
-    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
-}
-
-/// Makes what happened to a folder's entries last. Windows cannot open a folder for that and needs no such call.
-pub(crate) fn sync_folder(path: &Path) -> io::Result<()> {
-    if cfg!(unix) { File::open(folder_of(path))?.sync_all() } else { Ok(()) }
-}
+/// How the names of temporary files begin.
+pub(crate) const TEMPORARY: &str = ".gpol-";

@@ -12,8 +12,8 @@ use crate::edit::{comments_of, file_of, read_there};
 use crate::effective::{LinkModel, Linked};
 use crate::error::Error;
 use crate::gpt_ini::{GptIni, Version};
+use crate::limits;
 use crate::model::{PolicyModel, RecordModel};
-use crate::plan::read_if_there;
 use crate::scope::Scope;
 use crate::target::{Finding, Kind, SideFile, Target};
 
@@ -354,7 +354,8 @@ fn by_policy(
 pub(crate) fn version_of(file: &SideFile) -> Result<Option<Version>, Error> {
     let Some(place) = &file.gpt_ini else { return Ok(None) };
     let path = &place.path;
-    let bytes = read_if_there(path).map_err(|source| Error::Io { path: path.clone(), source })?;
+    let bytes = file.root.read(path, limits::GPT_INI);
+    let bytes = bytes.map_err(|source| Error::Io { path: path.clone(), source })?;
     let Some(bytes) = bytes else { return Ok(None) };
     let ini = GptIni::parse(bytes).map_err(|error| Error::GptIni { path: path.clone(), error })?;
     Ok(ini.version())

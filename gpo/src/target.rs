@@ -17,6 +17,7 @@ use admx::Side;
 use serde::Serialize;
 
 use crate::ad::Snapshot;
+use crate::enclosure::Root;
 use crate::place::{Found, find, twins_of};
 use crate::scope::Scope;
 pub use disk_image::ImageFormat;
@@ -201,6 +202,8 @@ pub struct SideFile {
     pub comments: Option<Found>,
     /// Where `gpt.ini` is or would be; a bare policy file and a backup have none.
     pub gpt_ini: Option<Found>,
+    /// The folder of the target, which none of these files is read outside of.
+    pub root: Root,
 }
 
 impl SideFile {
@@ -347,7 +350,7 @@ impl Target {
             path: path.to_path_buf(),
             guid: None,
             name: None,
-            sides: vec![SideFile { scope, file, comments: None, gpt_ini: None }],
+            sides: vec![SideFile { scope, file, comments: None, gpt_ini: None, root: Root::of_file(path) }],
             users: None,
             store: None,
             findings: Vec::new(),
@@ -365,6 +368,14 @@ impl Target {
         twins.dedup();
         self.findings.extend(twins.into_iter().map(Finding::twin));
         self
+    }
+
+    /// The folder that encloses its files: of a policy file alone, the one in which it lies.
+    pub fn root(&self) -> Root {
+        match (self.kind, self.sides.first()) {
+            (Kind::Pol, Some(side)) => side.root.clone(),
+            _ => Root::folder(&self.path),
+        }
     }
 
     /// Makes sure that what was read is an answer: of a GPO that vanished meanwhile, files seem never to have been there.
@@ -394,7 +405,7 @@ impl Target {
         let (user, gpt_ini) = (below("User"), Some(below("gpt.ini")));
         let in_user = |name: &str| Found { path: user.path.join(name), twins: user.twins.clone() };
         let (file, comments) = (in_user("Registry.pol"), Some(in_user("comment.cmtx")));
-        Some(SideFile { scope: Some(scope.clone()), file, comments, gpt_ini })
+        Some(SideFile { scope: Some(scope.clone()), file, comments, gpt_ini, root: self.root() })
     }
 
     /// The `Windows` folder that the target is, holds or lies in; local GPOs lie two folders below it.

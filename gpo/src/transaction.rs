@@ -11,26 +11,31 @@
 //! 5. the change is marked as done.
 
 mod history;
+mod identity;
 mod lock;
+mod mend;
+mod undo;
 
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use history::{Change, ChangedFile, Content, History, Outcome};
+pub use identity::{Identity, Recorded, recorded};
 pub use lock::LockError;
+pub use undo::undo_plan;
 
-use crate::plan::{CommitError, FileChange, Plan, read_if_there};
-use crate::replace::{self, through_links};
+use crate::enclosure::{LeadsOut, MadeFolder, canonical};
+use crate::plan::{CommitError, Plan};
+use crate::replace;
 use crate::target::{Kind, Target};
+use identity::Here;
 use lock::Lock;
 
 /// A target that nobody else changes with gpol until this is dropped.
 #[derive(Debug)]
 pub struct Transaction {
-    target: PathBuf,
-    root: PathBuf,
+    here: Here,
     history: Option<History>,
     recorded: bool,
     recovered: Vec<Recovered>,
@@ -66,6 +71,9 @@ pub enum Recovery {
     Reverted,
     /// This file is neither old nor new: somebody wrote it since. The change is set aside as it is.
     Left(PathBuf),
+    /// What is at the path now is not what the change was made to: another image may be mounted there. Nothing was touched,
+    /// and this record of it stays open until that one is back.
+    Elsewhere(PathBuf),
 }
 
 /// Why a change was not made.
@@ -102,15 +110,27 @@ pub enum TransactionError {
         /// The target.
         target: PathBuf,
     },
-    /// A symbolic link in the target leads out of it.
-    #[error("{} leads out of {}, to {}", path.display(), target.display(), to.display())]
-    LeadsOut {
+    /// A change was interrupted, and a link in the target leads its files elsewhere now.
+    #[error("change {id} had been interrupted, and cannot be mended: {why}")]
+    Open {
+        /// The change.
+        id: String,
+        /// The link.
+        why: LeadsOut,
+    },
+    /// A change that is to be mended or undone has files in another part of the GPO or installation than the target.
+    #[error("change {id} has a file outside of {}: {}", target.display(), path.display())]
+    Beyond {
+        /// The change.
+        id: String,
         /// The file.
         path: PathBuf,
         /// The target.
         target: PathBuf,
-        /// Where it leads.
-        to: PathBuf,
+        /// The folder that has all files of the change.
+        all: PathBuf,
+        /// Whether it was interrupted.
+        interrupted: bool,
     },
     /// No such change.
     #[error("no change{} of {} is recorded", id.as_ref().map(|id| format!(" {id}")).unwrap_or_default(), target.display())]
@@ -119,6 +139,8 @@ pub enum TransactionError {
         id: Option<String>,
         /// The target.
         target: PathBuf,
+        /// Those of what was at its path at other times.
+        elsewhere: Vec<String>,
     },
     /// A file is not as the change left it.
     #[error("{} has changed since change {id}", path.display())]
@@ -150,22 +172,19 @@ impl Transaction {
         recorded: bool,
         wait: Duration,
     ) -> Result<Self, TransactionError> {
-        let root = root(target);
         if let Some(history) = &history
-            && history.lies_in(&root)
+            && history.lies_in(&canonical(&target.path))
         {
             let (history, target) = (history.folder().to_path_buf(), target.path.clone());
             return Err(TransactionError::HistoryInside { history, target });
         }
         let lock = Lock::take(&lock_folder(target), wait)?;
-        let mut recovered = Vec::new();
-        if let Some(history) = &history {
-            for change in history.unfinished_in(&root)? {
-                let how = mend(history, &change)?;
-                recovered.push(Recovered { id: change.id, how });
-            }
-        }
-        Ok(Self { target: target.path.clone(), root, history, recorded, recovered, _lock: lock })
+        let here = Here::open(target)?;
+        let recovered = match &history {
+            Some(history) => mend::all(history, &here)?,
+            None => Vec::new(),
+        };
+        Ok(Self { here, history, recorded, recovered, _lock: lock })
     }
 
     /// What became of earlier changes that had not come to their end.
@@ -182,158 +201,35 @@ impl Transaction {
         if plan.is_empty() {
             return Ok(None);
         }
-        self.stay_inside(plan)?;
-        plan.files().iter().for_each(|file| replace::tidy(&through_links(&file.path)));
+        plan.check()?;
+        let target = &self.here.enclosure;
+        for file in plan.files().iter().filter(|file| target.covers(&file.path)) {
+            if let Ok(Some(place)) = target.place(&file.path) {
+                replace::tidy(&place);
+            }
+        }
         let Some(history) = self.history.as_ref().filter(|_| self.recorded) else {
-            plan.commit()?;
+            plan.commit_in(Some(target))?;
             return Ok(None);
         };
-        let change = history.record(plan, note)?;
+        let change = history.record(plan, note, &self.here)?;
         let mut folders = Vec::new();
-        match plan.replace(|index| change.temporary(index), &mut folders) {
+        let begin = |written: &[Option<u64>]| history.begin(&change, written);
+        match plan.replace(Some(target), |index| change.temporary(index), &mut folders, begin) {
             Ok(()) => {
                 // The files are replaced for good: if the mark cannot be set, the next change finds that out and sets it.
                 let _ = history.finish(&change);
                 Ok(Some(change.id))
             }
             Err(error) => {
-                replace::remove_folders(&folders);
-                if !matches!(error, CommitError::Torn { .. }) {
+                folders.iter().rev().for_each(MadeFolder::remove);
+                if !matches!(error, TransactionError::Commit(CommitError::Torn { .. })) {
                     history.forget(&change);
                 }
-                Err(error.into())
+                Err(error)
             }
         }
     }
-
-    /// Symbolic links are followed, but not out of the target.
-    fn stay_inside(&self, plan: &Plan) -> Result<(), TransactionError> {
-        for file in plan.files() {
-            let link = fs::read_link(&file.path).ok().filter(|_| !file.path.exists());
-            // A link that leads to nothing would be replaced by a file of its own.
-            let to = link.unwrap_or_else(|| canonical(&file.path));
-            let outside = !to.starts_with(&self.root);
-            if outside && lexically_inside(&file.path, &self.root) {
-                return Err(TransactionError::LeadsOut { path: file.path.clone(), target: self.target.clone(), to });
-            }
-        }
-        Ok(())
-    }
-}
-
-/// The plan that puts the files of a change of this target back as they were before it: of the last change, if none is named.
-///
-/// # Errors
-///
-/// If there is no such change, or a file is not as the change left it.
-pub fn undo_plan(target: &Target, history: &History, id: Option<&str>) -> Result<(Change, Plan), TransactionError> {
-    let root = root(target);
-    let changes = history.changes_in(&root)?;
-    let found = match id {
-        Some(id) => changes.iter().find(|change| change.id == id),
-        None => changes.iter().rfind(|change| change.outcome == Outcome::Done),
-    };
-    let none = || TransactionError::NoChange { id: id.map(str::to_owned), target: target.path.clone() };
-    let change = found.ok_or_else(none)?;
-    if change.outcome != Outcome::Done {
-        return Err(TransactionError::NotMade(change.id.clone()));
-    }
-    let mut plan = Plan::default();
-    for (index, file) in change.files.iter().enumerate() {
-        let path = as_given(target, &root, &file.path);
-        let found = now(&path)?;
-        if found.as_deref().map(Content::of) != file.after {
-            let touches =
-                |later: &&Change| later.id > change.id && later.files.iter().any(|other| other.path == file.path);
-            let later = changes.iter().filter(touches).map(|later| later.id.clone()).collect();
-            return Err(TransactionError::ChangedSince { path, id: change.id.clone(), later });
-        }
-        let before = history.content(change, index, &file.before, "before")?;
-        plan.push(FileChange { path, before: found, after: before });
-    }
-    Ok((change.clone(), plan))
-}
-
-/// A file of the target by the path that the target was given by.
-fn as_given(target: &Target, root: &Path, path: &Path) -> PathBuf {
-    match path.strip_prefix(root) {
-        Ok(rest) if rest.as_os_str().is_empty() => target.path.clone(),
-        Ok(rest) => target.path.join(rest),
-        Err(_) => path.to_path_buf(),
-    }
-}
-
-/// All changes of a target that are recorded, the oldest first.
-///
-/// # Errors
-///
-/// If the history cannot be read.
-pub fn changes(target: &Target, history: &History) -> Result<Vec<Change>, TransactionError> {
-    history.changes_in(&root(target))
-}
-
-/// Finishes a change that a crash interrupted, or cleans up behind it.
-fn mend(history: &History, change: &Change) -> Result<Recovery, TransactionError> {
-    for file in &change.files {
-        replace::tidy(&file.path);
-    }
-    let mut rest = Plan::default();
-    let mut untouched = true;
-    for (index, file) in change.files.iter().enumerate() {
-        let found = now(&file.path)?;
-        let (content, after) =
-            (found.as_deref().map(Content::of), history.content(change, index, &file.after, "after")?);
-        if content != file.before {
-            untouched = false;
-            if content != file.after && !is_cut_off(found.as_deref(), after.as_deref()) {
-                history.set_aside(change)?;
-                return Ok(Recovery::Left(file.path.clone()));
-            }
-        }
-        rest.push(FileChange { path: file.path.clone(), before: found, after });
-    }
-    if untouched {
-        replace::remove_folders(&change.folders);
-        history.forget(change);
-        return Ok(Recovery::Reverted);
-    }
-    rest.replace(|index| change.temporary(index), &mut Vec::new())?;
-    history.finish(change)?;
-    Ok(Recovery::Finished)
-}
-
-/// Whether a file holds the beginning of what it shall hold: where files are written in place, a crash leaves that.
-fn is_cut_off(found: Option<&[u8]>, after: Option<&[u8]>) -> bool {
-    cfg!(windows) && matches!((found, after), (Some(found), Some(after)) if after.starts_with(found))
-}
-
-fn now(path: &Path) -> Result<Option<Vec<u8>>, CommitError> {
-    read_if_there(path).map_err(|source| CommitError::Io { path: path.to_path_buf(), source })
-}
-
-/// Where a path leads, be its last components there or not.
-fn canonical(path: &Path) -> PathBuf {
-    for above in path.ancestors() {
-        let there = if above.as_os_str().is_empty() { Path::new(".") } else { above };
-        if let Ok(real) = fs::canonicalize(there) {
-            return match path.strip_prefix(above) {
-                Ok(rest) if !rest.as_os_str().is_empty() => real.join(rest),
-                _ => real,
-            };
-        }
-    }
-    path.to_path_buf()
-}
-
-/// Whether a path is below the target as it is written, wherever links in it lead.
-fn lexically_inside(path: &Path, root: &Path) -> bool {
-    path.ancestors()
-        .any(|above| !above.as_os_str().is_empty() && fs::canonicalize(above).is_ok_and(|real| real == root))
-}
-
-/// The target's own folder or file.
-fn root(target: &Target) -> PathBuf {
-    canonical(&target.path)
 }
 
 /// The folder whose lock stands for the GPO: one that is there before the GPO is, and that is the same by whatever path

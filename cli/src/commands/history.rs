@@ -6,7 +6,7 @@ use clap::Args;
 use gpo::doctor::{Doctor, doctor};
 use gpo::plan::FileChange;
 use gpo::show::TargetModel;
-use gpo::transaction::{Change, Outcome, changes, undo_plan};
+use gpo::transaction::{Change, Outcome, Recorded, recorded as recorded_of, undo_plan};
 use serde::Serialize;
 
 use crate::args::{ChangeArgs, Format, HistoryArgs, OutputArgs};
@@ -23,7 +23,7 @@ use crate::ui::{Line, Page, Style, Ui};
 
 /// List the changes that gpol made to a target
 ///
-/// Changes are recorded outside the target, by the path of its files. Exit code 1 says that none is recorded.
+/// Changes are recorded outside the target, with what it was, so that they are found when it is mounted elsewhere. Exit code 1 says that none is recorded.
 #[derive(Args, Debug)]
 pub struct HistoryCommand {
     /// Policy file, GPO folder, or root of a mounted Windows volume
@@ -60,15 +60,18 @@ struct HistoryModel {
     recorded: String,
     /// The oldest first.
     changes: Vec<Change>,
+    /// Changes of what was at this path at another time.
+    elsewhere: Vec<Change>,
 }
 
 pub fn list(args: &HistoryCommand, ui: &Ui) -> Result<Exit, Stop> {
     let target = open_target(&args.target, None, ui)?;
     let history = history(&args.history)?;
-    let changes = changes(&target, &history).map_err(refused)?;
+    let Recorded { changes, elsewhere } = recorded_of(&target, &history).map_err(refused)?;
     let exit = if changes.is_empty() { Exit::No } else { Exit::Yes };
     let recorded = history.folder().display().to_string();
-    let model = HistoryModel { schema: "gpol.history/1", target: TargetModel::new(&target), recorded, changes };
+    let target = TargetModel::new(&target);
+    let model = HistoryModel { schema: "gpol.history/1", target, recorded, changes, elsewhere };
     match args.output.format {
         Format::Json => ui.json(&model)?,
         Format::Human => ui.page(&model.page())?,
@@ -81,6 +84,7 @@ impl HistoryModel {
         let mut page = Page::new();
         if self.changes.is_empty() {
             page.line(format!("No change of {} is recorded in {}", self.target.path, self.recorded).as_str());
+            self.add_elsewhere(&mut page);
             return page;
         }
         for change in &self.changes {
@@ -102,7 +106,23 @@ impl HistoryModel {
             }
         }
         page.blank().field("Recorded", Line::new().text(&self.recorded));
+        self.add_elsewhere(&mut page);
         page
+    }
+
+    /// Another image may have been mounted here.
+    fn add_elsewhere(&self, page: &mut Page) {
+        if self.elsewhere.is_empty() {
+            return;
+        }
+        page.blank().line("Recorded of what was at this path at another time, and is not what is there now:");
+        for change in &self.elsewhere {
+            let line = Line::indented(2).text(&change.id);
+            page.line(match change.outcome {
+                Outcome::Unfinished => line.text("  ").hang().text("interrupted; mended when that is there again"),
+                Outcome::Done | Outcome::Left => line,
+            });
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use crate::edit;
 use crate::error::Error;
 use crate::extensions::{ExtensionList, REGISTRY};
 use crate::gpt_ini::GptIni;
-use crate::plan::read_if_there;
+use crate::limits;
 use crate::scope::Scope;
 use crate::target::{Kind, SideFile, Target};
 
@@ -77,7 +77,7 @@ pub(super) fn probe(target: &Target, only: Option<&Scope>, probes: &mut Probes) 
 fn gpt_ini(file: &SideFile) -> Result<Option<Result<GptIni, String>>, Error> {
     let Some(place) = &file.gpt_ini else { return Ok(None) };
     let path = &place.path;
-    let bytes = read_if_there(path).map_err(|source| Error::Io { path: path.clone(), source })?;
+    let bytes = file.root.read(path, limits::GPT_INI).map_err(|source| Error::Io { path: path.clone(), source })?;
     Ok(bytes.map(|bytes| GptIni::parse(bytes).map_err(|error| error.to_string())))
 }
 

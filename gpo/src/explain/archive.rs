@@ -9,9 +9,10 @@ use std::path::Path;
 
 use polfile::{Folded, PolicyFile, Registry};
 
+use crate::enclosure::Root;
 use crate::image::RegistryValue;
+use crate::limits;
 use crate::place::find;
-use crate::plan::read_if_there;
 
 /// What the client has noted.
 #[derive(Debug)]
@@ -43,7 +44,7 @@ impl Archive {
         let read = || {
             let root = fs::canonicalize(windows)?.parent().map(Path::to_path_buf).unwrap_or_default();
             match find(&root, &["ProgramData", "ntuser.pol"])? {
-                Some(found) => read_if_there(&found.path),
+                Some(found) => Root::folder(&root).read(&found.path, limits::POLICY_FILE),
                 None => Ok(None),
             }
         };

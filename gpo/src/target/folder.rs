@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 
 use super::{Finding, Kind, SideFile, Target, TargetError, Trail, users};
 use crate::backup::BackupInfo;
+use crate::enclosure::Root;
 use crate::gpt_ini::GptIni;
+use crate::limits;
 use crate::place::{Found, Listings, find, find_or_name};
 use crate::scope::Scope;
 
@@ -52,7 +54,10 @@ fn recognise_among(path: &Path, beside: &mut Listings, trail: &mut Trail) -> io:
     if let Some(scope) = users::scope_of(&real) {
         trail.note("name is a SID", Some(path));
         let found = users::machine_half(path)?.into_iter().collect();
-        return Ok(Some(Target { sides: vec![users::one(&named, scope)?], ..target(Kind::GpoUser, path, found) }));
+        return Ok(Some(Target {
+            sides: vec![users::one(&named, scope, &Root::folder(path))?],
+            ..target(Kind::GpoUser, path, found)
+        }));
     }
     let guid = guid_of(&real);
     trail.note("name is a {GUID}", guid.as_ref().map(|_| path));
@@ -62,7 +67,10 @@ fn recognise_among(path: &Path, beside: &mut Listings, trail: &mut Trail) -> io:
     }
     // A local GPO keeps its extension lists in gpt.ini; a domain's has them in Active Directory.
     let lists = match &gpt_ini {
-        Some(ini) => GptIni::parse(fs::read(&ini.path)?).is_ok_and(|ini| ini.has_extensions()),
+        Some(ini) => {
+            let bytes = Root::folder(path).read(&ini.path, limits::GPT_INI)?;
+            bytes.is_some_and(|bytes| GptIni::parse(bytes).is_ok_and(|ini| ini.has_extensions()))
+        }
         None => false,
     };
     trail.note("extension lists in gpt.ini", gpt_ini.as_ref().filter(|_| lists).map(|ini| &*ini.path));
@@ -107,7 +115,7 @@ pub(super) fn installation(path: &Path, system32: &Found, windows: &Path, trail:
     let below = |name| -> io::Result<Found> { Ok(find_or_name(&system32.path, &[name])?.with_twins_of(system32)) };
     let group_policy_users = below(users::FOLDER)?;
     let store = trail.find(windows, &["PolicyDefinitions"])?;
-    let (of_users, findings) = users::in_folder(&group_policy_users)?;
+    let (of_users, findings) = users::in_folder(&group_policy_users, &Root::folder(path))?;
     let mut installation = gpo(Kind::Windows, path, &below("GroupPolicy")?)?;
     installation.sides.extend(of_users);
     installation.findings.extend(findings);
@@ -119,7 +127,7 @@ pub(super) fn installation(path: &Path, system32: &Found, windows: &Path, trail:
 /// The folder of all per-user local GPOs.
 fn of_users(path: &Path) -> io::Result<Target> {
     let users = here(path);
-    let (sides, findings) = users::in_folder(&users)?;
+    let (sides, findings) = users::in_folder(&users, &Root::folder(path))?;
     Ok(Target { sides, users: Some(users), ..target(Kind::GpoUsers, path, findings) })
 }
 
@@ -191,6 +199,7 @@ fn gpo(kind: Kind, path: &Path, gpo: &Found) -> io::Result<Target> {
             file: below(&[folder, "Registry.pol"])?,
             comments: Some(below(&[folder, "comment.cmtx"])?),
             gpt_ini: Some(gpt_ini.clone()),
+            root: Root::folder(path),
         })
     };
     let sides = vec![side(Scope::Computer, "Machine")?, side(Scope::User, "User")?];

@@ -6,6 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::{Finding, SideFile};
+use crate::enclosure::Root;
 use crate::place::{Found, find, find_or_name};
 use crate::scope::{Scope, Sid};
 
@@ -18,7 +19,7 @@ pub(super) fn scope_of(folder: &Path) -> Option<Scope> {
 }
 
 /// The policy files of all per-user local GPOs in the folder, as Windows applies them, and what is wrong there.
-pub(super) fn in_folder(users: &Found) -> io::Result<(Vec<SideFile>, Vec<Finding>)> {
+pub(super) fn in_folder(users: &Found, root: &Root) -> io::Result<(Vec<SideFile>, Vec<Finding>)> {
     let (mut by_scope, mut findings): (BTreeMap<Scope, Vec<PathBuf>>, _) = (BTreeMap::new(), Vec::new());
     let entries = match fs::read_dir(&users.path) {
         Ok(entries) => entries.collect::<io::Result<Vec<_>>>()?,
@@ -42,20 +43,21 @@ pub(super) fn in_folder(users: &Found) -> io::Result<(Vec<SideFile>, Vec<Finding
         let exact = same.iter().position(|path| scope.sid().is_some_and(|sid| path.ends_with(sid))).unwrap_or(0);
         let path = same.remove(exact);
         let twins = users.twins.iter().cloned().chain(same).collect();
-        sides.push(one(&Found { path: path.clone(), twins }, scope)?);
+        sides.push(one(&Found { path: path.clone(), twins }, scope, root)?);
         findings.extend(machine_half(&path)?);
     }
     Ok((sides, findings))
 }
 
 /// The policy file of one per-user local GPO.
-pub(super) fn one(gpo: &Found, scope: Scope) -> io::Result<SideFile> {
+pub(super) fn one(gpo: &Found, scope: Scope, root: &Root) -> io::Result<SideFile> {
     let below = |names: &[&str]| -> io::Result<Found> { Ok(find_or_name(&gpo.path, names)?.with_twins_of(gpo)) };
     Ok(SideFile {
         scope: Some(scope),
         file: below(&["User", "Registry.pol"])?,
         comments: Some(below(&["User", "comment.cmtx"])?),
         gpt_ini: Some(below(&["gpt.ini"])?),
+        root: root.clone(),
     })
 }
 

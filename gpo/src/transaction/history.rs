@@ -5,7 +5,7 @@
 //! interrupted, and that cannot be mended since somebody wrote its files, ends in `.left`. A folder appears under such a
 //! name only when all of it is on the disk, and before that its name begins with a point.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -13,12 +13,18 @@ use std::time::{Duration, SystemTime};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use super::{Note, TransactionError, canonical};
+use super::identity::{Here, Identity};
+use super::{Note, TransactionError};
+use crate::enclosure::{canonical, folder_of};
 use crate::plan::{Plan, hex};
-use crate::replace::{sync_folder, through_links};
+use crate::replace::TEMPORARY;
 
 /// Name of the shape of `change.json`.
-const SCHEMA: &str = "gpol.change/1";
+const SCHEMA: &str = "gpol.change/2";
+/// The one before it, which has neither [`Change::target`] nor [`ChangedFile::below`] nor [`BEGUN`] beside it.
+const SCHEMA_1: &str = "gpol.change/1";
+/// Name of the file that says that the first file is about to be replaced, and when each new content was written.
+const BEGUN: &str = "begun.json";
 /// How the folder's name of a change ends that did not come to its end.
 const OPEN: &str = ".open";
 /// How it ends of a change that was set aside.
@@ -53,6 +59,9 @@ pub struct Change {
     pub undoes: Option<String>,
     /// [`Plan::hash`] of what was carried out.
     pub plan: String,
+    /// What was changed; `null` in a record of an older gpol.
+    #[serde(default)]
+    pub target: Option<Identity>,
     /// The files, in the order in which they were replaced.
     pub files: Vec<ChangedFile>,
     /// Folders that were not there before, the uppermost first.
@@ -78,8 +87,11 @@ pub enum Outcome {
 /// A file of a change.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChangedFile {
-    /// The file, where symbolic links lead.
+    /// The file, where it was.
     pub path: PathBuf,
+    /// The way to it from the [`Identity::path`] of the target; `null` for a file of the user's own, as LDIF is.
+    #[serde(default)]
+    pub below: Option<PathBuf>,
     /// What it held; `null` if it was not there.
     pub before: Option<Content>,
     /// What it shall hold; `null` if it shall not be there.
@@ -105,14 +117,47 @@ impl Content {
 impl Change {
     /// Name of the temporary file for the file at this place.
     pub(super) fn temporary(&self, index: usize) -> String {
-        format!(".gpol-{}-{index}", self.id)
+        format!("{}{index}", self.temporaries())
+    }
+
+    /// How the names of its temporary files begin.
+    pub(super) fn temporaries(&self) -> String {
+        format!("{TEMPORARY}{}-", self.id)
     }
 }
 
+/// How far a change came before it was interrupted.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Begun {
+    /// Whether a file may have been replaced.
+    #[serde(skip, default = "yes")]
+    pub begun: bool,
+    /// When the new content of each file was written, in nanoseconds of Unix' time.
+    pub written: Vec<Option<u64>>,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// A file for its owner alone, that was not there.
+fn create_private(path: &Path) -> io::Result<fs::File> {
+    let mut options = fs::File::options();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
+}
+
+/// Makes what happened to a file's entry in its folder last. Windows cannot open a folder for that and needs no such call.
+fn sync_folder(path: &Path) -> io::Result<()> {
+    if cfg!(unix) { fs::File::open(folder_of(path))?.sync_all() } else { Ok(()) }
+}
+
 /// Makes a folder for its owner alone: policy files may hold secrets.
-fn make_private(folder: &Path) -> io::Result<()> {
+fn make_private(folder: &Path, recursive: bool) -> io::Result<()> {
     let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
+    builder.recursive(recursive);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(folder)
@@ -153,20 +198,27 @@ impl History {
     }
 
     /// Writes a plan down, with the contents that it needs, before it is carried out.
-    pub(super) fn record(&self, plan: &Plan, note: &Note) -> Result<Change, TransactionError> {
-        make_private(&self.folder).map_err(Self::error(&self.folder))?;
+    pub(super) fn record(&self, plan: &Plan, note: &Note, here: &Here) -> Result<Change, TransactionError> {
+        make_private(&self.folder, true).map_err(Self::error(&self.folder))?;
         self.tidy();
         let time = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
         let stamp: String = time.chars().filter(|c| !matches!(c, '-' | ':')).collect();
         let files = plan.files().iter().map(|file| ChangedFile {
-            path: canonical(&through_links(&file.path)),
+            path: here.recorded(&file.path),
+            below: here.below(&file.path),
             before: file.before.as_deref().map(Content::of),
             after: file.after.as_deref().map(Content::of),
         });
         let mut folders: Vec<PathBuf> = Vec::new();
         for file in plan.files() {
             let missing: Vec<&Path> = file.path.ancestors().skip(1).take_while(|above| !above.exists()).collect();
-            folders.extend(missing.into_iter().rev().filter(|above| !above.as_os_str().is_empty()).map(canonical));
+            folders.extend(
+                missing
+                    .into_iter()
+                    .rev()
+                    .filter(|above| !above.as_os_str().is_empty())
+                    .map(|above| here.recorded(above)),
+            );
         }
         folders.dedup();
         let mut change = Change {
@@ -179,6 +231,7 @@ impl History {
             reason: note.reason.clone(),
             undoes: note.undoes.clone(),
             plan: plan.hash(),
+            target: Some(here.identity.clone()),
             files: files.collect(),
             folders,
             outcome: Outcome::Unfinished,
@@ -203,7 +256,8 @@ impl History {
             if taken() {
                 continue;
             }
-            match fs::create_dir(&folder) {
+            // For its owner alone, also in a folder that is open to others.
+            match make_private(&folder, false) {
                 // Somebody else's may have come under this name meanwhile.
                 Ok(()) if taken() => drop(fs::remove_dir(&folder)),
                 Ok(()) => return Ok((id, folder)),
@@ -228,7 +282,7 @@ impl History {
 
     fn write(&self, change: &Change, plan: &Plan, folder: &Path) -> io::Result<()> {
         let write = |name: &str, bytes: &[u8]| {
-            let mut file = File::create_new(folder.join(name))?;
+            let mut file = create_private(&folder.join(name))?;
             file.write_all(bytes)?;
             file.sync_all()
         };
@@ -246,6 +300,39 @@ impl History {
         let named = self.named(&change.id, OPEN);
         fs::rename(folder, &named)?;
         sync_folder(&named)
+    }
+
+    /// Notes that the files of a change are about to be replaced.
+    pub(super) fn begin(&self, change: &Change, written: &[Option<u64>]) -> Result<(), TransactionError> {
+        let path = self.named(&change.id, OPEN).join(BEGUN);
+        let new = self.named(&change.id, OPEN).join(format!(".{BEGUN}"));
+        let write = || {
+            let mut file = create_private(&new)?;
+            file.write_all(&serde_json::to_vec(&Begun { begun: true, written: written.to_vec() })?)?;
+            file.sync_all()?;
+            fs::rename(&new, &path)?;
+            sync_folder(&path)
+        };
+        write().map_err(Self::error(&path))
+    }
+
+    /// How far a change came that did not come to its end.
+    pub(super) fn begun(&self, change: &Change) -> Result<Begun, TransactionError> {
+        let path = self.named(&change.id, OPEN).join(BEGUN);
+        match fs::read(&path) {
+            Ok(text) => serde_json::from_slice(&text)
+                .map_err(|error| TransactionError::Malformed { path, why: error.to_string() }),
+            // An older gpol did not note it.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                Ok(Begun { begun: change.target.is_none(), written: Vec::new() })
+            }
+            Err(error) => Err(Self::error(&path)(error)),
+        }
+    }
+
+    /// Where the record of a change lies that did not come to its end.
+    pub(super) fn open(&self, change: &Change) -> PathBuf {
+        self.named(&change.id, OPEN)
     }
 
     /// Notes that a change was made.
@@ -280,17 +367,17 @@ impl History {
         }
     }
 
-    /// All changes of files at or below a path, the oldest first.
-    pub(super) fn changes_in(&self, root: &Path) -> Result<Vec<Change>, TransactionError> {
-        self.changes(root, |_| true)
+    /// All changes, of whatever target, the oldest first.
+    pub(super) fn all(&self) -> Result<Vec<Change>, TransactionError> {
+        self.changes(|_| true)
     }
 
     /// Those that did not come to their end.
-    pub(super) fn unfinished_in(&self, root: &Path) -> Result<Vec<Change>, TransactionError> {
-        self.changes(root, |name| name.ends_with(OPEN))
+    pub(super) fn unfinished(&self) -> Result<Vec<Change>, TransactionError> {
+        self.changes(|name| name.ends_with(OPEN))
     }
 
-    fn changes(&self, root: &Path, wanted: impl Fn(&str) -> bool) -> Result<Vec<Change>, TransactionError> {
+    fn changes(&self, wanted: impl Fn(&str) -> bool) -> Result<Vec<Change>, TransactionError> {
         let entries = match fs::read_dir(&self.folder) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             entries => entries.map_err(Self::error(&self.folder))?,
@@ -307,7 +394,6 @@ impl History {
                 change => changes.push(change?),
             }
         }
-        changes.retain(|change| change.files.iter().any(|file| file.path.starts_with(root)));
         changes.sort_by(|a, b| a.id.cmp(&b.id));
         Ok(changes)
     }
@@ -317,8 +403,8 @@ impl History {
         let text = fs::read(&path).map_err(Self::error(&path))?;
         let malformed = |why: String| TransactionError::Malformed { path: path.clone(), why };
         let mut change: Change = serde_json::from_slice(&text).map_err(|error| malformed(error.to_string()))?;
-        if change.schema != SCHEMA {
-            return Err(malformed(format!("schema {:?}; gpol reads {SCHEMA:?}", change.schema)));
+        if ![SCHEMA, SCHEMA_1].contains(&&*change.schema) {
+            return Err(malformed(format!("schema {:?}; gpol reads {SCHEMA:?} and {SCHEMA_1:?}", change.schema)));
         }
         let name = folder.to_string_lossy();
         change.outcome = match () {
