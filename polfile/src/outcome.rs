@@ -186,6 +186,11 @@ impl<'a> Outcome<'a> {
         self.existing.contains(path)
     }
 
+    /// Whether a record of the key itself makes it, not one of a key below.
+    fn makes(&self, path: &Folded) -> bool {
+        self.key(path).is_some_and(|key| key.created > self.key_deleted(path.borrow()))
+    }
+
     /// The keys that surely are there in the end.
     pub fn existing_keys(&self) -> impl Iterator<Item = &Folded> {
         self.existing.iter()
@@ -215,7 +220,7 @@ impl<'a> Outcome<'a> {
         same: impl Fn(&Final<'_>, &Final<'_>) -> bool,
     ) -> bool {
         let key = record.key.fold();
-        let exists = || !self.has_key(&key) || other.has_key(&key);
+        let exists = || !self.makes(&key) || other.has_key(&key);
         let value = |name: &Folded| same(&self.value(&key, name), &other.value(&key, name));
         match record.action() {
             Action::Set => exists() && value(&record.value_name.fold()),
