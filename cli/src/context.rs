@@ -293,6 +293,21 @@ pub fn failed(error: Error) -> CommandError {
         Error::Twins { .. } => CommandError::new(Code::CASE_TWINS, error.to_string())
             .detail("Windows sees only one of them, and nothing here says which. Nothing was written.")
             .help("remove or rename the one that is not meant"),
+        Error::Overruled { path, overruled } => {
+            let (wanted, by) = (overruled.wanted.as_ref(), overruled.by.as_ref());
+            let what = format!(
+                "{}: {}!{} can never be left as it is there: {}!{} deletes it before",
+                path.display(),
+                wanted.key,
+                wanted.value_name,
+                by.key,
+                by.value_name
+            );
+            CommandError::new(Code::OVERRULED, what)
+                .detail("The record that deletes is nothing that EXPECT speaks of, so it stays. Nothing was written.")
+                .help("say  ensure: set  if the value is to be there always")
+                .help("or take the deletion out first, with  ensure: forget")
+        }
         Error::OtherSide { has, wanted, .. } => CommandError::new(Code::NOT_ON_THIS_SIDE, error.to_string())
             .help(format!("use the {wanted} side's policy file; for a policy of both sides, --scope {has}")),
         Error::NoScope { kind, .. } => {

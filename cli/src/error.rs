@@ -99,6 +99,7 @@ codes! {
     MIXED_SIDES = "E0601", Refused, "the input has settings of several scopes, a policy file has one";
     CANNOT_CARRY = "E0602", Refused, "the format cannot carry all that the input holds";
     FOLDER_TAKEN = "E0603", Refused, "the folder to make is there already";
+    OVERRULED = "E0604", Refused, "a value is to be set only if it is missing, and the file deletes it before";
     READ = "E0901", Io, "a file cannot be read";
     WRITE = "E0902", Io, "a file cannot be written";
     TORN = "E0903", Io, "a change stopped halfway and could not be taken back";

@@ -7,8 +7,8 @@ use admx::{Catalog, SideReading, State};
 use polfile::{PolicyFile, Slot};
 
 use crate::bookkeeping::{self, Books, Directory, Needs, SideChange};
-use crate::compare::{RecordDiff, SideDiff, compare};
-use crate::desired::{ByKey, Desired, DesiredScope, lay};
+use crate::compare::{RecordDiff, SideDiff, about, compare};
+use crate::desired::{ByKey, Desired, DesiredScope, Overruled, lay, take_out};
 use crate::edit::{bytes_of, file_of, parse, refuse_twins, refuse_unsafe};
 use crate::error::Error;
 use crate::extensions::in_braces;
@@ -85,7 +85,9 @@ pub fn plan(
             Some(bytes) => parse(&file, bytes.clone())?,
             None => PolicyFile::new(),
         };
-        let (after, already_absent) = bring(&before, wanted, catalog, prune);
+        let brought = bring(&before, wanted, catalog, prune);
+        let (after, already_absent) = brought
+            .map_err(|overruled| Error::Overruled { path: file.file.path.clone(), overruled: Box::new(overruled) })?;
         let side = wanted.scope.side();
         let reading = catalog.read(side, &after);
         let needs = needs(catalog, &catalog.read(side, &before), &reading, wanted, &after);
@@ -117,10 +119,15 @@ pub fn plan(
 }
 
 /// The file as it is wanted, and how much that is to be absent is so already.
-fn bring(before: &PolicyFile, wanted: &DesiredScope, catalog: &Catalog, prune: bool) -> (PolicyFile, usize) {
+fn bring(
+    before: &PolicyFile,
+    wanted: &DesiredScope,
+    catalog: &Catalog,
+    prune: bool,
+) -> Result<(PolicyFile, usize), Overruled> {
     let side = wanted.scope.side();
     let mut after = before.clone();
-    let there: HashSet<Slot> = before.records().map(|record| record.slot()).collect();
+    let there: HashSet<Slot> = before.records().map(|record| about(&record)).collect();
     let mut gone: HashSet<Slot> = HashSet::new();
     let mut absent = 0_usize;
     let keyed = ByKey::of(before);
@@ -132,18 +139,14 @@ fn bring(before: &PolicyFile, wanted: &DesiredScope, catalog: &Catalog, prune: b
         }
         gone.extend(owned.iter().map(|record| record.slot()));
     }
-    for slot in wanted.forgotten.iter().filter_map(|it| it.what.slot()) {
-        if !there.contains(&slot) {
-            absent = absent.saturating_add(1);
-        }
-        gone.insert(slot);
-    }
-    after.retain(|record| {
+    let values: HashSet<Slot> = wanted.forgotten.iter().filter_map(|it| it.what.slot()).collect();
+    absent = absent.saturating_add(values.difference(&there).count());
+    take_out(&mut after, |record| {
         let slot = record.slot();
-        wanted.origins.contains_key(&slot) || !(prune || gone.contains(&slot))
+        !wanted.origins.contains_key(&slot) && (prune || gone.contains(&slot) || values.contains(&about(record)))
     });
-    lay(&mut after, &wanted.file);
-    (after, absent)
+    lay(&mut after, &wanted.file)?;
+    Ok((after, absent))
 }
 
 /// How many policies and records of what is wanted no difference is about.

@@ -10,10 +10,10 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use admx::{Catalog, Side};
-use polfile::{Action, RecordRef, Registry, Slot};
+use polfile::{Outcome, RecordRef, Slot};
 
 use crate::by_scope::Joined;
-use crate::compare::{RecordKind, compare};
+use crate::compare::{RecordKind, about, compare, same_final};
 use crate::desired::{ByKey, DesiredScope, Origin, What};
 use crate::exchange::state::by_id;
 use crate::gpt_ini::GptIni;
@@ -123,7 +123,7 @@ pub fn check(catalog: &Catalog, expected: &DesiredScope, target: &Joined) -> Che
             None => settings.push(Setting { left, right, kind: record.kind, policies: named.into_iter().collect() }),
         }
     }
-    let registry = Registry::execute([&target.file]);
+    let (said, found) = (Outcome::of(expected.file.records()), Outcome::of(target.file.records()));
     let record = |index: Option<usize>| index.and_then(|index| expected.file.record(index));
     for Setting { left, right, kind, policies } in settings {
         let verdict = match kind {
@@ -131,7 +131,10 @@ pub fn check(catalog: &Catalog, expected: &DesiredScope, target: &Joined) -> Che
                 checked.extra.extend(right.map(|record| Extra { record, policies }));
                 continue;
             }
-            RecordKind::OnlyLeft if record(left).is_some_and(|record| is_swept(&registry, &record)) => {
+            // As of a deletion that the target has in another way, or a key that it makes anew for values of its own.
+            RecordKind::OnlyLeft | RecordKind::Order
+                if record(left).is_some_and(|record| said.agrees(&found, &record, same_final)) =>
+            {
                 checked.pass = checked.pass.saturating_add(1);
                 continue;
             }
@@ -145,21 +148,13 @@ pub fn check(catalog: &Catalog, expected: &DesiredScope, target: &Joined) -> Che
     checked
 }
 
-/// Whether a deletion is expected of a value that the target deletes with all others of its key.
-fn is_swept(registry: &Registry<'_>, record: &RecordRef<'_>) -> bool {
-    let Action::DeleteValue(name) = record.action() else { return false };
-    registry.key(record.key.fold()).is_some_and(|key| {
-        key.values_deleted().is_some() && key.value(&name.fold()).is_none_or(|value| value.current().is_none())
-    })
-}
-
 /// What is to have no record: values and policies that a state file says so of, and what else belongs to a policy that
 /// it names.
 fn nothing_expected(catalog: &Catalog, expected: &DesiredScope, target: &Joined, checked: &mut Checked) {
     let side = expected.scope.side();
     let mut there: HashMap<Slot, Vec<usize>> = HashMap::new();
     for (index, record) in target.file.records().enumerate() {
-        there.entry(record.slot()).or_default().push(index);
+        there.entry(about(&record)).or_default().push(index);
     }
     let forgotten = |id: &String| {
         expected.forgotten.iter().find(|it| matches!(&it.what, What::Policy(of) if of == id)).map(|it| &it.origin)

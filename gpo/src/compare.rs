@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use admx::{Catalog, PolicyReading, Side, SideReading};
-use polfile::{Action, Difference, PolicyFile, RecordRef, Registry, Slot, Value, ValueType, diff};
+use polfile::{Action, Difference, Final, Outcome, PolicyFile, RecordRef, Slot, Value, ValueType, diff};
 use serde::Serialize;
 
 use crate::model::{PolicyModel, RecordModel};
@@ -169,24 +169,53 @@ pub(crate) fn slots(file: &PolicyFile) -> Slots {
     file.records().enumerate().map(|(index, record)| (record.slot(), index)).collect()
 }
 
+/// What a record is about; a value that is set if it is missing is that value.
+pub(crate) fn about(record: &RecordRef<'_>) -> Slot {
+    match record.action() {
+        Action::SetIfMissing(name) => Slot { value_name: name.fold(), ..record.slot() },
+        _ => record.slot(),
+    }
+}
+
+/// Whether two files come to the same in all that a record of each is about.
+fn agree(left: &Outcome<'_>, right: &Outcome<'_>, a: &RecordRef<'_>, b: &RecordRef<'_>) -> bool {
+    left.agrees(right, a, same_final) && right.agrees(left, b, same_final)
+}
+
+/// Whether two values are the same; a list with other NULs at its end is.
+pub(crate) fn same_final(left: &Final<'_>, right: &Final<'_>) -> bool {
+    match (left, right) {
+        (Final::Set(a, x), Final::Set(b, y)) | (Final::SetIfMissing(a, x), Final::SetIfMissing(b, y)) => {
+            a == b && plain(*a, x) == plain(*b, y)
+        }
+        _ => left == right,
+    }
+}
+
 /// All slots that differ, and the left side's records of those that do not.
 fn differences(left: &PolicyFile, right: &PolicyFile) -> (Vec<Found>, Vec<usize>) {
-    let (left_slots, right_slots) = (slots(left), slots(right));
-    let (left_values, right_values) = (executed(left), executed(right));
+    let last =
+        |file| -> Slots { PolicyFile::records(file).enumerate().map(|(at, record)| (about(&record), at)).collect() };
+    let (left_slots, right_slots) = (last(left), last(right));
+    let (left_outcome, right_outcome) = (Outcome::of(left.records()), Outcome::of(right.records()));
     let all: BTreeSet<&Slot> = left_slots.keys().chain(right_slots.keys()).collect();
     let mut found = Vec::new();
     let mut same = Vec::new();
     for slot in all {
         let (l, r) = (left_slots.get(slot).copied(), right_slots.get(slot).copied());
         let record = |file, index: Option<usize>| index.and_then(|index| PolicyFile::record(file, index));
-        let kind = match diff(record(left, l), record(right, r)).first() {
-            Some(Difference::OnlyLeft(_)) => RecordKind::OnlyLeft,
-            Some(Difference::OnlyRight(_)) => RecordKind::OnlyRight,
-            Some(Difference::Action(..)) => RecordKind::Action,
-            Some(Difference::Type(l, r)) if !mean_the_same(l, r) => RecordKind::Type,
-            Some(Difference::Data(l, r)) if !mean_the_same(l, r) => RecordKind::Data,
-            // Records that are alike may be undone by others behind them.
-            _ if left_values.get(slot) != right_values.get(slot) => RecordKind::Order,
+        let kind = match (record(left, l), record(right, r)) {
+            (Some(_), None) => RecordKind::OnlyLeft,
+            (None, right) if right.is_some() => RecordKind::OnlyRight,
+            // Other records may come to the same, and records that are alike may be undone by others behind them.
+            (Some(a), Some(b)) if !agree(&left_outcome, &right_outcome, &a, &b) => {
+                match (a.action().name() == b.action().name(), a.value_type == b.value_type) {
+                    (false, _) => RecordKind::Action,
+                    _ if mean_the_same(&a, &b) => RecordKind::Order,
+                    (_, false) => RecordKind::Type,
+                    (_, true) => RecordKind::Data,
+                }
+            }
             _ => {
                 same.extend(l);
                 continue;
@@ -224,21 +253,6 @@ pub(crate) fn plain(value_type: ValueType, data: &[u8]) -> Cow<'_, [u8]> {
         Ok(list @ Value::MultiSz(_)) => Cow::Owned(list.encode().1),
         _ => Cow::Borrowed(data),
     }
-}
-
-/// What is left of a value: its type and data; `None` if it is deleted.
-type Executed<'a> = Option<(ValueType, Cow<'a, [u8]>)>;
-
-/// What is left of each value in the end.
-fn executed(file: &PolicyFile) -> BTreeMap<Slot, Executed<'_>> {
-    let mut values = BTreeMap::new();
-    for key in Registry::execute([file]).keys() {
-        for value in key.values() {
-            let slot = Slot { key: key.path.as_wide().fold(), value_name: value.name.as_wide().fold(), is_value: true };
-            values.insert(slot, value.current().map(|(_, value_type, data)| (value_type, plain(value_type, data))));
-        }
-    }
-    values
 }
 
 #[cfg(test)]

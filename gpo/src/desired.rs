@@ -17,7 +17,8 @@ use crate::exchange::state::{At, StateFile, Unmanaged, by_id};
 use crate::scope::Scope;
 use crate::source::{self, Options, Part, Place, SetAside, Source, SourceError, Spot};
 
-pub(crate) use lay::{lay, lay_all};
+pub use lay::Overruled;
+pub(crate) use lay::{come_to_the_same, lay, lay_all, take_out};
 
 /// What is wanted, by scope.
 #[derive(Clone, Debug, Default)]
@@ -429,7 +430,7 @@ impl DesiredScope {
             origin.overrides = origin.overrides.or_else(|| undone.get(&slot).cloned());
             self.origins.insert(slot, origin);
         }
-        lay(&mut self.file, &stronger.file);
+        lay_all(&mut self.file, [&stronger.file]);
         self.forgotten.extend(forgotten);
         self.policies.extend(stronger.policies);
         self.policies.sort();

@@ -9,6 +9,7 @@ use polfile::ParseError;
 use crate::backup_xml::BackupXmlError;
 use crate::bookkeeping::DirectoryError;
 use crate::comments::CommentsError;
+use crate::desired::Overruled;
 use crate::extensions::ExtensionListError;
 use crate::gpt_ini::GptIniError;
 use crate::plan::CommitError;
@@ -133,6 +134,14 @@ pub enum Error {
         path: PathBuf,
         /// What is wrong.
         error: BackupXmlError,
+    },
+    /// A value is to be set only if it is missing, and the file deletes it before that.
+    #[error("{}: a value is to be set only if it is missing, and the file deletes it before", path.display())]
+    Overruled {
+        /// The policy file.
+        path: PathBuf,
+        /// What is wanted, and what is in its way.
+        overruled: Box<Overruled>,
     },
     /// The wanted state cannot be written.
     #[error(transparent)]

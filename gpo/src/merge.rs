@@ -9,16 +9,16 @@ mod fate;
 mod policies;
 mod version;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use polfile::{Action, PolicyFile, RecordRef, Slot, WideString, diff};
+use polfile::{Action, Outcome, PolicyFile, Record, RecordRef, Slot, WideString, diff};
 use serde::Serialize;
 
 pub use policies::{PolicyChange, ThreeWay, by_policy};
 pub use version::merge_gpt_ini;
 
 use crate::compare::{Slots, alike, slots};
-use crate::desired::lay;
+use crate::desired::come_to_the_same;
 use fate::{Fates, Item, Reach, Spelling, Universe};
 
 /// Who changed something.
@@ -317,6 +317,24 @@ fn who(base_is_left: bool, base_is_right: bool, left_is_right: bool) -> Option<W
         (true, false) => Some(Who::OnlyRight),
         (false, false) if left_is_right => Some(Who::Both),
         (false, false) => Some(Who::Conflict),
+    }
+}
+
+/// Puts records into a file, each where the editor would; where their order decides, in that order behind the rest.
+fn lay(onto: &mut PolicyFile, wanted: &PolicyFile) {
+    let records: Vec<Record> = wanted.records().map(|record| record.to_record()).collect();
+    let mut put = PolicyFile::new();
+    put.put_all(&records);
+    let outcome = |file| Outcome::of(PolicyFile::records(file));
+    if put == *wanted || come_to_the_same(&outcome(&put), &outcome(wanted), &outcome(wanted)) {
+        onto.put_all(&records);
+        return;
+    }
+    let slots: HashSet<Slot> = wanted.records().map(|record| record.slot()).collect();
+    let there = onto.records().filter(|record| slots.contains(&record.slot()));
+    if !there.map(|record| record.to_record()).eq(records) {
+        onto.retain(|record| !slots.contains(&record.slot()));
+        wanted.records().for_each(|record| onto.push(record));
     }
 }
 

@@ -191,6 +191,30 @@ impl Folded {
     pub(crate) fn least_below(&self) -> Folded {
         Folded(self.0.iter().copied().chain([u16::from(b'\\')]).collect())
     }
+
+    pub(crate) fn from_units(units: &[u16]) -> Self {
+        Self(units.into())
+    }
+
+    /// The path and those above it, the longest first.
+    pub(crate) fn at_and_above(&self) -> impl Iterator<Item = &[u16]> {
+        Self::prefixes(&self.0)
+    }
+
+    /// As [`at_and_above`](Self::at_and_above), of folded units.
+    pub(crate) fn prefixes(path: &[u16]) -> impl Iterator<Item = &[u16]> {
+        std::iter::successors(Some(path), |path| {
+            let end = path.iter().rposition(|unit| *unit == u16::from(b'\\'))?;
+            path.get(..end)
+        })
+    }
+}
+
+/// The same hash and order as the units'.
+impl std::borrow::Borrow<[u16]> for Folded {
+    fn borrow(&self) -> &[u16] {
+        &self.0
+    }
 }
 
 impl From<&str> for Folded {

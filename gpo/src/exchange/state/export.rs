@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use admx::{Catalog, ElementState, ElementValue, EnumValue, PolicyReading, State};
-use polfile::{Folded, PolicyFile, Record, RecordRef};
+use polfile::{Action, Folded, PolicyFile, Record, RecordRef, WideStr};
 
 use super::super::lgpo::Scope;
 use super::resolve::{Slot, resolve_side};
@@ -14,9 +14,12 @@ use super::{At, ElementWord, Order, Side, Wanted, WantedElement, WantedPolicy, W
 ///
 /// A policy stands in it by its id where the templates make the same records of it again; every other record stands
 /// for itself. The editor spells a key as the file does already, so that files of its own differ from their templates
-/// in letter case: `spelling` says how. Where the order of the file is not the editor's, or a value has several
-/// records, the side says `order: listed` and has records alone.
+/// in letter case: `spelling` says how. Where the order of the file is not the editor's, a value has several
+/// records, or one is about what an earlier one says, the side says `order: listed` and has records alone.
 pub fn export(scope: &Scope, file: &PolicyFile, catalog: Option<&Catalog>) -> Side {
+    if order_decides(file) {
+        return side(scope, file, &[], Order::Listed);
+    }
     let mut kept = catalog.map(|catalog| policies(scope, file, catalog)).unwrap_or_default();
     loop {
         let side = side(scope, file, &kept, Order::Editor);
@@ -38,6 +41,32 @@ pub fn export(scope: &Scope, file: &PolicyFile, catalog: Option<&Catalog>) -> Si
             _ => return self::side(scope, file, &[], Order::Listed),
         }
     }
+}
+
+/// Whether a record is about what an earlier one says: then the one of them that stands last decides.
+fn order_decides(file: &PolicyFile) -> bool {
+    let mut values: HashSet<(Folded, Folded)> = HashSet::new();
+    let (mut keys, mut secured): (HashSet<Folded>, HashSet<Folded>) = Default::default();
+    file.records().any(|record| {
+        let key = record.key.fold();
+        let mut again = |name: WideStr<'_>| !values.insert((key.clone(), name.fold()));
+        let decides = match record.action() {
+            Action::Set => again(record.value_name),
+            Action::DeleteValue(name) | Action::SetIfMissing(name) => again(name),
+            Action::DeleteValues(names) => names.into_iter().fold(false, |any, name| again(name) | any),
+            Action::DeleteAllValues => keys.contains(&key),
+            Action::DeleteKeys(entries) => entries.iter().any(|entry| {
+                let tree = record.deleted_key(*entry).as_wide().fold();
+                keys.iter().chain(&secured).any(|key| key.is_at_or_below(&tree))
+            }),
+            Action::SecureKey(_) => !secured.insert(key.clone()),
+            _ => false,
+        };
+        if !matches!(record.action(), Action::DeleteAllValues | Action::DeleteKeys(_) | Action::SecureKey(_)) {
+            keys.insert(key);
+        }
+        decides
+    })
 }
 
 /// A policy, the records that it stands for, and what the file spells otherwise than its template.
