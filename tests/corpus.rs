@@ -23,6 +23,16 @@ pub fn corpus() -> Option<PathBuf> {
     found.then_some(folder)
 }
 
+/// The folder of small inputs of one kind that showed a fault, each with a text that says what is right; beside the corpus.
+#[expect(clippy::print_stdout)] // only tests call it
+pub fn cases(kind: &str) -> Option<PathBuf> {
+    let folder = corpus()?.parent()?.join("cases").join(kind);
+    if !folder.is_dir() {
+        println!("skipped: no cases at {}", folder.display());
+    }
+    Some(folder).filter(|folder| folder.is_dir())
+}
+
 /// Every file below a folder, sorted.
 pub fn files(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();

@@ -283,6 +283,9 @@ pub fn failed(error: Error) -> CommandError {
         Error::GptIni { .. } | Error::Extensions { .. } => CommandError::new(Code::GPT_INI, error.to_string())
             .detail("Nothing was written.")
             .help("mend the line by hand; gpol does not guess what it should say"),
+        Error::Unseen { .. } => CommandError::new(Code::UNSEEN, error.to_string())
+            .detail("A version that Windows does not see announces nothing. Nothing was written.")
+            .help("mend the file by hand: lines end in CR LF, [General] alone stands in its line, no NUL"),
         Error::Comments { .. } => CommandError::new(Code::COMMENTS, error.to_string())
             .detail("Nothing was written.")
             .help("mend the file by hand, or take it away: it holds comments alone, no settings"),

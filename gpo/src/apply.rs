@@ -59,7 +59,7 @@ impl SideOutcome {
 ///
 /// A record that is wanted is put where the editor would put it; one that a named policy does not need, or that is to
 /// be forgotten, goes; with `prune`, every other one goes, too. What is right already keeps its bytes, and a GPO whose
-/// policy files stay keeps its version.
+/// policy files stay keeps its version, unless Windows would not apply them for a reason that a write takes away.
 ///
 /// # Errors
 ///
@@ -94,8 +94,12 @@ pub fn plan(
         if before != after {
             outcome.plan.add(&file.file.path, bytes, after.as_bytes().to_vec());
         }
-        let change = SideChange { file: &file, side, before: &before, after: &after, comments: false, anew: false };
-        let books = bookkeeping::plan(target, &change, &needs, &directory, &mut outcome.plan)?;
+        let same = before == after && !after.is_empty();
+        let because = if same { bookkeeping::ignored(target, &wanted.scope)? } else { None };
+        let anew = because.is_some();
+        let change = SideChange { file: &file, side, before: &before, after: &after, comments: false, anew };
+        let mut books = bookkeeping::plan(target, &change, &needs, &directory, &mut outcome.plan)?;
+        books.because = because;
         if let Some(done) = books.directory.as_ref().filter(|done| done.known) {
             directory.planned = Some(done.after);
         }

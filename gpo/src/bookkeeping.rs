@@ -10,11 +10,13 @@ use std::path::{Path, PathBuf};
 use admx::{Catalog, Side, State};
 use polfile::PolicyFile;
 
+use crate::doctor::{self, Answer};
 use crate::error::Error;
 use crate::extensions::{ExtensionList, ExtensionListError, REGISTRY, in_braces, registry_tool, registry_tools};
-use crate::gpt_ini::{GptIni, Version};
+use crate::gpt_ini::{GptIni, Obstacle, Version};
 use crate::place::Found;
 use crate::plan::Plan;
+use crate::scope::Scope;
 use crate::target::{Kind, SideFile, Target};
 
 pub use backup::BackupChange;
@@ -29,6 +31,10 @@ pub struct GptIniChange {
     pub after: Version,
     /// The side's extension list, where it stands here; a domain GPO's does not.
     pub extensions: Option<ListChange>,
+    /// What kept Windows from seeing what stands in the file, and is gone after the change.
+    pub mended: Vec<Obstacle>,
+    /// Counters that come before the new one and that Windows has recorded as applied.
+    pub passed: Vec<u16>,
 }
 
 /// What happens to an extension list.
@@ -62,6 +68,8 @@ pub struct Books {
     pub directory: Option<DirectoryChange>,
     /// `Backup.xml`, for a GPO backup.
     pub backup: Option<BackupChange>,
+    /// Why the version rises though every setting is there already: what kept Windows from applying them.
+    pub because: Option<String>,
 }
 
 impl Books {
@@ -115,17 +123,44 @@ pub(crate) fn plan(
         _ if !change.counts() => Ok(Books::default()),
         Kind::GpoSysvol => directory::plan(target, change, needs, directory, plan),
         _ => match &change.file.gpt_ini {
-            Some(place) => local(place, change, needs, plan),
+            Some(place) => local(target, place, change, needs, plan),
             None => Ok(Books::default()),
         },
     }
 }
 
-fn local(place: &Found, change: &SideChange<'_>, needs: &Needs<'_>, plan: &mut Plan) -> Result<Books, Error> {
+/// Why Windows does not apply what a scope configures, where the next write mends that by itself.
+///
+/// # Errors
+///
+/// As [`doctor`](doctor::doctor).
+pub(crate) fn ignored(target: &Target, scope: &Scope) -> Result<Option<String>, Error> {
+    let found = doctor::doctor(target, Some(scope))?;
+    Ok(found
+        .probes
+        .into_iter()
+        .find(|probe| probe.answer == Answer::No && probe.cured_by_write)
+        .map(|probe| probe.found))
+}
+
+fn local(
+    target: &Target,
+    place: &Found,
+    change: &SideChange<'_>,
+    needs: &Needs<'_>,
+    plan: &mut Plan,
+) -> Result<Books, Error> {
     let (path, side) = (&place.path, change.side);
-    let (bytes, mut ini) = gpt_ini(path, plan)?;
+    let (bytes, mut ini, mended) = gpt_ini(path, plan)?;
     let before = ini.version();
-    let after = before.unwrap_or_default().bumped(side);
+    let mut after = before.unwrap_or_default().bumped(side);
+    // Windows compares counters for being other than the one that it recorded, so that one must not come again.
+    let applied = change.file.scope.as_ref().map_or_else(Vec::new, |scope| doctor::applied(target, scope));
+    let mut passed = Vec::new();
+    while applied.contains(&after.of(side)) && !passed.contains(&after.of(side)) {
+        passed.push(after.of(side));
+        after = after.bumped(side);
+    }
     let list = needs.of(&ini.extensions(side).unwrap_or_default(), change);
     let list = list.map_err(|error| Error::Extensions { path: path.clone(), side, error })?;
     if list.changes() {
@@ -133,19 +168,25 @@ fn local(place: &Found, change: &SideChange<'_>, needs: &Needs<'_>, plan: &mut P
     }
     ini.set_version(after);
     plan.amend(path, bytes, ini.as_bytes().to_vec());
-    Ok(Books { gpt_ini: Some(GptIniChange { before, after, extensions: Some(list) }), ..Books::default() })
+    let change = GptIniChange { before, after, extensions: Some(list), mended, passed };
+    Ok(Books { gpt_ini: Some(change), ..Books::default() })
 }
 
-/// Bytes and content of a `gpt.ini`; a new one if there is none.
-fn gpt_ini(path: &Path, plan: &Plan) -> Result<(Option<Vec<u8>>, GptIni), Error> {
+/// Bytes and content of a `gpt.ini`, and what was taken out of the content so that Windows sees it; a new one if there is none.
+fn gpt_ini(path: &Path, plan: &Plan) -> Result<(Option<Vec<u8>>, GptIni, Vec<Obstacle>), Error> {
     let bytes = read(path, plan)?;
-    let ini = match &bytes {
+    let mut ini = match &bytes {
         Some(bytes) => {
             GptIni::parse(bytes.clone()).map_err(|error| Error::GptIni { path: path.to_path_buf(), error })?
         }
         None => GptIni::new(),
     };
-    Ok((bytes, ini))
+    let (mended, others): (Vec<Obstacle>, Vec<Obstacle>) = ini.obstacles().into_iter().partition(Obstacle::is_curable);
+    if let Some(obstacle) = others.into_iter().next() {
+        return Err(Error::Unseen { path: path.to_path_buf(), obstacle });
+    }
+    ini.cure();
+    Ok((bytes, ini, mended))
 }
 
 fn read(path: &Path, plan: &Plan) -> Result<Option<Vec<u8>>, Error> {

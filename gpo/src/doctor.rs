@@ -19,7 +19,7 @@ use crate::scope::Scope;
 use crate::show::TargetModel;
 use crate::target::{Kind, Target};
 
-pub(crate) use machine::other_gpos;
+pub(crate) use machine::{applied, other_gpos};
 
 /// Whether Windows will apply a target's policy: `gpol.doctor/1`.
 #[derive(Clone, Debug, Serialize)]
@@ -73,6 +73,8 @@ pub struct Probe {
     pub found: String,
     /// What to do about it.
     pub help: Option<String>,
+    /// Whether the next write of this policy takes it away, even one that has no setting to change.
+    pub cured_by_write: bool,
 }
 
 /// Collects what the probes find.
@@ -85,7 +87,15 @@ struct Probes {
 impl Probes {
     fn add(&mut self, id: &'static str, answer: Answer, found: impl Into<String>, help: Option<String>) {
         let (side, scope) = (self.scope.as_ref().map(|scope| scope.side().as_str()), self.scope.clone());
-        self.list.push(Probe { id, side, scope, answer, found: found.into(), help });
+        self.list.push(Probe { id, side, scope, answer, found: found.into(), help, cured_by_write: false });
+    }
+
+    /// A "no" that the next write takes away; docs/domain.md lists which do, and why the others do not.
+    fn no_until_written(&mut self, id: &'static str, found: impl Into<String>, help: impl Into<String>) {
+        self.no(id, found, help);
+        if let Some(probe) = self.list.last_mut() {
+            probe.cured_by_write = true;
+        }
     }
 
     fn yes(&mut self, id: &'static str, found: impl Into<String>) {

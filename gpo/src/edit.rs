@@ -157,7 +157,8 @@ impl<'c> PolicyChange<'c> {
 /// Plans a new state of a policy. Nothing is written; see [`Plan::commit`].
 ///
 /// A `comment` is written beside the policy; an empty one is taken out. It changes nothing for Windows, so it
-/// raises no version. The plan is empty if no file would change. A GPO's version rises with its policy file,
+/// raises no version. The plan is empty if no file would change. A GPO's version rises with its policy file, or if
+/// the state is there already and Windows would not apply it for a reason that a write takes away,
 /// and its extension list names what Windows must run, wherever the target keeps both; `directory` says how
 /// the half of a domain GPO that is in Active Directory is to be changed.
 ///
@@ -205,15 +206,18 @@ pub fn plan_policy<'c>(
     }
     let extensions = policy.client_extensions().into_iter().map(in_braces).collect();
     let (wanted, gone) = if set.records.is_empty() { (Vec::new(), extensions) } else { (extensions, Vec::new()) };
+    let same = change.before == change.after && !change.after.is_empty();
+    let because = if same { bookkeeping::ignored(target, &change.scope)? } else { None };
     let changed = SideChange {
         file,
         side,
         before: &change.before,
         after: &change.after,
         comments: change.comment.is_some(),
-        anew: false,
+        anew: because.is_some(),
     };
     change.books = bookkeeping::plan(target, &changed, &Needs { catalog, wanted, gone }, directory, &mut change.plan)?;
+    change.books.because = because;
     change.plan.check()?;
     Ok(change)
 }

@@ -11,7 +11,7 @@ use crate::bookkeeping::DirectoryError;
 use crate::comments::CommentsError;
 use crate::desired::Overruled;
 use crate::extensions::ExtensionListError;
-use crate::gpt_ini::GptIniError;
+use crate::gpt_ini::{GptIniError, Obstacle};
 use crate::plan::CommitError;
 use crate::scope::Scope;
 use crate::target::{Kind, TargetError};
@@ -52,6 +52,14 @@ pub enum Error {
         path: PathBuf,
         /// What is wrong.
         error: GptIniError,
+    },
+    /// What is written into `gpt.ini` may not be seen by Windows.
+    #[error("{}: {obstacle}; whether Windows sees what stands there is not known", path.display())]
+    Unseen {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        obstacle: Obstacle,
     },
     /// An extension list in `gpt.ini` cannot be understood.
     #[error("{}: extension list of the {side} side: {error}", path.display())]

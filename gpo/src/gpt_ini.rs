@@ -1,11 +1,17 @@
 //! `gpt.ini`: the version of a GPO and, for a local one, its extension lists.
 //!
 //! Edited by line, never rewritten: encoding, byte order mark, line ends, comments, unknown keys
-//! and their order stay. Facts: [MS-GPOL] 2.2.4.
+//! and their order stay. Facts: [MS-GPOL] 2.2.4. What is read is what Windows' INI functions read, as far as that is
+//! known: the first `[General]`, the first of several equal keys in it, quotation marks taken off. [`Obstacle`]s are what
+//! may keep them from it.
+
+mod windows;
 
 use std::ops::Range;
 
 use admx::Side;
+
+pub use windows::{Obstacle, profile_int};
 
 /// The two counters in `Version`: 16 bits for each side.
 ///
@@ -74,10 +80,41 @@ pub struct GptIni {
 /// How many bytes a character has. Keys, numbers and GUIDs are ASCII in either.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Encoding {
-    /// ANSI or UTF-8, with or without a byte order mark.
+    /// ANSI, or UTF-8 without a byte order mark.
     Bytes,
+    /// UTF-8 with a byte order mark.
+    Utf8Mark,
     /// UTF-16LE with a byte order mark, as PowerShell's `Out-File` writes it.
     Utf16,
+    /// UTF-16LE without one.
+    Utf16Unmarked,
+}
+
+impl Encoding {
+    fn is_utf16(self) -> bool {
+        matches!(self, Self::Utf16 | Self::Utf16Unmarked)
+    }
+
+    /// How many bytes the byte order mark has.
+    fn mark(self) -> usize {
+        match self {
+            Self::Bytes | Self::Utf16Unmarked => 0,
+            Self::Utf16 => 2,
+            Self::Utf8Mark => 3,
+        }
+    }
+}
+
+/// By the mark; without one, it is UTF-16 where the first characters are ASCII in two bytes.
+fn encoding_of(bytes: &[u8]) -> Result<Encoding, GptIniError> {
+    match bytes {
+        [0xFE, 0xFF, ..] => Err(GptIniError::BigEndian),
+        [0xFF, 0xFE, ..] if bytes.len() % 2 == 1 => Err(GptIniError::Odd(bytes.len())),
+        [0xFF, 0xFE, ..] => Ok(Encoding::Utf16),
+        [0xEF, 0xBB, 0xBF, ..] => Ok(Encoding::Utf8Mark),
+        [1..=0x7F, 0, 1..=0x7F, 0, ..] if bytes.len() % 2 == 0 => Ok(Encoding::Utf16Unmarked),
+        _ => Ok(Encoding::Bytes),
+    }
 }
 
 /// Why a `gpt.ini` cannot be used.
@@ -121,12 +158,7 @@ impl GptIni {
     ///
     /// [`GptIniError`] if the text cannot be read, or `Version` is no number.
     pub fn parse(bytes: Vec<u8>) -> Result<Self, GptIniError> {
-        let encoding = match &*bytes {
-            [0xFE, 0xFF, ..] => return Err(GptIniError::BigEndian),
-            [0xFF, 0xFE, ..] if bytes.len() % 2 == 1 => return Err(GptIniError::Odd(bytes.len())),
-            [0xFF, 0xFE, ..] => Encoding::Utf16,
-            _ => Encoding::Bytes,
-        };
+        let encoding = encoding_of(&bytes)?;
         let ini = Self { bytes, encoding };
         match ini.entry("Version") {
             Some(entry) if parse_version(&entry.value).is_none() => {
@@ -174,10 +206,8 @@ impl GptIni {
     /// Sets a key of `[General]`: replaces the value where the key stands first, else adds a line at the section's end.
     fn set(&mut self, key: &str, value: &str) {
         if let Some(entry) = self.entry(key) {
-            if entry.value != value {
-                let value = self.encode(value);
-                self.bytes.splice(entry.span, value);
-            }
+            let value = self.encode(value);
+            self.bytes.splice(entry.span, value);
             return;
         }
         let newline = if self.lines().iter().any(|(_, text)| text.ends_with("\r\n")) || self.lines().is_empty() {
@@ -197,46 +227,55 @@ impl GptIni {
     }
 
     fn encode(&self, text: &str) -> Vec<u8> {
-        match self.encoding {
-            Encoding::Bytes => text.as_bytes().to_vec(),
-            Encoding::Utf16 => text.encode_utf16().flat_map(u16::to_le_bytes).collect(),
+        match self.encoding.is_utf16() {
+            false => text.as_bytes().to_vec(),
+            true => text.encode_utf16().flat_map(u16::to_le_bytes).collect(),
         }
     }
 
-    /// Where a new line of `[General]` goes: behind its last line that is not blank. `None` without that section.
+    /// Where a new line of `[General]` goes: behind the last line of the first section of that name that is not blank.
+    /// `None` without that section.
     fn end_of_general(&self) -> Option<usize> {
-        let mut inside = false;
-        let mut end = None;
-        for (span, text) in self.lines() {
-            match section(&text) {
-                Some(name) if inside && !name.eq_ignore_ascii_case("General") => break,
-                Some(name) => inside = inside || name.eq_ignore_ascii_case("General"),
-                None => {}
-            }
-            if inside && !text.trim().is_empty() {
-                end = Some(span.end);
-            }
-        }
-        end
+        let lines = self.lines();
+        let inside = general(&lines)?;
+        let filled = lines[inside].iter().rev().find(|(_, text)| !text.trim().is_empty());
+        filled.map(|(span, _)| span.end)
     }
 
-    /// The first line of `[General]` with this key, in any case.
+    /// The first line of the first `[General]` with this key, in any case.
     fn entry(&self, key: &str) -> Option<Entry> {
-        let mut inside = false;
-        for (line, (span, text)) in self.lines().into_iter().enumerate() {
-            if let Some(name) = section(&text) {
-                inside = name.eq_ignore_ascii_case("General");
-            } else if inside
-                && let Some((name, value)) = text.split_once('=')
+        let lines = self.lines();
+        let inside = general(&lines)?;
+        self.entry_in(&lines, inside, key)
+    }
+
+    /// The first line of any `[General]` with this key.
+    fn entry_of_any_section(&self, key: &str) -> Option<Entry> {
+        let lines = self.lines();
+        let mut from = 0;
+        while let Some(inside) = general(&lines[from..]) {
+            let (start, end) = (from + inside.start, from + inside.end);
+            if let Some(entry) = self.entry_in(&lines, start..end, key) {
+                return Some(entry);
+            }
+            from = end;
+        }
+        None
+    }
+
+    fn entry_in(&self, lines: &[(Range<usize>, String)], inside: Range<usize>, key: &str) -> Option<Entry> {
+        for at in inside {
+            let (span, text) = lines.get(at)?;
+            if let Some((name, value)) = text.split_once('=')
                 && name.trim().eq_ignore_ascii_case(key)
             {
                 // Blanks around the value are not it, and stay.
-                let value = value.trim_end();
+                let value = value.trim_end_matches(|c: char| c == '\0' || c.is_whitespace());
                 let kept = value.trim_start();
                 let blanks = value.len() - kept.len();
                 let start = span.start + self.width(&text[..name.len() + 1 + blanks]);
                 let span = start..start + self.width(kept);
-                return Some(Entry { value: kept.to_owned(), span, line: line + 1 });
+                return Some(Entry { value: unquoted(kept).to_owned(), span, line: at + 1 });
             }
         }
         None
@@ -244,26 +283,24 @@ impl GptIni {
 
     /// Bytes that a part of a line has in the file.
     fn width(&self, text: &str) -> usize {
-        match self.encoding {
+        match self.encoding.is_utf16() {
             // Bytes of lines are read as one character each.
-            Encoding::Bytes => text.chars().count(),
-            Encoding::Utf16 => text.encode_utf16().count() * 2,
+            false => text.chars().count(),
+            true => text.encode_utf16().count() * 2,
         }
     }
 
     /// Each line with its line end, and where it stands. Bytes that are not ASCII are read as one
     /// character each: they are kept, never interpreted.
     fn lines(&self) -> Vec<(Range<usize>, String)> {
-        let (mark, text): (usize, String) = match self.encoding {
-            Encoding::Utf16 => {
-                let units = self.bytes[2..].as_chunks::<2>().0.iter().map(|&unit| u16::from_le_bytes(unit));
+        let mark = self.encoding.mark();
+        let text: String = match self.encoding.is_utf16() {
+            true => {
+                let units = self.bytes[mark..].as_chunks::<2>().0.iter().map(|&unit| u16::from_le_bytes(unit));
                 // One character for each unit, so that widths add up.
-                (2, units.map(|unit| char::from_u32(u32::from(unit)).unwrap_or('\u{FFFD}')).collect())
+                units.map(|unit| char::from_u32(u32::from(unit)).unwrap_or('\u{FFFD}')).collect()
             }
-            Encoding::Bytes => {
-                let mark = if self.bytes.starts_with(b"\xEF\xBB\xBF") { 3 } else { 0 };
-                (mark, self.bytes[mark..].iter().map(|&byte| char::from(byte)).collect())
-            }
+            false => self.bytes[mark..].iter().map(|&byte| char::from(byte)).collect(),
         };
         let mut start = mark;
         text.split_inclusive('\n')
@@ -282,15 +319,33 @@ impl Default for GptIni {
     }
 }
 
-fn extension_key(side: Side) -> &'static str {
+/// The key of a side's extension list.
+pub fn extension_key(side: Side) -> &'static str {
     match side {
         Side::Computer => "gPCMachineExtensionNames",
         Side::User => "gPCUserExtensionNames",
     }
 }
 
+/// The name of a section, where a line is the head of one; blanks around it do not count.
 fn section(line: &str) -> Option<&str> {
-    line.trim().strip_prefix('[')?.strip_suffix(']')
+    let line = line.trim_matches(|c: char| c == '\0' || c.is_whitespace());
+    Some(line.strip_prefix('[')?.strip_suffix(']')?.trim())
+}
+
+/// The lines of the first `[General]`, its head included.
+fn general(lines: &[(Range<usize>, String)]) -> Option<Range<usize>> {
+    let heads = |(_, text): &(Range<usize>, String)| section(text).is_some();
+    let start =
+        lines.iter().position(|(_, text)| section(text).is_some_and(|name| name.eq_ignore_ascii_case("General")))?;
+    let length = lines[start + 1..].iter().position(heads).unwrap_or(lines.len() - start - 1);
+    Some(start..start + 1 + length)
+}
+
+/// Without the quotation marks around it, which the INI functions take off.
+fn unquoted(value: &str) -> &str {
+    let inside = |mark| value.strip_prefix(mark)?.strip_suffix(mark);
+    inside('"').or_else(|| inside('\'')).unwrap_or(value)
 }
 
 fn parse_version(value: &str) -> Option<u32> {

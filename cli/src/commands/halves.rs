@@ -156,6 +156,22 @@ impl BackupModel {
 /// What one should know beside the change itself.
 pub fn notes(side: Side, change: &Books) -> Vec<String> {
     let mut notes = Vec::new();
+    if let Some(because) = &change.because {
+        notes.push(format!(
+            "every setting is there already, but {because}. The version rises, so that Windows applies them."
+        ));
+    }
+    if let Some(ini) = &change.gpt_ini {
+        notes.extend(ini.mended.iter().map(|obstacle| {
+            format!("gpt.ini: {obstacle}, by which Windows does not see it, or may not; that is mended.")
+        }));
+        if let [first, ..] = &*ini.passed {
+            notes.push(format!(
+                "{side} version {first} is one that Windows has recorded as applied; {} is the next that is new to it.",
+                ini.after.of(side)
+            ));
+        }
+    }
     if let Some(stopped) = change.extensions().and_then(|list| list.stops_at.as_ref()) {
         notes.push(format!(
             "the extension list is out of order from {stopped} on: Windows stops there, after what this change needs. gpol leaves the rest as it is."

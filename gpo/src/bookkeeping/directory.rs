@@ -157,7 +157,7 @@ pub(super) fn plan(
 ) -> Result<Books, Error> {
     let Some(place) = &change.file.gpt_ini else { return Ok(Books::default()) };
     let side = change.side;
-    let (bytes, mut ini) = gpt_ini(&place.path, plan)?;
+    let (bytes, mut ini, mended) = gpt_ini(&place.path, plan)?;
     let before = ini.version();
     let now = before.unwrap_or_default();
     let object = directory.gpo(target)?;
@@ -187,8 +187,8 @@ pub(super) fn plan(
         plan.amend(path, planned, text);
         done.ldif = Some(path.clone());
     }
-    let gpt_ini = Some(GptIniChange { before, after, extensions: None });
-    Ok(Books { gpt_ini, directory: Some(done), backup: None })
+    let gpt_ini = Some(GptIniChange { before, after, extensions: None, mended, passed: Vec::new() });
+    Ok(Books { gpt_ini, directory: Some(done), ..Books::default() })
 }
 
 fn version_of(object: &GpoObject<'_>) -> Result<Version, DirectoryError> {

@@ -7,7 +7,7 @@ use super::Probes;
 use crate::edit;
 use crate::error::Error;
 use crate::extensions::{ExtensionList, REGISTRY};
-use crate::gpt_ini::GptIni;
+use crate::gpt_ini::{GptIni, GptIniError, Obstacle, extension_key, profile_int};
 use crate::limits;
 use crate::scope::Scope;
 use crate::target::{Kind, SideFile, Target};
@@ -60,10 +60,11 @@ pub(super) fn probe(target: &Target, only: Option<&Scope>, probes: &mut Probes) 
                 None
             }
             Some(Err(why)) => {
-                probes.no("gpt-ini", format!("gpt.ini cannot be understood: {why}"), "mend it by hand");
+                unreadable(why, probes);
                 None
             }
-            Some(Ok(ini)) => of_ini(target.kind, ini, side, records, probes),
+            Some(Ok(ini)) if seen(ini, probes) => of_ini(target.kind, ini, side, records, probes),
+            Some(Ok(_)) => None,
         };
         configured.push(Configured { side, scope: scope.clone(), version, policy });
     }
@@ -74,26 +75,75 @@ pub(super) fn probe(target: &Target, only: Option<&Scope>, probes: &mut Probes) 
     Ok(configured)
 }
 
-fn gpt_ini(file: &SideFile) -> Result<Option<Result<GptIni, String>>, Error> {
+fn gpt_ini(file: &SideFile) -> Result<Option<Result<GptIni, GptIniError>>, Error> {
     let Some(place) = &file.gpt_ini else { return Ok(None) };
     let path = &place.path;
     let bytes = file.root.read(path, limits::GPT_INI).map_err(|source| Error::Io { path: path.clone(), source })?;
-    Ok(bytes.map(|bytes| GptIni::parse(bytes).map_err(|error| error.to_string())))
+    Ok(bytes.map(GptIni::parse))
+}
+
+fn unreadable(why: &GptIniError, probes: &mut Probes) {
+    const BY_HAND: &str = "mend it by hand; its encoding is ANSI, or UTF-16LE with a byte order mark";
+    match why {
+        GptIniError::Version { line, value } => match profile_int(value) {
+            Some(number) => probes.uncertain(
+                "version",
+                format!(
+                    "gpt.ini, line {line}: Version={value} is no plain number; Windows' INI functions may read {number}"
+                ),
+            ),
+            None => probes.no(
+                "version",
+                format!(
+                    "gpt.ini, line {line}: Version={value} is no number: Windows reads 0, and takes the GPO for empty"
+                ),
+                "write the number there that Windows applied last, or 0, and then:  gpol gpo bump",
+            ),
+        },
+        // One source says that Windows reads it, another that it does not.
+        GptIniError::BigEndian => {
+            probes.uncertain("gpt-ini", format!("gpt.ini: {why}; whether Windows reads that is not known"));
+        }
+        GptIniError::Odd(_) => probes.no("gpt-ini", format!("gpt.ini cannot be understood: {why}"), BY_HAND),
+    }
+}
+
+/// Whether Windows' INI functions find anything in the file; says what may keep them from it.
+fn seen(ini: &GptIni, probes: &mut Probes) -> bool {
+    let mut seen = true;
+    for obstacle in ini.obstacles() {
+        if obstacle.is_known() {
+            seen = false;
+            let found =
+                format!("gpt.ini: {obstacle}: Windows does not see the section, so no version and no extension list");
+            probes.no_until_written("gpt-ini", found, "write it anew:  gpol gpo bump");
+        } else {
+            // What gpol itself does not read is no "no" either.
+            seen &= !matches!(obstacle, Obstacle::LoneCr { .. } | Obstacle::Header { .. });
+            probes.uncertain(
+                "gpt-ini",
+                format!("gpt.ini: {obstacle}; whether Windows sees what stands there is not known"),
+            );
+        }
+    }
+    seen
 }
 
 fn missing(kind: Kind, probes: &mut Probes) {
     let found = "gpt.ini is missing: Windows cannot tell the GPO's version";
     match kind {
         Kind::GpoSysvol => probes.no("gpt-ini", found, "restore it from a backup or another domain controller"),
-        _ => probes.no("gpt-ini", found, "make one:  gpol gpo bump"),
+        _ => probes.no_until_written("gpt-ini", found, "make one:  gpol gpo bump"),
     }
 }
 
 fn of_ini(kind: Kind, ini: &GptIni, side: Side, records: usize, probes: &mut Probes) -> Option<u16> {
     let version = ini.version().map(|version| version.of(side));
     match version {
-        None => probes.no("version", "gpt.ini has no Version", "write one:  gpol gpo bump"),
-        Some(0) if records > 0 => probes.no(
+        // It is uncertain already.
+        None if ini.obstacles().iter().any(|obstacle| matches!(obstacle, Obstacle::Later { key: "Version", .. })) => {}
+        None => probes.no_until_written("version", "gpt.ini has no Version", "write one:  gpol gpo bump"),
+        Some(0) if records > 0 => probes.no_until_written(
             "version",
             format!("the {side} half of gpt.ini's version is 0: Windows takes the side for empty"),
             "raise it:  gpol gpo bump",
@@ -126,6 +176,11 @@ fn enabled(ini: &GptIni, side: Side, probes: &mut Probes) {
 }
 
 fn extension(ini: &GptIni, side: Side, records: usize, probes: &mut Probes) {
+    let key = extension_key(side);
+    if ini.obstacles().iter().any(|obstacle| matches!(obstacle, Obstacle::Later { key: later, .. } if *later == key)) {
+        // It is uncertain already.
+        return;
+    }
     let text = ini.extensions(side).unwrap_or_default();
     let help = "list it:  gpol gpo bump";
     match ExtensionList::parse(&text) {
@@ -135,15 +190,15 @@ fn extension(ini: &GptIni, side: Side, records: usize, probes: &mut Probes) {
         Ok(list) if list.reaches(REGISTRY) => {
             probes.yes("extension", format!("Registry extension listed for the {side} side"));
         }
-        Ok(list) if list.has(REGISTRY) => probes.no(
+        Ok(list) if list.has(REGISTRY) => probes.no_until_written(
             "extension",
             format!("the {side} extension list is not ascending: Windows stops before the Registry extension"),
-            "sort the groups of the line by their first GUID",
+            "sort the groups of the line by their first GUID, or have the Registry extension put to its place:  gpol gpo bump",
         ),
         Ok(_) if records == 0 => {
             probes.yes("extension", format!("nothing to apply on the {side} side, and no Registry extension listed"));
         }
-        Ok(_) => probes.no(
+        Ok(_) => probes.no_until_written(
             "extension",
             format!(
                 "the Registry extension {REGISTRY} is not listed for the {side} side: Windows never opens Registry.pol"

@@ -3,10 +3,12 @@
 use admx::Side;
 use polfile::Registry;
 
-use super::Probes;
 use super::files::Configured;
+use super::{Probes, image_of};
 use crate::extensions::REGISTRY;
 use crate::image::{Image, ImageError, RegistryValue, When, stale};
+use crate::scope::Scope;
+use crate::target::Target;
 
 const CLIENT: &str = r"SOFTWARE\Microsoft\Windows\CurrentVersion\Group Policy";
 const OWN_POLICY: &str = r"SOFTWARE\Policies\Microsoft\Windows\Group Policy";
@@ -96,7 +98,7 @@ fn unchanged(image: &Image, side: &Configured, version: u16, probes: &mut Probes
         Ok(missing) => match always(image) {
             Ok(true) => probes
                 .yes("version", format!("{same}, but Windows is told to apply policy even so (NoGPOListChanges=0)")),
-            Ok(false) => probes.no(
+            Ok(false) => probes.no_until_written(
                 "version",
                 format!(
                     "{same}, so it takes the GPO for unchanged, but {missing} of its values {} not in the registry",
@@ -174,6 +176,25 @@ fn user_version(image: &Image, side: &Configured, probes: &mut Probes) {
             format!("user version {version} is the one that Windows remembers of {}; whether its values are in place is in the user's own hive, which is not read", same.join(", ")),
         );
     }
+}
+
+/// The counters of the local GPO that Windows recorded for a scope when it applied policy, as far as the hives tell: a new
+/// version must be none of them. What is recorded of per-user local GPOs is not looked up.
+pub(crate) fn applied(target: &Target, scope: &Scope) -> Vec<u16> {
+    let lists = |image: &Image| match scope {
+        Scope::Computer => {
+            vec![format!(r"{CLIENT}\History\{REGISTRY}"), format!(r"{CLIENT}\State\Machine\GPO-List")]
+        }
+        Scope::User => {
+            let users = image.subkeys(&format!(r"{CLIENT}\State"), When::NextBoot).unwrap_or_default();
+            let users = users.into_iter().filter(|name| name.starts_with("S-1-"));
+            users.map(|user| format!(r"{CLIENT}\State\{user}\GPO-List")).collect()
+        }
+        _ => Vec::new(),
+    };
+    // A hive that cannot be read tells nothing; doctor says so.
+    let Ok(Some(image)) = image_of(target) else { return Vec::new() };
+    lists(&image).iter().filter_map(|list| remembered(&image, list).ok().flatten()).collect()
 }
 
 /// The version of the local GPO in a list that the client keeps.
