@@ -208,7 +208,15 @@ pub(crate) fn other_gpos(image: &Image) -> Vec<String> {
 fn is_local_gpo(values: &[RegistryValue]) -> bool {
     let text = |name| named(values, name).and_then(RegistryValue::text).unwrap_or_default();
     ["GPOID", "GPOName", "DSPath"].iter().any(|name| text(name).eq_ignore_ascii_case("LocalGPO"))
-        || text("FileSysPath").to_ascii_lowercase().contains(r"\system32\grouppolicy\")
+        || is_local_folder(&text("FileSysPath"))
+}
+
+/// Whether it is the folder of the local GPO, or of a side of it. Below it lie other GPOs: copies of domain GPOs, in
+/// `DataStore\0\sysvol\…`.
+fn is_local_folder(path: &str) -> bool {
+    let path = path.trim_end_matches('\\').to_ascii_lowercase();
+    let folder = [r"\machine", r"\user"].iter().find_map(|side| path.strip_suffix(side)).unwrap_or(&path);
+    folder.ends_with(r"\system32\grouppolicy")
 }
 
 fn named<'v>(values: &'v [RegistryValue], name: &str) -> Option<&'v RegistryValue> {
@@ -285,4 +293,28 @@ fn local_processing(image: &Image, probes: &mut Probes) {
 fn in_domain(image: &Image) -> bool {
     let name = image.value(&format!(r"{CLIENT}\State\Machine"), "Distinguished-Name", When::NextBoot);
     name.ok().flatten().and_then(|value| value.text()).is_some_and(|name| !name.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_local_gpo_is_known_by_its_own_folder_and_not_by_what_lies_below() {
+        for (path, local) in [
+            (r"C:\WINDOWS\System32\GroupPolicy\Machine", true),
+            (r"C:\Windows\system32\grouppolicy\User\", true),
+            (r"C:\Windows\System32\GroupPolicy", true),
+            // What the client has cached of a domain.
+            (
+                r"C:\Windows\System32\GroupPolicy\DataStore\0\sysvol\corp.test\Policies\{31B2F340-016D-11D2-945F-00C04FB984F9}\Machine",
+                false,
+            ),
+            (r"C:\Windows\System32\GroupPolicyUsers\S-1-5-32-544\User", false),
+            (r"\\corp.test\SysVol\corp.test\Policies\{31B2F340-016D-11D2-945F-00C04FB984F9}\Machine", false),
+            ("", false),
+        ] {
+            assert_eq!(is_local_folder(path), local, "{path}");
+        }
+    }
 }

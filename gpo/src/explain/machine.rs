@@ -75,7 +75,7 @@ impl Machine {
         let Some(image) = image_of(target)? else { return Ok(None) };
         let Some(windows) = target.windows_folder().map_err(io)? else { return Ok(None) };
         let (archive, cached) = (Archive::open(&windows), cached::all(&windows));
-        let doctor = examine(target, Some(&Scope::Computer), Some(&image))?;
+        let doctor = examine(target, Some(&Scope::Computer), Some(&image), None)?;
         let against =
             doctor.probes.iter().filter(|probe| probe.answer == doctor.verdict && probe.answer != Answer::Yes);
         let against = against.map(|probe| probe.found.clone()).next();
