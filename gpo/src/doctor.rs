@@ -22,7 +22,7 @@ use crate::scope::Scope;
 use crate::show::TargetModel;
 use crate::target::{Kind, Target};
 
-pub(crate) use machine::other_gpos;
+pub(crate) use machine::{Memory, OtherGpo, always, other_gpos};
 
 /// Whether Windows will apply a target's policy: `gpol.doctor/1`.
 #[derive(Clone, Debug, Serialize)]
