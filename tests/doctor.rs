@@ -114,12 +114,21 @@ fn each_obstacle_is_found_by_its_probe() {
             "yes",
             &[],
         ),
+        // [MS-GPREG] 3.2.5.1.2 speaks of the signature alone.
         (
-            "malformed",
+            "a record cut off",
             changed().file(fixtures::COMPUTER_POL, PolBuilder::new().dword("K", "V", 1).cut(3).build()),
-            "no",
-            &["no policy-file"],
+            "uncertain",
+            &["uncertain policy-file"],
         ),
+        (
+            "another version",
+            changed().file(fixtures::COMPUTER_POL, b"PReg\x02\0\0\0"),
+            "uncertain",
+            &["uncertain policy-file"],
+        ),
+        ("another signature", changed().file(fixtures::COMPUTER_POL, b"regf\x01\0\0\0"), "no", &["no policy-file"]),
+        ("no byte", changed().file(fixtures::COMPUTER_POL, b""), "no", &["no policy-file"]),
         ("gpsvc disabled", changed().gpsvc_start(4), "no", &["no service"]),
         ("gpsvc on demand", changed().gpsvc_start(3), "yes", &[]),
         (

@@ -181,6 +181,7 @@ fn a_site_is_the_outermost_container() {
             &format!("sysvol/example.test/Policies/{S}"),
             PolBuilder::new().dword("K", "X", 9).dword("K", "Y", 9),
         );
+        dir.write(&format!("sysvol/example.test/Policies/{S}/GPT.INI"), "[General]\r\nVersion=1\r\n");
         let dn = format!("CN={S},CN=Policies,CN=System,DC=example,DC=test");
         let site = format!("\ndn: {dn}\ndisplayName: Site\n\ndn: {SITE}\ngPLink: [LDAP://{dn};{options}]\n");
         dir.write("ad.ldif", dir.text("ad.ldif") + &site);

@@ -94,6 +94,9 @@ fn provoked(dir: &TestDir) -> Vec<(&'static str, Run)> {
     dir.write("hive.LOG1", [logs::new_log(&hive.bytes, 20, &[]), vec![0; 8192]].concat());
     let name = |guid: &str| format!("dn: CN={guid},CN=Policies,CN=System,DC=corp,DC=test\nversionNumber: 1\n");
     dir.write("ad.ldif", name("{31B2F340-016D-11D2-945F-00C04FB984F9}"));
+    let link = |dc: &str| format!("[LDAP://CN={},CN=Policies,CN=System,{dc};0]", crate::effective::A);
+    let links = link("DC=corp,DC=test") + &link("DC=child,DC=corp,DC=test");
+    dir.write("two.ldif", format!("dn: DC=corp,DC=test\ngPLink: {links}\n"));
     dir.write("other.ldif", name("{6AC1786C-016F-11D2-945F-00C04FB984F9}"));
     dir.write("taken.ldif", "mine");
     let state = |extends: &str, state: &str| {
@@ -188,6 +191,19 @@ fn provoked(dir: &TestDir) -> Vec<(&'static str, Run)> {
         ("E0413", run(&["undo", "side.pol", "20260114T093210Z-5f3a"])),
         ("E0421", run(&["effective", "Policies", "--ad", "ad.ldif", "--for", "OU=RPA,DC=corp,DC=test"])),
         ("E0422", run(&["effective", "Policies", "--order", "taken.ldif"])),
+        (
+            "E0423",
+            run(&[
+                "effective",
+                "Policies",
+                "--ad",
+                "two.ldif",
+                "--for",
+                "DC=corp,DC=test",
+                "--deny",
+                crate::effective::A,
+            ]),
+        ),
         ("E0407", set(sysvol, &[NLA, "disabled", "--ad", "other.ldif", "--sysvol-only"])),
         ("E0107", run(&["diff", "side.pol", "side.pol", "--base", "side.pol", "-f", "unified"])),
         ("E0414", run(&["diff", "lgpo.txt", "lgpo.txt", "--scope", "user"])),

@@ -93,7 +93,8 @@ fn the_json_has_the_contracts_members() {
     assert_eq!(layers[1]["values"][0]["archive"], "unknown");
     for (when, layer) in [("now", "applied-policy"), ("next_boot", "pending-policy")] {
         let decision = &json["verdict"][when];
-        assert_eq!(keys(decision), ["conditions", "layer", "meaning", "state", "value", "why"]);
+        assert_eq!(keys(decision), ["certainty", "conditions", "layer", "meaning", "state", "value", "why"]);
+        assert_eq!(decision["certainty"], "known");
         assert_eq!((&decision["layer"], &decision["value"]), (&json!(layer), &json!(1)));
         assert_eq!((&decision["meaning"], &decision["state"]), (&json!("NLA is required"), &json!("enabled")));
     }
@@ -219,7 +220,14 @@ fn a_copy_of_a_domain_gpo_stands_above_all() {
     let run = dir.run(["explain", "image", NLA]);
     run.ok();
     assert_file_snapshot!("explain_cached_domain_gpo", run);
-    assert_eq!(dir.run(["diagnose", "image", "AadLogonFailure"]).status, Some(1));
+    // The policy file says 1, the copy 0, which would win: nobody can tell, and neither command says that it can.
+    let next = dir.run(["explain", "image", NLA, "-f", "json"]).json()["verdict"]["next_boot"].clone();
+    assert_eq!(json!([next["certainty"], next["value"], next["layer"]]), json!(["depends", null, null]));
+    let ways: Vec<_> = next["possible"].as_array().unwrap().iter().map(|way| (&way["layer"], &way["value"])).collect();
+    assert_eq!(ways, [(&json!("pending-policy"), &json!(1)), (&json!("cached-domain-policy"), &json!(0))]);
+    let diagnosis = dir.run(["diagnose", "image", "AadLogonFailure", "-f", "json"]);
+    assert_eq!(diagnosis.status, Some(7));
+    assert_eq!(crate::bench::parse(&diagnosis.stdout())["checks"][0]["next_boot"], next);
 }
 
 #[test]

@@ -39,6 +39,7 @@ mod journey;
 #[cfg(target_os = "linux")]
 mod kill;
 mod manners;
+mod passed_over;
 mod policy_change;
 mod policy_describe;
 mod readme;

@@ -79,6 +79,7 @@ codes! {
     NO_REPOSITORY = "E0415", NotFound, "the folder lies in no git working tree";
     NO_PLACE = "E0421", NotFound, "the export of Active Directory has no such container";
     ORDER = "E0422", NotFound, "a line of the order means no GPO, or several";
+    DENIED = "E0423", NotFound, "what --deny names is more than one GPO that is linked there";
     HALF_ELSEWHERE = "E0501", Refused, "half of a domain GPO is in Active Directory, and nothing says how to change it";
     CASE_TWINS = "E0502", Refused, "two entries differ only by case";
     OVERWRITES_INPUT = "E0503", Refused, "the output would overwrite the input";

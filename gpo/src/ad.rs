@@ -82,13 +82,26 @@ impl Snapshot {
         of_guid.into_iter().flatten().filter_map(|&at| GpoObject::of(&self.entries[at]))
     }
 
-    /// The GPOs whose folder this may be: those of the GUID, and of several that of the domain that the folder lies in.
+    /// The GPOs whose folder this may be: those of the GUID in the domain that the folder lies in, or in any if its path
+    /// does not tell. A GUID alone means nothing: the two default GPOs have theirs in every domain.
     pub fn gpos_at(&self, guid: &str, folder: &Path) -> Vec<GpoObject<'_>> {
         let mut gpos: Vec<GpoObject<'_>> = self.gpos(guid).collect();
-        if let Some(domain) = Some(folder).filter(|_| gpos.len() > 1).and_then(domain_of) {
-            gpos.retain(|gpo| gpo.domain().eq_ignore_ascii_case(&domain));
+        if let Some(domain) = Some(folder).filter(|_| !gpos.is_empty()).and_then(domain_of) {
+            gpos.retain(|gpo| gpo.folder_domain() == domain);
+            if gpos.len() > 1 {
+                gpos.retain(|gpo| gpo.domain() == domain);
+            }
         }
         gpos
+    }
+
+    /// Whether it has GPOs of a domain at all, so that one which it lacks is none of that domain's.
+    pub(crate) fn has_gpos_of(&self, domain: &str) -> bool {
+        self.by_guid
+            .values()
+            .flatten()
+            .filter_map(|&at| GpoObject::of(&self.entries[at]))
+            .any(|gpo| gpo.domain() == domain)
     }
 
     /// The GPO that lies in a folder, or that a client has cached there. `None` as well where several may be meant.
@@ -151,11 +164,22 @@ impl<'a> GpoObject<'a> {
 
     /// The domain by its DNS name, from the name's `DC=` parts.
     pub fn domain(&self) -> String {
-        let parts = self.entry.dn.split(',').filter_map(|part| {
-            let (kind, name) = part.trim().split_once('=')?;
-            kind.trim().eq_ignore_ascii_case("DC").then(|| name.trim().to_lowercase())
-        });
-        parts.collect::<Vec<_>>().join(".")
+        dns_domain(&self.entry.dn)
+    }
+
+    /// The domain whose SYSVOL has the GPO's folder: clients go where `gPCFileSysPath` leads: `\\…\<domain>\Policies\{GUID}`.
+    pub fn folder_domain(&self) -> String {
+        let path = self.entry.text("gPCFileSysPath").unwrap_or_default();
+        let mut above = path.trim().trim_end_matches('\\').rsplit('\\').skip(1);
+        let policies = above.next().filter(|name| name.eq_ignore_ascii_case("Policies"));
+        let domain = policies.and(above.next()).filter(|name| !name.is_empty());
+        domain.map_or_else(|| self.domain(), str::to_lowercase)
+    }
+
+    /// Whether all attributes were exported, so that one which is not there is not set. `uSNChanged` and `instanceType` are in
+    /// every object, and nobody asks for them by name.
+    pub fn is_whole(&self) -> bool {
+        ["uSNChanged", "instanceType"].iter().any(|name| self.entry.values(name).next().is_some())
     }
 
     /// The name that people gave the GPO.
@@ -215,9 +239,22 @@ pub fn version_value(version: Version) -> i32 {
     u32::from(version).cast_signed()
 }
 
-/// The domain that a GPO's folder lies in: `…/<domain>/Policies/{GUID}`.
-pub(crate) fn domain_of(folder: &Path) -> Option<String> {
-    let folder = folder.canonicalize().ok()?;
+/// The domain of an object by its DNS name, from the `DC=` parts of its distinguished name.
+pub(crate) fn dns_domain(dn: &str) -> String {
+    let parts = dn.split(',').filter_map(|part| {
+        let (kind, name) = part.trim().split_once('=')?;
+        kind.trim().eq_ignore_ascii_case("DC").then(|| name.trim().to_lowercase())
+    });
+    parts.collect::<Vec<_>>().join(".")
+}
+
+/// The domain that a GPO's folder lies in: `…/<domain>/Policies/{GUID}`. Where the real path does not tell, as on a domain
+/// controller, whose `sysvol/<domain>` is a link to a folder `domain`, the path that was named does.
+pub fn domain_of(folder: &Path) -> Option<String> {
+    folder.canonicalize().ok().and_then(|real| domain_in(&real)).or_else(|| domain_in(folder))
+}
+
+fn domain_in(folder: &Path) -> Option<String> {
     let policies =
         folder.parent().filter(|f| f.file_name().is_some_and(|name| name.eq_ignore_ascii_case("Policies")))?;
     let domain = policies.parent()?.file_name()?.to_str()?;

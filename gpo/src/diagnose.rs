@@ -206,17 +206,14 @@ pub fn diagnose(target: &Target, problem: &Problem) -> Result<Diagnosis, Error> 
         let policy = policy_of(&catalog, &wanted.policy);
         let explained = explainer.explain(&catalog, policy, &Scope::Computer)?;
         let (fact, _) = Facts::get().of(policy).expect("a test holds every check against the facts");
-        let cause = |decision: &Decision| match &decision.value {
-            _ if decision.meaning.starts_with("not known") => Cause::Unknown,
-            Some(value) if text_of(value) == wanted.wanted => Cause::Absent,
-            Some(_) => Cause::Present,
-            None => Cause::Unknown,
+        let one = |decision: &Decision| match &decision.value {
+            _ if decision.meaning.starts_with("not known") => None,
+            Some(value) if text_of(value) == wanted.wanted => Some(Cause::Absent),
+            Some(_) => Some(Cause::Present),
+            None => None,
         };
-        // What hangs on a condition is as it says only if the condition holds.
-        let next = match cause(&explained.verdict.next_boot) {
-            Cause::Absent if !explained.verdict.next_boot.conditions.is_empty() => Cause::Unknown,
-            cause => cause,
-        };
+        let cause = |decision: &Decision| decision.read(one).unwrap_or(Cause::Unknown);
+        let next = cause(&explained.verdict.next_boot);
         let verdict = Causes { now: cause(&explained.verdict.now), next_boot: next };
         if verdict.next_boot != Cause::Absent {
             remedies.add(target, policy, fact, wanted, &explained);

@@ -5,6 +5,7 @@
 //! off, and if nothing keeps the Group Policy client from running. What cannot be seen from the
 //! files, or is not documented, makes the answer uncertain; it is never guessed.
 
+mod domain;
 mod files;
 mod machine;
 
@@ -13,13 +14,15 @@ use std::fmt;
 use admx::Side;
 use serde::Serialize;
 
+use crate::ad::Snapshot;
 use crate::error::Error;
+use crate::filter::Check;
 use crate::image::Image;
 use crate::scope::Scope;
 use crate::show::TargetModel;
 use crate::target::{Kind, Target};
 
-pub(crate) use machine::{applied, other_gpos};
+pub(crate) use machine::{Memory, OtherGpo, always, applied, other_gpos};
 
 /// Whether Windows will apply a target's policy: `gpol.doctor/1`.
 #[derive(Clone, Debug, Serialize)]
@@ -109,6 +112,12 @@ impl Probes {
     fn no(&mut self, id: &'static str, found: impl Into<String>, help: impl Into<String>) {
         self.add(id, Answer::No, found, Some(help.into()));
     }
+
+    /// What was asked of a domain GPO.
+    fn check(&mut self, check: Check) {
+        let help = Some(check.help).filter(|help| !help.is_empty());
+        self.add(check.probe, check.answer, check.found, help);
+    }
 }
 
 /// Asks whether Windows will apply what a target configures, of all scopes or of one alone.
@@ -117,15 +126,29 @@ impl Probes {
 ///
 /// If the system refuses to read a file, or the target has no place for the scope. A file that is damaged is an answer, not an error.
 pub fn doctor(target: &Target, only: Option<&Scope>) -> Result<Doctor, Error> {
+    doctor_with(target, only, None)
+}
+
+/// As [`doctor`], with an export of Active Directory, which has the other half of domain GPOs.
+///
+/// # Errors
+///
+/// As [`doctor`].
+pub fn doctor_with(target: &Target, only: Option<&Scope>, snapshot: Option<&Snapshot>) -> Result<Doctor, Error> {
     let image = match target.kind {
         Kind::Pol | Kind::GpoBackup | Kind::BackupSet => None,
         _ => image_of(target)?,
     };
-    examine(target, only, image.as_ref())
+    examine(target, only, image.as_ref(), snapshot)
 }
 
-/// As [`doctor`], with the hives of the installation already read.
-pub(crate) fn examine(target: &Target, only: Option<&Scope>, image: Option<&Image>) -> Result<Doctor, Error> {
+/// As [`doctor_with`], with the hives of the installation already read.
+pub(crate) fn examine(
+    target: &Target,
+    only: Option<&Scope>,
+    image: Option<&Image>,
+    snapshot: Option<&Snapshot>,
+) -> Result<Doctor, Error> {
     let mut probes = Probes::default();
     match target.kind {
         Kind::Pol => probes
@@ -135,6 +158,7 @@ pub(crate) fn examine(target: &Target, only: Option<&Scope>, image: Option<&Imag
             "a GPO backup: Windows never applies one",
             "import it into a GPO (Import-GPO, or Import Settings in the Group Policy Management Console)",
         ),
+        Kind::GpoSysvol | Kind::GpoCached => domain::probe(target, only, snapshot, &mut probes)?,
         _ => {
             let configured = files::probe(target, only, &mut probes)?;
             if let Some(image) = image {
@@ -156,10 +180,7 @@ pub(crate) fn examine(target: &Target, only: Option<&Scope>, image: Option<&Imag
 /// What decides as well and is not in the target.
 fn elsewhere(kind: Kind, probes: &mut Probes) {
     match kind {
-        Kind::GpoSysvol | Kind::GpoCached | Kind::Sysvol => probes.uncertain(
-            "directory",
-            "a domain GPO: its version, its extension lists, its links and filters are in Active Directory",
-        ),
+        Kind::Sysvol => probes.uncertain("directory", domain::ELSEWHERE),
         _ => probes.uncertain(
             "machine",
             "the registry of the machine is not here: which version Windows applied last, and whether its \

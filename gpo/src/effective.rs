@@ -4,6 +4,7 @@
 //! what was said of it. Names of policies come after. Whatever had to be assumed is part of the answer.
 
 mod directory;
+mod judge;
 mod layer;
 mod linked;
 mod loopback;
@@ -26,7 +27,7 @@ use crate::scope::Scope;
 use crate::search::{Unreadable, keys_of};
 use crate::show::{AdmxModel, TargetModel};
 pub use directory::{Place, containers, read_for};
-pub use layer::{Layer, LinkedFrom};
+pub use layer::{Layer, LinkedFrom, PassedOver};
 pub use linked::{InDirectory, LinkModel, Linked};
 pub use loopback::{Loopback, LoopbackMode};
 use outcome::Outcome;
@@ -190,7 +191,7 @@ impl<'p> Effective<'p> {
 
     /// Executes the policy of all layers.
     pub fn new(plan: &'p Plan, catalog: Option<&Catalog>, only: Only) -> Self {
-        let Plan { layers, left_out, assumed, unreadable } = plan;
+        let Plan { layers, left_out, assumed, unreadable, .. } = plan;
         let mut assumed = assumed.clone();
         let of_side = |side| side_result(layers, side, catalog, only);
         let ((computer, of_computer), (user, of_user)) = thread::scope(|scope| {

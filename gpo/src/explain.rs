@@ -23,7 +23,7 @@ use serde::Serialize;
 
 pub use layers::{Layer, Place, RegistryModel};
 pub use machine::{ControlSets, ImageModel};
-pub use verdict::{Decision, Verdict};
+pub use verdict::{Certainty, Decision, Possible, Verdict};
 
 use crate::doctor::Answer;
 use crate::edit::{comments_of, file_of, read};
@@ -283,7 +283,11 @@ fn related(case: &Case<'_>) -> Vec<Related> {
         let policy = case.catalog.policies().iter().find(|policy| policy.id() == *id)?;
         let case = Case::new(case.catalog, policy, case.machine, case.pending);
         let (fact, _) = case.fact?;
-        let Decision { layer, value, meaning, .. } = case.verdict().next_boot;
+        let Decision { certainty, layer, value, meaning, .. } = case.verdict().next_boot;
+        let meaning = match certainty {
+            Certainty::Depends => "not known: it depends".to_owned(),
+            Certainty::Known | Certainty::Unknown => meaning,
+        };
         Some(Related { id: id.clone(), name: fact.value.clone(), value, meaning, layer })
     };
     let of_setting = |id: &String| {
@@ -366,7 +370,7 @@ fn not_seen(target: &Target, scope: &Scope, machine: Option<&Machine>) -> Vec<St
             "other GPOs, and where this one is linked".to_owned()
         }
         (_, Some(machine)) if !machine.other_gpos.is_empty() => {
-            format!("domain GPOs, which win over local policy ({}), and MDM", machine.other_gpos.join(", "))
+            format!("domain GPOs, which win over local policy ({}), and MDM", machine.other_gpo_names().join(", "))
         }
         _ => "domain GPOs, which win over local policy once the machine has joined, and MDM".to_owned(),
     };
@@ -374,5 +378,7 @@ fn not_seen(target: &Target, scope: &Scope, machine: Option<&Machine>) -> Vec<St
     unseen
 }
 
+#[cfg(test)]
+mod situations;
 #[cfg(test)]
 mod tests;

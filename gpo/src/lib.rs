@@ -28,6 +28,7 @@ pub mod exchange;
 pub mod explain;
 pub mod extensions;
 pub mod facts;
+pub mod filter;
 pub mod gpt_ini;
 pub mod hive_file;
 pub mod image;

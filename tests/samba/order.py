@@ -40,6 +40,7 @@ OFF, ENFORCED = 1, 2
 BLOCKS = 1
 SWITCHED_OFF = {"user": 1, "computer": 2}
 
+REGISTRY = "{35378EAC-683F-11D2-A89A-00C04FBBCFA2}"
 KEY = "Software\\Policies\\Example\\Winners"
 NAMES = [f"Value {n}" for n in range(8)]
 # Samba's client has one extension that writes what registry policy says where it can be read: into its own smb.conf.
@@ -160,6 +161,15 @@ def write_policy(rng, places):
                 of += [(CONF_KEY, value, 1, wide(f"{name} says\0")) for value in rng.sample(CONF_NAMES, 2)]
             (POLICIES / guid / folder / "Registry.pol").write_bytes(policy_file(of))
             said[guid, side] = of
+        # Samba's client asks for neither; without them Windows, and gpol, would pass over the GPO.
+        version = 0x10001
+        (POLICIES / guid / "GPT.INI").write_bytes(f"[General]\r\nVersion={version}\r\n".encode())
+        places.set(
+            f"CN={guid},CN=Policies,CN=System,{BASE}",
+            versionNumber=version,
+            gPCMachineExtensionNames=f"[{REGISTRY}{{D02B1F72-3407-48AE-BA88-E8213C6761F1}}]",
+            gPCUserExtensionNames=f"[{REGISTRY}{{D02B1F73-3407-48AE-BA88-E8213C6761F1}}]",
+        )
     return said
 
 

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use gpo::doctor::{Answer, Doctor, doctor};
+use gpo::doctor::{Answer, Doctor, doctor_with};
 
 use crate::args::{Format, OutputArgs, ScopeArgs};
 use crate::context::{failed, open_target};
@@ -36,7 +36,7 @@ pub struct DoctorArgs {
 pub fn run(args: &DoctorArgs, ui: &Ui) -> Result<Exit, Stop> {
     let snapshot = args.ad.snapshot()?;
     let target = open_target(&args.target, snapshot.as_ref(), ui)?;
-    let found = doctor(&target, args.scope.scope.as_ref()).map_err(failed)?;
+    let found = doctor_with(&target, args.scope.scope.as_ref(), snapshot.as_ref()).map_err(failed)?;
     match args.output.format {
         Format::Json => ui.json(&found)?,
         Format::Human => {

@@ -31,7 +31,8 @@ use crate::ui::{Line, Page, Style, Ui};
 /// their paths. Records are executed as Windows does, deletions included. What the files do not tell, such as links and
 /// filters of a domain, is assumed; the output says what.
 ///
-/// Exit code 0, also if GPOs contradict each other; 1 if none says anything of --policy; 7 if one could not be read.
+/// With an export (--ad), GPOs that clients pass over are left out, each with the reason. Exit code 0, also if GPOs contradict
+/// each other; 1 if none says anything of --policy; 7 if one could not be read, or clients would stop at it.
 #[derive(Args, Debug)]
 pub struct EffectiveArgs {
     /// GPOs, weakest first: GPO folders, SYSVOL, GPO backups, policy files, roots of mounted Windows volumes
@@ -134,6 +135,10 @@ fn no_plan(args: &EffectiveArgs, error: PlanError) -> CommandError {
         PlanError::Target(error) => failed(error.into()),
         PlanError::NotInSnapshot { .. } => CommandError::new(Code::NO_PLACE, error.to_string())
             .help("give the whole distinguished name, such as OU=RPA,DC=contoso,DC=com; see what there is:  gpol ad links FILE"),
+        PlanError::Denied { ref dns, .. } => {
+            let refused = CommandError::new(Code::DENIED, format!("--deny: {error}"));
+            dns.iter().fold(refused, |refused, dn| refused.detail(dn)).help("name the one that is meant by its path")
+        }
         PlanError::Link { .. } => bad_link(args.ad.ad.as_deref().unwrap_or(Path::new("")), &error),
         other => {
             let order = args.order.as_ref().map(|path| format!("{}: ", path.display())).unwrap_or_default();

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use gpo::doctor::Answer;
-use gpo::explain::{Decision, Explain, ImageModel, Layer, Place, RegistryModel, explain};
+use gpo::explain::{Certainty, Decision, Explain, ImageModel, Layer, Place, RegistryModel, explain};
 use gpo::model::{PolicyModel, RecordModel, ValueModel};
 use gpo::target::Kind;
 
@@ -225,8 +225,11 @@ pub fn plain(value: &ValueModel) -> String {
     }
 }
 
-/// What is decided, and why.
+/// What is decided, and why; of what depends on something the ways follow, by [`conditions`].
 pub fn decision(decision: &Decision) -> Line {
+    if decision.certainty == Certainty::Depends {
+        return Line::new().span(Style::Warn, "not known: it depends");
+    }
     let meaning = &decision.meaning;
     let style = if meaning.starts_with("not known") { Style::Warn } else { Style::Strong };
     let line = Line::new().span(style, meaning);
@@ -236,10 +239,13 @@ pub fn decision(decision: &Decision) -> Line {
     }
 }
 
-/// What must hold besides.
+/// The ways that things may go, and what they depend on.
 pub fn conditions(page: &mut Page, decision: &Decision) {
+    for way in &decision.possible {
+        page.field("", Line::new().span(Style::Strong, &way.meaning).hang().text(format!(", if {}", way.condition)));
+    }
     for (i, condition) in decision.conditions.iter().enumerate() {
-        let word = if i == 0 { "if " } else { "and if " };
+        let word = if i == 0 { "it depends on " } else { "and on " };
         page.field("", Line::new().span(Style::Warn, word).hang().text(condition));
     }
 }

@@ -208,35 +208,61 @@ fn policy_of<'c>(catalog: &'c Catalog, verdict: &Verdict) -> Result<(&'c Policy,
 
 /// Whether what is decided is what a state of the policy would lead to.
 ///
-/// Where no policy decides, a local setting or a default may come to the same; it passes then, and says so.
+/// Where no policy decides, a local setting or a default may come to the same; it passes then, and says so. What depends on
+/// something passes, or fails, if each of its ways does.
 fn answer(policy: &Policy, side: Side, wanted: WantedState, decision: Decision) -> ImageAnswer {
-    let Some(state) = decision.state else { return ImageAnswer::Unknown(decision.meaning) };
-    let mut conditions = decision.conditions.clone();
-    if side == Side::User {
-        conditions.push("the users' own registry hives, which are not read, say nothing else".to_owned());
+    let passes = |way: &Decision| way.state.map(|state| fits(policy, side, wanted, way, state));
+    match decision.read(|way| passes(way).map(|fits| fits != Fits::No)) {
+        None => ImageAnswer::Unknown(decision.meaning),
+        Some(false) => ImageAnswer::Decided(decision),
+        Some(true) => {
+            let by = decision.read(passes).and_then(Fits::without_policy);
+            let users = "the users' own registry hives, which are not read, say nothing else";
+            let users = Some(users).filter(|_| side == Side::User);
+            ImageAnswer::Pass(by.into_iter().chain(users).map(str::to_owned).collect())
+        }
     }
+}
+
+/// Whether a state is there, and by what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fits {
+    No,
+    ByPolicy,
+    ByDefault,
+    ByLocalSetting,
+}
+
+impl Fits {
+    /// What comes to the state where no policy has it.
+    fn without_policy(self) -> Option<&'static str> {
+        match self {
+            Self::ByDefault => Some("Windows keeps to its default, which decides where no policy does"),
+            Self::ByLocalSetting => Some("the local setting stays, which decides where no policy does"),
+            Self::ByPolicy | Self::No => None,
+        }
+    }
+}
+
+fn fits(policy: &Policy, side: Side, wanted: WantedState, way: &Decision, state: &str) -> Fits {
     if state == wanted.as_str() {
-        return ImageAnswer::Pass(conditions);
+        return Fits::ByPolicy;
     }
-    let by_policy = !matches!(decision.layer, Some("local-setting" | "default"));
-    let Some(fact) = Facts::get().of(policy).filter(|_| !by_policy) else { return ImageAnswer::Decided(decision) };
+    let by = match way.layer {
+        Some("default") => Fits::ByDefault,
+        Some("local-setting") => Fits::ByLocalSetting,
+        _ => return Fits::No,
+    };
+    let Some(fact) = Facts::get().of(policy) else { return Fits::No };
     let would = match wanted {
         WantedState::NotConfigured => None,
         WantedState::Enabled => written(policy, side, fact, &Wanted::Enabled(Vec::new())),
         WantedState::Disabled => written(policy, side, fact, &Wanted::Disabled).or_else(|| fact.0.disabled.clone()),
     };
-    let is = match &decision.value {
+    let is = match &way.value {
         Some(ValueModel::Number(n)) => Some(n.to_string()),
         Some(ValueModel::Text(text)) => Some(text.lossy()),
         _ => None,
     };
-    if would.is_none() || would != is {
-        return ImageAnswer::Decided(decision);
-    }
-    let by = match decision.layer {
-        Some("default") => "Windows keeps to its default, which decides where no policy does",
-        _ => "the local setting stays, which decides where no policy does",
-    };
-    conditions.insert(0, by.to_owned());
-    ImageAnswer::Pass(conditions)
+    if would.is_some() && would == is { by } else { Fits::No }
 }

@@ -7,7 +7,7 @@ use admx::Policy;
 use serde::Serialize;
 
 use super::Wanted;
-use crate::explain::Explain;
+use crate::explain::{Decision, Explain};
 use crate::facts::Fact;
 use crate::place::find;
 use crate::target::{Kind, Target};
@@ -88,7 +88,7 @@ impl Remedies {
             value_name: fact.local.value.clone(),
             value_type: fact.value_type.clone(),
             value,
-            has_effect: matches!(explained.verdict.next_boot.layer, Some("local-setting" | "default")),
+            has_effect: explained.verdict.next_boot.read(by_policy) == Some(false),
         });
     }
 
@@ -109,6 +109,11 @@ impl Remedies {
         self.reg_of_hive = in_hive.map(|settings| registry_file(settings.into_iter()));
         self
     }
+}
+
+/// Whether a policy decides.
+fn by_policy(decision: &Decision) -> Option<bool> {
+    decision.layer.map(|layer| !matches!(layer, "local-setting" | "default"))
 }
 
 /// Where the target has a hive. What cannot be listed is not there: reading the hive has said so.

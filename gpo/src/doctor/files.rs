@@ -1,16 +1,16 @@
-//! What the files of the GPO itself say.
+//! What the files of the GPO itself say: policy files of any GPO, `gpt.ini` of a local one.
 
 use admx::Side;
-use polfile::PolicyFile;
+use polfile::{Field, ParseError, PolicyFile};
 
-use super::Probes;
+use super::{Answer, Probes};
 use crate::edit;
 use crate::error::Error;
 use crate::extensions::{ExtensionList, REGISTRY};
 use crate::gpt_ini::{GptIni, GptIniError, Obstacle, extension_key, profile_int};
 use crate::limits;
 use crate::scope::Scope;
-use crate::target::{Kind, SideFile, Target};
+use crate::target::{SideFile, Target};
 
 /// A side that has a policy file.
 pub(super) struct Configured {
@@ -21,27 +21,33 @@ pub(super) struct Configured {
     pub policy: PolicyFile,
 }
 
-/// Probes every side that has a policy file; gives those that can be read.
-pub(super) fn probe(target: &Target, only: Option<&Scope>, probes: &mut Probes) -> Result<Vec<Configured>, Error> {
-    let mut configured = Vec::new();
-    let mut any = false;
+/// A side's policy file, well-formed.
+pub(super) struct Present<'t> {
+    pub file: &'t SideFile,
+    pub scope: Scope,
+    pub policy: PolicyFile,
+}
+
+/// Probes every side that has a policy file; gives those that can be read, and asks `more` of each.
+pub(super) fn present(
+    target: &Target,
+    only: Option<&Scope>,
+    probes: &mut Probes,
+    mut more: impl FnMut(Present<'_>, &mut Probes) -> Result<(), Error>,
+) -> Result<(), Error> {
     let files = match only {
         Some(scope) => vec![edit::file_of(target, scope)?],
         None => target.sides.clone(),
     };
+    let mut any = false;
     for file in &files {
         let Some(scope) = file.scope.as_ref().filter(|_| file.file.path.exists()) else { continue };
-        let (side, ini) = (scope.side(), gpt_ini(file)?);
         any = true;
         probes.scope = Some(scope.clone());
         let policy = match edit::read(file) {
             Ok(policy) => policy,
             Err(Error::Malformed { error, .. }) => {
-                probes.no(
-                    "policy-file",
-                    format!("{scope} side's Registry.pol is malformed, so Windows skips it: {error}"),
-                    format!("gpol pol verify {}", file.file.path.display()),
-                );
+                malformed(scope, file, &error, probes);
                 continue;
             }
             Err(other) => return Err(other),
@@ -54,24 +60,50 @@ pub(super) fn probe(target: &Target, only: Option<&Scope>, probes: &mut Probes) 
                 if records == 1 { "" } else { "s" }
             ),
         );
-        let version = match &ini {
-            None => {
-                missing(target.kind, probes);
-                None
-            }
-            Some(Err(why)) => {
-                unreadable(why, probes);
-                None
-            }
-            Some(Ok(ini)) if seen(ini, probes) => of_ini(target.kind, ini, side, records, probes),
-            Some(Ok(_)) => None,
-        };
-        configured.push(Configured { side, scope: scope.clone(), version, policy });
+        more(Present { file, scope: scope.clone(), policy }, probes)?;
     }
     probes.scope = None;
     if !any {
         probes.yes("policy-file", "no Registry.pol is there: nothing is configured");
     }
+    Ok(())
+}
+
+/// Only a wrong signature is documented to make Windows skip a file ([MS-GPREG] 3.2.5.1.2).
+fn malformed(scope: &Scope, file: &SideFile, error: &ParseError, probes: &mut Probes) {
+    let (answer, so) = match error.field {
+        Field::Signature => (Answer::No, "so Windows skips it"),
+        _ => (Answer::Uncertain, "and what Windows makes of it is not documented"),
+    };
+    probes.add(
+        "policy-file",
+        answer,
+        format!("{scope} side's Registry.pol is malformed, {so}: {error}"),
+        Some(format!("gpol pol verify {}", file.file.path.display())),
+    );
+}
+
+/// Probes every side of a local GPO that has a policy file; gives those that can be read.
+pub(super) fn probe(target: &Target, only: Option<&Scope>, probes: &mut Probes) -> Result<Vec<Configured>, Error> {
+    let mut configured = Vec::new();
+    present(target, only, probes, |Present { file, scope, policy }, probes| {
+        let side = scope.side();
+        let version = match gpt_ini(file)? {
+            None => {
+                let found = "gpt.ini is missing: Windows cannot tell the GPO's version";
+                probes.no_until_written("gpt-ini", found, "make one:  gpol gpo bump");
+                None
+            }
+            Some(Err(why)) => {
+                unreadable(&why, probes);
+                None
+            }
+            Some(Ok(ini)) if seen(&ini, probes) => of_ini(&ini, side, policy.len(), probes),
+            Some(Ok(_)) => None,
+        };
+        configured.push(Configured { side, scope, version, policy });
+        Ok(())
+    })?;
     Ok(configured)
 }
 
@@ -129,15 +161,7 @@ fn seen(ini: &GptIni, probes: &mut Probes) -> bool {
     seen
 }
 
-fn missing(kind: Kind, probes: &mut Probes) {
-    let found = "gpt.ini is missing: Windows cannot tell the GPO's version";
-    match kind {
-        Kind::GpoSysvol => probes.no("gpt-ini", found, "restore it from a backup or another domain controller"),
-        _ => probes.no_until_written("gpt-ini", found, "make one:  gpol gpo bump"),
-    }
-}
-
-fn of_ini(kind: Kind, ini: &GptIni, side: Side, records: usize, probes: &mut Probes) -> Option<u16> {
+fn of_ini(ini: &GptIni, side: Side, records: usize, probes: &mut Probes) -> Option<u16> {
     let version = ini.version().map(|version| version.of(side));
     match version {
         // It is uncertain already.
@@ -150,11 +174,8 @@ fn of_ini(kind: Kind, ini: &GptIni, side: Side, records: usize, probes: &mut Pro
         ),
         Some(_) => {}
     }
-    // A domain GPO has its options and extension lists in Active Directory.
-    if !matches!(kind, Kind::GpoSysvol | Kind::GpoCached) {
-        enabled(ini, side, probes);
-        extension(ini, side, records, probes);
-    }
+    enabled(ini, side, probes);
+    extension(ini, side, records, probes);
     version
 }
 

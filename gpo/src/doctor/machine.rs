@@ -58,32 +58,53 @@ fn hives(image: &Image, probes: &mut Probes) -> bool {
     any
 }
 
+/// What Windows remembers of the computer side of the local GPO.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Memory {
+    /// Nothing: it will apply it for the first time.
+    Nothing,
+    /// Another version, and where that is noted.
+    Other(u16, &'static str),
+    /// This version.
+    Same,
+    /// Not to be known, and why.
+    Unknown(String),
+}
+
+impl Memory {
+    /// What Windows remembers, held against a version.
+    pub fn of(image: &Image, version: u16) -> Self {
+        let history = remembered(image, &format!(r"{CLIENT}\History\{REGISTRY}"));
+        let listed = remembered(image, &format!(r"{CLIENT}\State\Machine\GPO-List"));
+        match (history, listed) {
+            (Err(error), _) | (_, Err(error)) => Self::Unknown(error.to_string()),
+            (Ok(None), _) | (_, Ok(None)) => Self::Nothing,
+            (Ok(Some(last)), _) if last != version => {
+                Self::Other(last, "the last applied one, {} (SOFTWARE hive, Group Policy history)")
+            }
+            (_, Ok(Some(last))) if last != version => {
+                Self::Other(last, "the last seen one, {} (SOFTWARE hive, Group Policy state)")
+            }
+            _ => Self::Same,
+        }
+    }
+}
+
 /// The version that Windows remembers must differ, or nothing is to be done.
 fn computer_version(image: &Image, side: &Configured, probes: &mut Probes) {
     let Some(version) = side.version else { return };
-    let history = remembered(image, &format!(r"{CLIENT}\History\{REGISTRY}"));
-    let listed = remembered(image, &format!(r"{CLIENT}\State\Machine\GPO-List"));
-    let (history, listed) = match (history, listed) {
-        (Ok(history), Ok(listed)) => (history, listed),
-        (Err(error), _) | (_, Err(error)) => {
-            return probes.uncertain(
-                "version",
-                format!("which {} version Windows applied last is not known: {error}", side.side),
-            );
-        }
-    };
-    match (history, listed) {
-        (None, _) | (_, None) => probes.yes(
+    match Memory::of(image, version) {
+        Memory::Unknown(error) => probes
+            .uncertain("version", format!("which {} version Windows applied last is not known: {error}", side.side)),
+        Memory::Nothing => probes.yes(
             "version",
             format!("Windows remembers no local policy that it applied; version {version} will be the first"),
         ),
-        (Some(last), _) if last != version => {
-            probes.yes("version", format!("computer version {version} differs from the last applied one, {last} (SOFTWARE hive, Group Policy history)"));
+        Memory::Other(last, noted) => {
+            let noted = noted.replacen("{}", &last.to_string(), 1);
+            probes.yes("version", format!("computer version {version} differs from {noted}"));
         }
-        (_, Some(last)) if last != version => {
-            probes.yes("version", format!("computer version {version} differs from the last seen one, {last} (SOFTWARE hive, Group Policy state)"));
-        }
-        _ => unchanged(image, side, version, probes),
+        Memory::Same => unchanged(image, side, version, probes),
     }
 }
 
@@ -112,7 +133,7 @@ fn unchanged(image: &Image, side: &Configured, version: u16, probes: &mut Probes
 }
 
 /// "Process even if the Group Policy objects have not changed", for the registry extension.
-fn always(image: &Image) -> Result<bool, ImageError> {
+pub(crate) fn always(image: &Image) -> Result<bool, ImageError> {
     let value = image.value(&format!(r"{OWN_POLICY}\{REGISTRY}"), "NoGPOListChanges", When::NextBoot)?;
     Ok(value.and_then(|value| value.dword()) == Some(0))
 }
@@ -212,24 +233,43 @@ fn remembered(image: &Image, list: &str) -> Result<Option<u16>, ImageError> {
     Ok(None)
 }
 
-/// Names of the GPOs that were applied to the computer last, but for the local one; none if the hive does not tell.
-pub(crate) fn other_gpos(image: &Image) -> Vec<String> {
+/// A GPO of the domain that was applied to the computer last.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct OtherGpo {
+    /// What people know it by.
+    pub name: String,
+    /// Its GUID, as the client notes it.
+    pub guid: Option<String>,
+}
+
+/// The GPOs that were applied to the computer last, but for the local one; none if the hive does not tell.
+pub(crate) fn other_gpos(image: &Image) -> Vec<OtherGpo> {
     let list = format!(r"{CLIENT}\State\Machine\GPO-List");
-    let mut names = Vec::new();
+    let mut gpos = Vec::new();
     for entry in image.subkeys(&list, When::NextBoot).unwrap_or_default() {
         let values = image.values(&format!(r"{list}\{entry}"), When::NextBoot).unwrap_or_default();
         if !is_local_gpo(&values) {
-            let name = named(&values, "DisplayName").or_else(|| named(&values, "GPOID")).and_then(RegistryValue::text);
-            names.push(name.unwrap_or(entry));
+            let text = |name| named(&values, name).and_then(RegistryValue::text);
+            let guid = text("GPOID").or_else(|| text("GPOName"));
+            let name = text("DisplayName").or_else(|| guid.clone()).unwrap_or(entry);
+            gpos.push(OtherGpo { name, guid });
         }
     }
-    names
+    gpos
 }
 
 fn is_local_gpo(values: &[RegistryValue]) -> bool {
     let text = |name| named(values, name).and_then(RegistryValue::text).unwrap_or_default();
     ["GPOID", "GPOName", "DSPath"].iter().any(|name| text(name).eq_ignore_ascii_case("LocalGPO"))
-        || text("FileSysPath").to_ascii_lowercase().contains(r"\system32\grouppolicy\")
+        || is_local_folder(&text("FileSysPath"))
+}
+
+/// Whether it is the folder of the local GPO, or of a side of it. Below it lie other GPOs: copies of domain GPOs, in
+/// `DataStore\0\sysvol\…`.
+fn is_local_folder(path: &str) -> bool {
+    let path = path.trim_end_matches('\\').to_ascii_lowercase();
+    let folder = [r"\machine", r"\user"].iter().find_map(|side| path.strip_suffix(side)).unwrap_or(&path);
+    folder.ends_with(r"\system32\grouppolicy")
 }
 
 fn named<'v>(values: &'v [RegistryValue], name: &str) -> Option<&'v RegistryValue> {
@@ -306,4 +346,28 @@ fn local_processing(image: &Image, probes: &mut Probes) {
 fn in_domain(image: &Image) -> bool {
     let name = image.value(&format!(r"{CLIENT}\State\Machine"), "Distinguished-Name", When::NextBoot);
     name.ok().flatten().and_then(|value| value.text()).is_some_and(|name| !name.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_local_gpo_is_known_by_its_own_folder_and_not_by_what_lies_below() {
+        for (path, local) in [
+            (r"C:\WINDOWS\System32\GroupPolicy\Machine", true),
+            (r"C:\Windows\system32\grouppolicy\User\", true),
+            (r"C:\Windows\System32\GroupPolicy", true),
+            // What the client has cached of a domain.
+            (
+                r"C:\Windows\System32\GroupPolicy\DataStore\0\sysvol\corp.test\Policies\{31B2F340-016D-11D2-945F-00C04FB984F9}\Machine",
+                false,
+            ),
+            (r"C:\Windows\System32\GroupPolicyUsers\S-1-5-32-544\User", false),
+            (r"\\corp.test\SysVol\corp.test\Policies\{31B2F340-016D-11D2-945F-00C04FB984F9}\Machine", false),
+            ("", false),
+        ] {
+            assert_eq!(is_local_folder(path), local, "{path}");
+        }
+    }
 }

@@ -1,12 +1,15 @@
 //! The order that Active Directory gives: links of a place and of all above it, as a snapshot has them.
 
-use std::path::PathBuf;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::path::{Path, PathBuf};
 
+use super::judge::WithoutFile;
 use super::layer::{Layer, LinkedFrom, layers};
 use super::order::{Container, LeftOut, Placed, links, order};
-use super::plan::{LeftOutModel, Plan, PlanError, is_called, title};
+use super::plan::{LeftOutModel, Plan, PlanError, is_called, is_gpo, title};
 use super::shared::Sharing;
-use crate::ad::{GpoObject, Snapshot};
+use crate::ad::{GpoObject, Snapshot, dns_domain, domain_of, normal};
+use crate::filter::Details;
 use crate::scan::{self, Gpo, Progress, Wanted};
 use crate::scope::Scope;
 use crate::search::Unreadable;
@@ -40,46 +43,46 @@ pub fn read_for(
     let (mut plan, sharing) = (Plan::default(), Sharing::default());
     let chain = chain(place, &mut plan)?;
     let wanted = Wanted { settings: false, gpt_ini: true };
-    let mut there: Vec<Vec<Layer>> = Vec::new();
-    for (layers, unreadable) in scan::scan(targets, wanted, progress, |mut read| {
+    let there = scan::scan(targets, wanted, progress, |mut read| {
         read.gpo.take_name(Some(place.snapshot));
         let gpo = read.gpo.clone();
         let (layers, problems) = layers(read, &sharing);
-        (layers, problems.iter().map(|problem| Unreadable::new(&gpo, problem)).collect::<Vec<_>>())
-    })? {
+        Folder { layers, unreadable: problems.iter().map(|problem| Unreadable::new(&gpo, problem)).collect(), gpo }
+    })?;
+    let (local, domain): (Vec<_>, Vec<_>) = there
+        .into_iter()
+        .partition(|it| matches!(it.gpo.kind, Kind::GpoLocal | Kind::Windows | Kind::GpoUsers | Kind::GpoUser));
+    for Folder { layers, unreadable, .. } in local {
+        layers.into_iter().for_each(|layer| plan.add(layer, users));
         plan.unreadable.extend(unreadable);
-        there.push(layers);
-    }
-    let (local, domain): (Vec<_>, Vec<_>) = there.into_iter().partition(|layers| {
-        layers.first().is_some_and(|layer| {
-            matches!(layer.gpo.kind, Kind::GpoLocal | Kind::Windows | Kind::GpoUsers | Kind::GpoUser)
-        })
-    });
-    for layer in local.into_iter().flatten() {
-        plan.add(layer, users);
     }
     let (applied, left_out) = order(&chain);
-    let mut used = vec![false; domain.len()];
+    only_one_each(place.deny, &applied, place.snapshot)?;
+    let mut folders = Folders::new(domain, &chain, place.snapshot);
     for placed in applied {
-        plan.link(&placed, place, &domain, &mut used);
+        plan.link(&placed, place, &mut folders);
     }
     for (placed, why) in left_out {
-        let (reason, object) = (reason(&why, &placed), place.snapshot.get(&placed.link.gpo).and_then(GpoObject::of));
-        let name = object.and_then(|object| object.name()).unwrap_or_else(|| placed.link.gpo.clone());
-        plan.left_out.push(LeftOutModel { gpo: None, name, reason });
+        plan.leave_link_out(&placed, &why, place.snapshot);
     }
-    // Only what is linked counts, so only that can be missing.
-    let linked: Vec<String> =
-        chain.iter().flat_map(|container| &container.links).map(|link| link.gpo.to_lowercase()).collect();
-    let is_linked = |gpo: &TargetModel| match &gpo.guid {
-        Some(guid) => linked.iter().any(|dn| dn.contains(&guid.to_lowercase())),
-        None => true,
-    };
-    plan.unreadable.retain(|unreadable| is_linked(&unreadable.gpo));
-    let others = used.iter().filter(|used| !**used).count();
+    let others = folders.all.len() - folders.used.iter().filter(|used| **used).count();
+    for (folder, used) in folders.all.into_iter().zip(folders.used) {
+        // Only what is linked counts, so only that can be missing; what has no GUID may be anything.
+        if used || folder.gpo.guid.is_none() {
+            plan.unreadable.extend(folder.unreadable);
+        }
+    }
+    plan.settle();
     if others > 0 {
         let name = if others == 1 { "1 other GPO".to_owned() } else { format!("{others} other GPOs") };
-        plan.left_out.push(LeftOutModel { gpo: None, name, reason: "not linked here".to_owned() });
+        plan.left_out.push(LeftOutModel {
+            gpo: None,
+            name,
+            side: None,
+            why: "not-linked",
+            reason: "not linked here".to_owned(),
+            details: Details::new(),
+        });
     }
     plan.assumed.push("all security filters pass (--deny leaves a GPO out)".to_owned());
     if place.site.is_none() {
@@ -88,11 +91,94 @@ pub fn read_for(
     Ok(plan)
 }
 
-fn reason(why: &LeftOut<'_>, placed: &Placed<'_>) -> String {
-    match why {
-        LeftOut::Disabled => format!("its link to {} is switched off", placed.container.dn),
-        LeftOut::Blocked(by) => format!("linked to {}, and {} blocks inheritance", placed.container.dn, by.dn),
+/// A GPO as it was read, and what could not be.
+struct Folder {
+    gpo: Gpo,
+    layers: Vec<Layer>,
+    unreadable: Vec<Unreadable>,
+}
+
+/// The folders of domain GPOs among the targets.
+struct Folders {
+    all: Vec<Folder>,
+    /// Which of them a link means.
+    used: Vec<bool>,
+    /// The domain that each lies in, where its path tells.
+    domains: Vec<Option<String>>,
+    /// GUIDs that GPOs of several domains have, in capitals: a folder whose path does not tell its domain may be any one's.
+    ambiguous: HashSet<String>,
+}
+
+impl Folders {
+    fn new(all: Vec<Folder>, chain: &[Container], snapshot: &Snapshot) -> Self {
+        let linked = chain.iter().flat_map(|container| &container.links).map(|link| {
+            let object = snapshot.get(&link.gpo).and_then(GpoObject::of);
+            (guid_in(&link.gpo).to_ascii_uppercase(), domain_meant(&link.gpo, object.as_ref()))
+        });
+        let known = snapshot.entries().iter().filter_map(GpoObject::of);
+        let known = known.map(|object| (object.guid().to_ascii_uppercase(), object.folder_domain()));
+        let mut first: HashMap<String, String> = HashMap::new();
+        let mut ambiguous = HashSet::new();
+        for (guid, domain) in linked.chain(known) {
+            match first.get(&guid) {
+                Some(other) if *other != domain => _ = ambiguous.insert(guid),
+                Some(_) => {}
+                None => _ = first.insert(guid, domain),
+            }
+        }
+        Self {
+            used: vec![false; all.len()],
+            domains: all.iter().map(|folder| domain_of(&folder.gpo.path)).collect(),
+            all,
+            ambiguous,
+        }
     }
+
+    /// The folder of a GPO: that of its GUID in its domain; else one whose path tells no domain, if nothing else may lie there.
+    fn find(&self, guid: &str, domain: &str) -> Result<usize, String> {
+        let named = |at: &usize| self.all[*at].gpo.guid.as_deref().is_some_and(|own| own.eq_ignore_ascii_case(guid));
+        let named: Vec<usize> = (0..self.all.len()).filter(named).collect();
+        if let Some(&at) = named.iter().find(|&&at| self.domains[at].as_deref() == Some(domain)) {
+            return Ok(at);
+        }
+        let untold: Vec<usize> = named.iter().copied().filter(|&at| self.domains[at].is_none()).collect();
+        let path = |at: usize| self.all[at].gpo.path.display();
+        match (&*untold, &*named) {
+            (&[at], _) if !self.ambiguous.contains(&guid.to_ascii_uppercase()) => Ok(at),
+            (&[at, ..], _) => Err(format!(
+                "GPOs of several domains have its GUID, and the path of {} does not tell the domain (…/{domain}/Policies/{guid})",
+                path(at)
+            )),
+            ([], &[at, ..]) => Err(format!(
+                "{} has the same GUID, but is the one of {}",
+                path(at),
+                self.domains[at].as_deref().unwrap_or_default()
+            )),
+            ([], []) => Err(String::new()),
+        }
+    }
+}
+
+/// The domain in whose SYSVOL a linked GPO lies.
+fn domain_meant(dn: &str, object: Option<&GpoObject<'_>>) -> String {
+    object.map_or_else(|| dns_domain(dn), GpoObject::folder_domain)
+}
+
+/// Whoever is denied must be one GPO: GUIDs and names can be those of several.
+fn only_one_each(deny: &[String], applied: &[Placed<'_>], snapshot: &Snapshot) -> Result<(), PlanError> {
+    for name in deny {
+        let is_meant = |dn: &&str| {
+            let own = snapshot.get(dn).and_then(GpoObject::of).and_then(|object| object.name());
+            is_gpo(Some(guid_in(dn)), own.as_deref(), Path::new(""), name)
+        };
+        let linked = applied.iter().map(|placed| &*placed.link.gpo);
+        let meant: BTreeMap<String, &str> = linked.filter(is_meant).map(|dn| (normal(dn), dn)).collect();
+        if meant.len() > 1 {
+            let dns = meant.into_values().map(str::to_owned).collect();
+            return Err(PlanError::Denied { name: name.clone(), dns });
+        }
+    }
+    Ok(())
 }
 
 /// The containers of a place, outermost first: site, domain, organizational units.
@@ -165,66 +251,76 @@ pub fn containers(snapshot: &Snapshot) -> Result<Vec<Container>, PlanError> {
 }
 
 impl Plan {
+    /// Says why a link counts for nothing.
+    fn leave_link_out(&mut self, placed: &Placed<'_>, why: &LeftOut<'_>, snapshot: &Snapshot) {
+        let container = placed.container.dn.clone();
+        let dn = &placed.link.gpo;
+        let mut details = Details::from([("dn", dn.clone()), ("container", container.clone())]);
+        let (why, reason) = match why {
+            LeftOut::Disabled => ("link-disabled", format!("its link to {container} is switched off")),
+            LeftOut::Blocked(by) => {
+                details.insert("blocked_by", by.dn.clone());
+                ("inheritance-blocked", format!("linked to {container}, and {} blocks inheritance", by.dn))
+            }
+        };
+        let name = snapshot.get(dn).and_then(GpoObject::of).and_then(|object| object.name());
+        let name = name.unwrap_or_else(|| dn.clone());
+        self.left_out.push(LeftOutModel { gpo: None, name, side: None, why, reason, details });
+    }
+
     /// Adds what a link brings, or says why it brings nothing.
-    fn link(&mut self, placed: &Placed<'_>, place: Place<'_>, domain: &[Vec<Layer>], used: &mut [bool]) {
+    fn link(&mut self, placed: &Placed<'_>, place: Place<'_>, folders: &mut Folders) {
         let dn = &placed.link.gpo;
         let object = place.snapshot.get(dn).and_then(GpoObject::of);
         let guid = object.map_or_else(|| guid_in(dn).to_owned(), |object| object.guid().to_owned());
-        let name = object.and_then(|object| object.name());
-        let shown = name.clone().unwrap_or_else(|| guid.clone());
-        let Some(at) = find(domain, &guid, object.map(|object| object.domain())) else {
-            let gpo = TargetModel { kind: Kind::GpoSysvol, path: dn.clone(), guid: Some(guid), name };
-            let known = if object.is_some() {
-                "no folder of this GPO is among the targets"
-            } else {
-                "neither the export nor a target has this GPO"
-            };
-            self.unreadable.push(Unreadable { gpo, path: dn.clone(), message: known.to_owned() });
-            return;
+        let (name, domain) = (object.and_then(|object| object.name()), domain_meant(dn, object.as_ref()));
+        let missing = |message: String| {
+            let gpo =
+                TargetModel { kind: Kind::GpoSysvol, path: dn.clone(), guid: Some(guid.clone()), name: name.clone() };
+            Unreadable { gpo, path: dn.clone(), message }
         };
-        used[at] = true;
+        let at = match folders.find(&guid, &domain) {
+            Ok(at) => at,
+            Err(but) => {
+                let known = match object {
+                    Some(_) => "no folder of this GPO is among the targets",
+                    None => "neither the export nor a target has this GPO",
+                };
+                let but = if but.is_empty() { but } else { format!("; {but}") };
+                return self.unreadable.push(missing(format!("{known}{but}")));
+            }
+        };
+        folders.used[at] = true;
+        if object.is_none() && place.snapshot.has_gpos_of(&dns_domain(dn)) {
+            let reason = "the export has no such GPO: clients ignore a link to what their search does not find";
+            self.unreadable.push(missing(reason.to_owned()));
+            return self.leave_out(&folders.all[at].gpo, "not-in-directory", reason);
+        }
         let link = LinkedFrom {
             container: placed.container.dn.clone(),
             number: placed.number,
             enforced: placed.link.enforced,
         };
-        for layer in &domain[at] {
+        for layer in &folders.all[at].layers {
             let gpo = Gpo { name: name.clone().or_else(|| layer.gpo.name.clone()), ..layer.gpo.clone() };
             if place.deny.iter().any(|denied| is_called(&gpo, denied)) {
-                self.leave_out(&gpo, "denied, as --deny says");
+                self.leave_out(&gpo, "denied", "denied, as --deny says");
                 continue;
             }
             let mut layer = Layer { gpo, link: Some(link.clone()), ..layer.clone() };
-            match object {
-                Some(object) => self.apply_object(&object, &mut layer),
-                None => self.assumed.push(format!("no side of {shown} is switched off: the export lacks it")),
+            if object.is_none() {
+                let what = "no side is switched off, functionality version 2, the Registry extension in the lists of both \
+                    sides: the export lacks it";
+                self.take_for_granted(what, &title(&layer.gpo));
             }
+            if folders.domains[at].is_none() {
+                let what = format!("the folder is that of the domain {domain}, which its path does not tell");
+                self.take_for_granted(&what, &title(&layer.gpo));
+            }
+            self.judge(&mut layer, object.as_ref(), WithoutFile::Ends);
             self.layers.push(layer);
         }
     }
-
-    /// What the directory knows of a GPO.
-    fn apply_object(&mut self, object: &GpoObject<'_>, layer: &mut Layer) {
-        layer.switch_off(object.off());
-        if object.entry().text("gPCWQLFilter").is_some_and(|filter| !filter.trim().is_empty()) {
-            self.assumed.push(format!("the WMI filter of {} is true", title(&layer.gpo)));
-        }
-    }
-}
-
-/// The GPO of a GUID. The two default ones have the same in every domain; then the folder of the domain decides.
-fn find(gpos: &[Vec<Layer>], guid: &str, domain: Option<String>) -> Option<usize> {
-    let of = |at: usize| gpos[at].first().map(|layer| &layer.gpo);
-    let named =
-        |at: &usize| of(*at).and_then(|gpo| gpo.guid.as_deref()).is_some_and(|own| own.eq_ignore_ascii_case(guid));
-    let named: Vec<usize> = (0..gpos.len()).filter(named).collect();
-    let in_domain = |at: &&usize| {
-        let lies_in = |name: &str| {
-            of(**at).is_some_and(|gpo| gpo.path.components().any(|c| c.as_os_str().eq_ignore_ascii_case(name)))
-        };
-        domain.as_deref().is_some_and(lies_in)
-    };
-    named.iter().find(in_domain).or(named.first()).copied()
 }
 
 /// The GUID in the name of a GPO's entry.

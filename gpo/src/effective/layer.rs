@@ -7,9 +7,11 @@ use polfile::PolicyFile;
 
 use super::shared::{SharedFile, Sharing};
 use crate::error::Error;
+use crate::filter::{Details, VersionFile};
 use crate::gpt_ini::GptIni;
 use crate::scan::{Content, Gpo, Problem, Read};
 use crate::scope::Scope;
+use crate::target::Kind;
 
 /// A GPO, or the policy that a local GPO has for one group or user.
 #[derive(Clone, Debug)]
@@ -24,8 +26,25 @@ pub struct Layer {
     pub scope: Scope,
     /// Sides that are switched off in `gpt.ini` or in Active Directory: nothing of them applies.
     pub off: Vec<Side>,
+    /// What clients find in `gpt.ini`.
+    pub ini: VersionFile,
+    /// Why clients pass over it, or over a side of it.
+    pub passed_over: Vec<PassedOver>,
     /// The link that brings it, for an order that comes from Active Directory.
     pub link: Option<LinkedFrom>,
+}
+
+/// Why clients pass over a GPO.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PassedOver {
+    /// Of one side alone.
+    pub side: Option<Side>,
+    /// The reason in a word.
+    pub why: &'static str,
+    /// In a sentence.
+    pub reason: String,
+    /// The facts behind it.
+    pub details: Details,
 }
 
 /// The link of a layer.
@@ -47,13 +66,33 @@ impl Layer {
         self.off.dedup();
     }
 
-    /// The policy file of a side, unless the side is switched off.
+    /// The policy file of a side, unless the side is switched off, or clients pass over it.
     pub fn file(&self, side: Side) -> Option<&SharedFile> {
-        let file = match side {
+        self.own(side).filter(|_| !self.off.contains(&side) && !self.is_passed_over(side))
+    }
+
+    /// The policy file of a side, whatever becomes of it.
+    fn own(&self, side: Side) -> Option<&SharedFile> {
+        match side {
             Side::Computer => self.computer.as_ref(),
             Side::User => self.user.as_ref(),
-        };
-        file.filter(|_| !self.off.contains(&side))
+        }
+    }
+
+    /// Whether a side has a record.
+    pub(super) fn has_policy(&self, side: Side) -> bool {
+        self.own(side).is_some_and(|file| !file.is_empty())
+    }
+
+    fn is_passed_over(&self, side: Side) -> bool {
+        self.passed_over.iter().any(|reason| reason.side.is_none_or(|of| of == side))
+    }
+
+    /// Whether clients pass over all that it has.
+    pub(super) fn is_nothing(&self) -> bool {
+        let counts = |side| self.has_policy(side) && self.file(side).is_some();
+        let whole = self.passed_over.iter().any(|reason| reason.side.is_none());
+        whole || !self.passed_over.is_empty() && ![Side::Computer, Side::User].into_iter().any(counts)
     }
 }
 
@@ -76,7 +115,14 @@ pub(super) fn layers(read: Read, sharing: &Sharing) -> (Vec<Layer>, Vec<Problem>
         }
     }
     let mut off: Vec<(Scope, Side)> = Vec::new();
-    for (scopes, bytes) in gpt_ini {
+    let is_ini = |problem: &&Problem| problem.path.file_name().is_some_and(|name| name.eq_ignore_ascii_case("gpt.ini"));
+    let ini = match (problems.iter().find(is_ini), gpt_ini.first()) {
+        (Some(problem), _) => VersionFile::Unreadable(problem.error.to_string()),
+        (None, first) => VersionFile::of(first.map(|(_, bytes)| bytes.clone())),
+    };
+    // Those of a domain GPO are in Active Directory.
+    let is_of_domain = matches!(gpo.kind, Kind::GpoSysvol | Kind::GpoCached);
+    for (scopes, bytes) in gpt_ini.into_iter().filter(|_| !is_of_domain) {
         let options = GptIni::parse(bytes).ok().and_then(|ini| ini.options()).unwrap_or_default();
         for scope in scopes {
             let bit = if scope.side() == Side::User { 1 } else { 2 };
@@ -88,7 +134,8 @@ pub(super) fn layers(read: Read, sharing: &Sharing) -> (Vec<Layer>, Vec<Problem>
     let layer = |scope: Scope| {
         let off = off.iter().filter(|(of, _)| *of == scope || (scope == Scope::User && *of == Scope::Computer));
         let off = off.map(|(_, side)| *side).collect();
-        Layer { gpo: gpo.clone(), computer: None, user: None, scope, off, link: None }
+        let (ini, passed_over) = (ini.clone(), Vec::new());
+        Layer { gpo: gpo.clone(), computer: None, user: None, scope, off, ini, passed_over, link: None }
     };
     let mut layers = vec![layer(Scope::User)];
     for (scope, _, file) in files {

@@ -4,9 +4,11 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use super::judge::{Ended, WithoutFile};
 use super::layer::{Layer, layers};
 use super::shared::Sharing;
 use crate::ad::Snapshot;
+use crate::filter::Details;
 use crate::scan::{self, Gpo, Progress, Wanted};
 use crate::scope::Scope;
 use crate::search::Unreadable;
@@ -24,6 +26,10 @@ pub struct Plan {
     pub assumed: Vec<String>,
     /// What could not be read.
     pub unreadable: Vec<Unreadable>,
+    /// Where clients end their application of policy.
+    pub(super) ended: Vec<Ended>,
+    /// What was taken for granted of single GPOs, until all are known.
+    pub(super) granted: Vec<(String, Vec<String>)>,
 }
 
 /// A GPO that counts for nothing.
@@ -33,8 +39,16 @@ pub struct LeftOutModel {
     pub gpo: Option<TargetModel>,
     /// What people know it by.
     pub name: String,
-    /// Why.
+    /// `computer` or `user`, where the other side counts, or has nothing.
+    pub side: Option<&'static str>,
+    /// Why, in a word that stays the same: `link-disabled`, `inheritance-blocked`, `denied`, `not-in-directory`, `gpt-ini`,
+    /// `application-ended`, `functionality-version`, `side-disabled`, `version-zero`, `extension-not-listed`,
+    /// `extension-out-of-sequence`, `not-linked`, `not-in-order` or `other-scope`.
+    pub why: &'static str,
+    /// Why, in a sentence.
     pub reason: String,
+    /// The facts behind it: attributes, what they hold, containers.
+    pub details: Details,
 }
 
 /// Why there is no order.
@@ -59,6 +73,14 @@ pub enum PlanError {
         line: usize,
         /// What stands there.
         text: String,
+    },
+    /// One that is denied means several.
+    #[error("{} GPOs that are linked here have the GUID or name \"{name}\"", dns.len())]
+    Denied {
+        /// What was said.
+        name: String,
+        /// Their distinguished names.
+        dns: Vec<String>,
     },
     /// A line of an order means no GPO.
     #[error("line {line}: no GPO here has the path, GUID or name \"{name}\"")]
@@ -102,10 +124,7 @@ pub fn read(
         let found = scan::scan(std::slice::from_ref(target), wanted, progress, |mut read| {
             read.gpo.take_name(snapshot);
             let gpo = read.gpo.clone();
-            let (mut layers, problems) = layers(read, &sharing);
-            if let Some(object) = snapshot.and_then(|known| known.gpo_in(gpo.kind, gpo.guid.as_deref(), &gpo.path)) {
-                layers.iter_mut().for_each(|layer| layer.switch_off(object.off()));
-            }
+            let (layers, problems) = layers(read, &sharing);
             let unreadable: Vec<Unreadable> = problems.iter().map(|problem| Unreadable::new(&gpo, problem)).collect();
             (layers, unreadable)
         })?;
@@ -121,10 +140,14 @@ pub fn read(
     if let Some(order) = order {
         gpos = sorted(gpos, order, &mut plan)?;
     }
-    for layer in gpos.into_iter().flatten() {
+    for mut layer in gpos.into_iter().flatten() {
+        let Gpo { kind, guid, path, .. } = &layer.gpo;
+        let object = snapshot.and_then(|snapshot| snapshot.gpo_in(*kind, guid.as_deref(), path));
+        plan.judge(&mut layer, object.as_ref(), WithoutFile::Assumed);
         plan.add(layer, users);
     }
     plan.assume_for_domains(snapshot);
+    plan.settle();
     Ok(plan)
 }
 
@@ -133,7 +156,7 @@ fn sorted(gpos: Vec<Vec<Layer>>, order: &str, plan: &mut Plan) -> Result<Vec<Vec
     let is_meant = |layers: &Vec<Layer>, name: &str| layers.first().is_some_and(|layer| is_called(&layer.gpo, name));
     let (sorted, left) = by_lines(gpos, order, is_meant)?;
     for layer in left.iter().filter_map(|layers| layers.first()) {
-        plan.leave_out(&layer.gpo, "the order does not name it");
+        plan.leave_out(&layer.gpo, "not-in-order", "the order does not name it");
     }
     Ok(sorted)
 }
@@ -180,8 +203,15 @@ pub fn is_gpo(guid: Option<&str>, own: Option<&str>, path: &Path, name: &str) ->
 }
 
 impl Plan {
-    pub(super) fn leave_out(&mut self, gpo: &Gpo, reason: &str) {
-        self.left_out.push(LeftOutModel { gpo: Some(gpo.into()), name: title(gpo), reason: reason.to_owned() });
+    pub(super) fn leave_out(&mut self, gpo: &Gpo, why: &'static str, reason: &str) {
+        self.left_out.push(LeftOutModel {
+            gpo: Some(gpo.into()),
+            name: title(gpo),
+            side: None,
+            why,
+            reason: reason.to_owned(),
+            details: Details::new(),
+        });
     }
 
     /// Adds a layer, unless it is that of a group or user who is not asked for.
@@ -191,7 +221,7 @@ impl Plan {
             scope if users.contains(scope) => self.layers.push(layer),
             scope => {
                 let reason = format!("it is the policy of {scope} alone; --as {} takes it in", as_argument(scope));
-                self.leave_out(&layer.gpo, &reason);
+                self.leave_out(&layer.gpo, "other-scope", &reason);
             }
         }
     }
@@ -205,7 +235,9 @@ impl Plan {
         if self.layers.iter().any(|layer| domain(&layer)) {
             let sides = match self.layers.iter().filter(domain).all(|layer| is_known(&layer.gpo)) {
                 true => "",
-                false => "no side is switched off, ",
+                false => {
+                    "no side is switched off, functionality version 2, the Registry extension in the lists of both sides, "
+                }
             };
             self.assumed.push(format!(
                 "of domain GPOs: each is linked, {sides}all security filters pass, all WMI filters are true (Active Directory knows)"

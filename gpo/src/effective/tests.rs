@@ -92,6 +92,8 @@ fn plan(files: &[Vec<Step>]) -> Plan {
         user: None,
         scope: Scope::User,
         off: Vec::new(),
+        ini: crate::filter::VersionFile::Missing,
+        passed_over: Vec::new(),
         link: None,
     };
     Plan { layers: files.iter().map(layer).collect(), ..Plan::default() }

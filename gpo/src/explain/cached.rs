@@ -23,7 +23,7 @@ pub(super) struct Cached {
     pub file: Result<PolicyFile, String>,
 }
 
-/// The copies below a `Windows` folder that have a policy file for the computer; the reason, if they cannot be listed.
+/// The copies below a `Windows` folder; the reason, if they cannot be listed.
 pub(super) fn all(windows: &Path) -> Result<Vec<Cached>, String> {
     let store = find(windows, &["System32", "GroupPolicy", "DataStore"]).map_err(|error| error.to_string())?;
     let Some(store) = store else { return Ok(Vec::new()) };
@@ -39,11 +39,10 @@ pub(super) fn all(windows: &Path) -> Result<Vec<Cached>, String> {
     let mut all = Vec::new();
     for gpo in gpos.into_iter().filter(|gpo| gpo.kind == Kind::GpoCached) {
         let Ok(place) = file_of(&gpo, &Scope::Computer) else { continue };
-        if let Some(file) = read_there(&place).transpose() {
-            let file = file.map_err(|error| error.to_string());
-            let name = gpo.path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-            all.push(Cached { gpo: gpo.guid.unwrap_or(name), place, file });
-        }
+        // One without a policy file says nothing of any policy, and that is known.
+        let file = read_there(&place).map(Option::unwrap_or_default).map_err(|error| error.to_string());
+        let name = gpo.path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        all.push(Cached { gpo: gpo.guid.unwrap_or(name), place, file });
     }
     Ok(all)
 }

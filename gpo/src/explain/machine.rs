@@ -2,16 +2,19 @@
 
 use std::collections::HashSet;
 
-use admx::Policy;
+use admx::{Policy, Side};
 use polfile::{Folded, PolicyFile, Record, ValueType};
 use serde::Serialize;
 
 use super::archive::{Archive, Noted};
 use super::cached::{self, Cached};
-use crate::doctor::{Answer, examine, image_of, other_gpos};
+use crate::doctor::{Answer, Doctor, Memory, OtherGpo, always, examine, image_of, other_gpos};
+use crate::edit::file_of;
 use crate::error::Error;
 use crate::facts::Fallback;
+use crate::gpt_ini::GptIni;
 use crate::image::{HiveName, Image, ImageError, RegistryValue, When, stale};
+use crate::plan::read_if_there;
 use crate::scope::Scope;
 use crate::target::Target;
 
@@ -24,10 +27,55 @@ pub(super) struct Machine {
     pub about: ImageModel,
     /// Whether Windows will apply what is pending on the computer side, and what stands against it.
     pub applies: (Answer, Option<String>),
+    /// What the Group Policy client may do at the next boot: at least one thing.
+    pub runs: Vec<Run>,
+    /// Why it may do several, where doctor has nothing against it.
+    pub memory: String,
     /// GPOs besides the local one that were applied to the computer last.
-    pub other_gpos: Vec<String>,
+    pub other_gpos: Vec<OtherGpo>,
     /// Copies of domain GPOs; or why they cannot be listed.
     pub cached: Result<Vec<Cached>, String>,
+}
+
+/// What the Group Policy client does with the computer side of the local GPO.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Run {
+    /// It applies it.
+    Applies,
+    /// Nothing: it takes the GPO for unchanged, or does not run.
+    Skips,
+    /// It runs, and does not apply the local GPO: what it applied before may go.
+    Without,
+}
+
+/// What the client may do: `doctor`'s answer, and whether the version is one that it has applied already.
+fn runs(doctor: &Doctor, memory: &Memory, always: Option<bool>) -> Vec<Run> {
+    let says = |id, answer| doctor.probes.iter().any(|probe| probe.id == id && probe.answer == answer);
+    if says("service", Answer::No) {
+        return vec![Run::Skips];
+    }
+    match (memory, always) {
+        (Memory::Same, Some(false)) => return vec![Run::Skips],
+        (Memory::Same, None) => return vec![Run::Applies, Run::Skips],
+        _ => {}
+    }
+    match (doctor.verdict, memory) {
+        (Answer::No, _) => vec![Run::Without],
+        (Answer::Yes, Memory::Nothing | Memory::Other(..) | Memory::Same) => vec![Run::Applies],
+        (Answer::Uncertain, _) if says("local-processing", Answer::Uncertain) => {
+            vec![Run::Applies, Run::Skips, Run::Without]
+        }
+        (Answer::Yes | Answer::Uncertain, _) => vec![Run::Applies, Run::Skips],
+    }
+}
+
+/// The version of the computer side in `gpt.ini`; why it is not known, else.
+fn version_of(target: &Target) -> Result<u16, String> {
+    let file = file_of(target, &Scope::Computer).map_err(|error| error.to_string())?;
+    let place = file.gpt_ini.ok_or("it has no gpt.ini")?;
+    let bytes = read_if_there(&place.path).map_err(|error| format!("{}: {error}", place.path.display()))?;
+    let ini = GptIni::parse(bytes.ok_or("there is no gpt.ini")?).map_err(|error| format!("gpt.ini: {error}"))?;
+    Ok(ini.version().ok_or("gpt.ini has no Version")?.of(Side::Computer))
 }
 
 /// An installation in the JSON contract. What its hives do not tell is `null`.
@@ -75,13 +123,40 @@ impl Machine {
         let Some(image) = image_of(target)? else { return Ok(None) };
         let Some(windows) = target.windows_folder().map_err(io)? else { return Ok(None) };
         let (archive, cached) = (Archive::open(&windows), cached::all(&windows));
-        let doctor = examine(target, Some(&Scope::Computer), Some(&image))?;
+        let doctor = examine(target, Some(&Scope::Computer), Some(&image), None)?;
         let against =
             doctor.probes.iter().filter(|probe| probe.answer == doctor.verdict && probe.answer != Answer::Yes);
         let against = against.map(|probe| probe.found.clone()).next();
         let about = ImageModel::of(&image);
         let other_gpos = other_gpos(&image);
-        Ok(Some(Self { image, archive, about, applies: (doctor.verdict, against), other_gpos, cached }))
+        let memory = match version_of(target) {
+            Ok(version) => Memory::of(&image, version),
+            Err(why) => Memory::Unknown(why),
+        };
+        let runs = runs(&doctor, &memory, always(&image).ok());
+        let memory = match memory {
+            Memory::Unknown(why) => format!("whether it is changed is not known ({why})"),
+            _ => "whether Windows is told to apply what is unchanged is not known".to_owned(),
+        };
+        Ok(Some(Self { image, archive, about, applies: (doctor.verdict, against), runs, memory, other_gpos, cached }))
+    }
+
+    /// Names of the GPOs besides the local one that were applied last.
+    pub(super) fn other_gpo_names(&self) -> Vec<String> {
+        self.other_gpos.iter().map(|gpo| gpo.name.clone()).collect()
+    }
+
+    /// Names of those of which no copy is here that can be read.
+    pub(super) fn unseen_gpos(&self) -> Vec<String> {
+        let is_here = |gpo: &&OtherGpo| {
+            let guid = gpo.guid.as_deref().unwrap_or_default();
+            self.cached().any(|(cached, _)| cached.gpo.eq_ignore_ascii_case(guid))
+        };
+        let unreadable = self.cached.iter().flatten().filter(|cached| cached.file.is_err());
+        let unseen = self.other_gpos.iter().filter(|gpo| !is_here(gpo)).map(|gpo| gpo.name.clone());
+        let mut names: Vec<String> = unseen.chain(unreadable.map(|cached| cached.gpo.clone())).collect();
+        names.dedup();
+        names
     }
 
     /// Copies of domain GPOs that can be read.

@@ -56,12 +56,10 @@ enum Next {
     Pending,
     Applied,
     Local,
-    /// The same, if Windows takes back what it has put there.
-    TakenBack,
-    /// Nobody can tell who put the applied value there.
-    Unknown,
+    /// The applied value, or what is below if Windows takes back what it has put there: nobody can tell.
+    Depends,
 }
-use Next::{Applied as Stays, Local, Pending, TakenBack, Unknown};
+use Next::{Applied as Stays, Depends, Local, Pending};
 
 /// Pending, applied, archive, and what decides then. Without an applied value the archive says nothing.
 const NEXT_BOOT: &[(Option<u32>, Option<u32>, Noted, Next)] = &[
@@ -81,11 +79,11 @@ const NEXT_BOOT: &[(Option<u32>, Option<u32>, Noted, Next)] = &[
     (Some(0), Some(0), NotListed, Pending),
     (Some(0), None, NoFile, Pending),
     (Some(0), None, NotListed, Pending),
-    (None, Some(1), NoFile, Unknown),
-    (None, Some(1), Listed, TakenBack),
+    (None, Some(1), NoFile, Depends),
+    (None, Some(1), Listed, Depends),
     (None, Some(1), NotListed, Stays),
-    (None, Some(0), NoFile, Unknown),
-    (None, Some(0), Listed, TakenBack),
+    (None, Some(0), NoFile, Depends),
+    (None, Some(0), Listed, Depends),
     (None, Some(0), NotListed, Stays),
     (None, None, NoFile, Local),
     (None, None, NotListed, Local),
@@ -111,23 +109,27 @@ fn the_highest_layer_wins_now_and_once_windows_has_applied_what_is_pending() {
             assert_eq!((now.layer, &*now.meaning), (Some(wanted.0), wanted.1), "now: {case}");
             assert!(now.conditions.is_empty(), "{case}");
 
+            let applied_layer = || ("applied-policy", required(applied.unwrap()));
             let wanted = match next {
                 Pending => ("pending-policy", required(pending.unwrap())),
-                Stays => ("applied-policy", required(applied.unwrap())),
-                Local | TakenBack => below,
-                // Whoever put it there: the outcome is the same.
-                Unknown if required(applied.unwrap()) == below.1 => ("applied-policy", below.1),
-                Unknown => {
-                    assert!(next_boot.layer.is_none() && next_boot.value.is_none(), "{case}");
-                    assert!(next_boot.meaning.starts_with("not known: who put it there"), "{}", next_boot.meaning);
+                Stays => applied_layer(),
+                Local => below,
+                // The same with and without: then nothing hangs on it.
+                Depends if required(applied.unwrap()) == below.1 => applied_layer(),
+                Depends => {
+                    let ways: Vec<_> = next_boot.possible.iter().map(|way| (way.layer, &*way.meaning)).collect();
+                    let both = [below, applied_layer()].map(|(layer, meaning)| (Some(layer), meaning));
+                    assert_eq!((next_boot.certainty, &*ways), (Certainty::Depends, &both[..]), "{case}");
+                    assert_eq!(
+                        (next_boot.layer, &next_boot.value, next_boot.conditions.len()),
+                        (None, &None, 1),
+                        "{case}"
+                    );
                     continue;
                 }
             };
-            // The same with and without: then nothing hangs on it.
-            let same = matches!(next, TakenBack) && required(applied.unwrap()) == below.1;
-            let layer = if same { "applied-policy" } else { wanted.0 };
-            assert_eq!((next_boot.layer, &*next_boot.meaning), (Some(layer), wanted.1), "next boot: {case}");
-            assert_eq!(next_boot.conditions.len(), usize::from(matches!(next, TakenBack) && !same), "{case}");
+            assert_eq!((next_boot.layer, &*next_boot.meaning), (Some(wanted.0), wanted.1), "next boot: {case}");
+            assert_eq!((next_boot.certainty, next_boot.conditions.len()), (Certainty::Known, 0), "{case}");
         }
     }
 }
@@ -136,7 +138,7 @@ fn the_highest_layer_wins_now_and_once_windows_has_applied_what_is_pending() {
 fn a_value_that_was_changed_since_policy_set_it_is_of_unknown_fate() {
     let archive = PolBuilder::new().dword(KEY, "UserAuthentication", 1);
     let explain = explained(image(None, Some(0), Some(1)).archive(archive), NLA);
-    assert!(explain.verdict.next_boot.meaning.contains("changed since"), "{:?}", explain.verdict.next_boot);
+    assert!(explain.verdict.next_boot.conditions[0].contains("changed since"), "{:?}", explain.verdict.next_boot);
     let applied = explain.layers.iter().find(|layer| layer.rank == 2).unwrap();
     assert_eq!(applied.values[0].archive, "listed-otherwise");
 }
@@ -145,7 +147,7 @@ fn a_value_that_was_changed_since_policy_set_it_is_of_unknown_fate() {
 fn an_archive_that_cannot_be_read_tells_nothing() {
     let explain = explained(image(None, Some(1), Some(0)).file(ARCHIVE, b"PReg"), NLA);
     assert_eq!(explain.verdict.next_boot.layer, None);
-    assert!(explain.verdict.next_boot.meaning.contains("ntuser.pol cannot be read"));
+    assert!(explain.verdict.next_boot.conditions[0].contains("ntuser.pol cannot be read"));
 }
 
 #[test]
@@ -176,7 +178,8 @@ fn what_windows_will_not_apply_decides_nothing() {
         assert!(next.why.unwrap().starts_with("Windows will not apply layer 3: "));
     }
     let next = explained(image(Some(0), Some(1), Some(0)).edition("Core"), NLA).verdict.next_boot;
-    assert_eq!((next.layer, &*next.meaning), (Some("pending-policy"), "NLA is not required"));
+    assert_eq!((next.layer, &next.value, next.certainty), (None, &None, Certainty::Depends));
+    assert_eq!(next.possible[0].layer, Some("pending-policy"));
     assert!(next.conditions[0].contains("edition Core"), "{:?}", next.conditions);
 }
 
@@ -190,14 +193,15 @@ fn a_gpo_of_the_domain_may_win_over_all_that_is_seen() {
         })
     };
     let explain = explained(domain(image(Some(0), Some(1), None)), NLA);
-    assert_eq!(explain.verdict.next_boot.layer, Some("pending-policy"));
+    assert_eq!(explain.verdict.next_boot.layer, None);
+    assert_eq!(explain.verdict.next_boot.possible[0].layer, Some("pending-policy"));
     assert!(explain.verdict.next_boot.conditions[0].contains("RPA hosts"), "{:?}", explain.verdict.next_boot);
     assert!(explain.not_seen.iter().any(|text| text.contains("RPA hosts")));
     // A value that is listed may be the domain's, which nothing here takes back.
     let archive = PolBuilder::new().dword(KEY, "UserAuthentication", 1);
     let next = explained(domain(image(None, Some(1), Some(0)).archive(archive)), NLA).verdict.next_boot;
     assert_eq!(next.layer, None);
-    assert!(next.meaning.contains("RPA hosts"), "{next:?}");
+    assert!(next.conditions[0].contains("RPA hosts"), "{next:?}");
 }
 
 #[test]
@@ -214,7 +218,12 @@ fn a_copy_of_a_domain_gpo_is_shown_and_makes_the_verdict_conditional() {
     assert_eq!((top.rank, top.layer, top.label.as_deref()), (4, "cached-domain-policy", Some(guid)));
     assert_eq!((&top.value, top.meaning.as_deref()), (&Some(ValueModel::Number(1)), Some("required")));
     let next = &explain.verdict.next_boot;
-    assert_eq!(next.layer, Some("pending-policy"));
+    assert_eq!((next.layer, &next.value, next.certainty), (None, &None, Certainty::Depends));
+    let ways: Vec<_> = next.possible.iter().map(|way| (way.layer, &*way.meaning)).collect();
+    assert_eq!(
+        ways,
+        [(Some("pending-policy"), "NLA is not required"), (Some("cached-domain-policy"), "NLA is required")]
+    );
     assert!(next.conditions[0].contains(guid), "{:?}", next.conditions);
     assert!(explain.verdict.now.conditions.is_empty());
 
@@ -244,16 +253,17 @@ fn the_next_boot_has_the_local_setting_of_its_own_control_set() {
     assert!(explain.notes.iter().any(|note| note.contains("ControlSet001") && note.contains("ControlSet002")));
 }
 
-/// State and what is said of the layers of a rank, and the verdicts' layers.
+/// State and what is said of the layers of a rank, and the verdicts' layers; of a next boot that depends, that of the first way.
 fn unknown(image: ImageBuilder, rank: u8) -> (String, Option<&'static str>, Option<&'static str>) {
     let explain = explained(image, NLA);
     let layer = explain.layers.iter().find(|layer| layer.rank == rank).expect("the layer is there");
     assert_eq!(layer.state, "unknown");
     for decision in [&explain.verdict.now, &explain.verdict.next_boot] {
-        assert!(decision.layer.is_some() || decision.meaning.starts_with("not known"), "{decision:?}");
+        assert_eq!(decision.layer.is_some(), decision.certainty == Certainty::Known, "{decision:?}");
     }
     let Verdict { now, next_boot } = explain.verdict;
-    (layer.problem.clone().unwrap(), now.layer, next_boot.layer)
+    let next = next_boot.possible.first().map_or(next_boot.layer, |way| way.layer);
+    (layer.problem.clone().unwrap(), now.layer, next)
 }
 
 #[test]
@@ -301,6 +311,14 @@ fn a_dirty_hive_counts_as_its_logs_complete_it() {
     let now = explain.verdict.now;
     assert_eq!((now.layer, now.value), (None, None));
     assert!(now.meaning.ends_with("as the hive stands, NLA is required"), "{}", now.meaning);
+}
+
+#[test]
+fn what_windows_remembers_is_in_a_hive_and_without_it_the_next_boot_is_not_known() {
+    // The file says 0; whether it is applied is not known, nor what stands in the registry if it is not.
+    let next = explained(image(Some(0), Some(1), Some(0)).without(SOFTWARE), NLA).verdict.next_boot;
+    assert_eq!((next.certainty, next.value), (Certainty::Depends, None));
+    assert_eq!((next.possible[0].layer, next.possible[1].layer), (Some("pending-policy"), None));
 }
 
 #[test]

@@ -5,7 +5,8 @@ use polfile::{Folded, Origin, PolicyFile, Record, Registry, Value};
 use serde::Serialize;
 
 use super::archive::Noted;
-use super::machine::{Applied, Machine};
+use super::cached::Cached;
+use super::machine::{Applied, Machine, Run};
 use crate::doctor::Answer;
 use crate::facts::{Fact, Facts, plain};
 use crate::image::{RegistryValue, When};
@@ -20,9 +21,23 @@ pub struct Verdict {
     pub next_boot: Decision,
 }
 
-/// What is decided, and by which layer.
+/// Whether what is decided can be known from here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Certainty {
+    /// It can.
+    Known,
+    /// It hangs on what cannot be seen: there are several ways, and which one it is nobody can tell.
+    Depends,
+    /// Something that decides could not be read.
+    Unknown,
+}
+
+/// What is decided, and by which layer. Where it is not [`Certainty::Known`] there is neither layer nor state nor value.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Decision {
+    /// Whether it is known.
+    pub certainty: Certainty,
     /// `null` if no layer that was looked at decides, or it is not known which one.
     pub layer: Option<&'static str>,
     /// State of the policy that decides: `enabled`, `disabled` or `mixed`; `not-configured` where none does, `null` where
@@ -34,19 +49,70 @@ pub struct Decision {
     pub meaning: String,
     /// Why this layer.
     pub why: Option<String>,
-    /// What must hold besides, and cannot be seen from here.
+    /// What it depends on, and cannot be seen from here.
     pub conditions: Vec<String>,
+    /// What may come, where it depends: the ways that can be told. A GPO that nobody has seen may bring others.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub possible: Vec<Possible>,
+}
+
+/// A way that things may go.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Possible {
+    /// If this holds.
+    #[serde(rename = "if")]
+    pub condition: String,
+    /// The layer that decides then.
+    pub layer: Option<&'static str>,
+    /// The state of the policy that decides.
+    pub state: Option<&'static str>,
+    /// The value.
+    pub value: Option<ValueModel>,
+    /// In words.
+    pub meaning: String,
 }
 
 impl Decision {
     pub(super) fn unknown(why: impl AsRef<str>) -> Self {
-        Self { state: None, ..Self::none(format!("not known: {}", why.as_ref())) }
+        let certainty = Certainty::Unknown;
+        Self { certainty, state: None, ..Self::none(format!("not known: {}", why.as_ref())) }
+    }
+
+    /// What comes whichever way things go, read by `of`; `None` where the ways differ, or others may be there.
+    ///
+    /// This is how a question is answered from a decision: each of its ways is asked, so that no answer can forget that there
+    /// are several.
+    pub fn read<T: PartialEq>(&self, of: impl Fn(&Self) -> Option<T>) -> Option<T> {
+        match self.certainty {
+            Certainty::Known => of(self),
+            Certainty::Unknown => None,
+            Certainty::Depends if self.is_open() => None,
+            Certainty::Depends => {
+                let mut all = self.possible.iter().map(|way| of(&way.clone().into()));
+                let first = all.next()??;
+                all.all(|other| other.as_ref() == Some(&first)).then_some(first)
+            }
+        }
+    }
+
+    /// Whether something may come that is not among the ways.
+    fn is_open(&self) -> bool {
+        self.conditions.iter().any(|condition| condition.starts_with(UNSEEN))
     }
 
     /// Decided by no policy.
     pub(super) fn none(meaning: impl Into<String>) -> Self {
         let state = Some(State::NotConfigured.as_str());
-        Self { layer: None, state, value: None, meaning: meaning.into(), why: None, conditions: Vec::new() }
+        Self {
+            certainty: Certainty::Known,
+            layer: None,
+            state,
+            value: None,
+            meaning: meaning.into(),
+            why: None,
+            conditions: Vec::new(),
+            possible: Vec::new(),
+        }
     }
 
     fn because(self, why: impl Into<String>) -> Self {
@@ -60,6 +126,24 @@ impl Decision {
             None => self,
         }
     }
+}
+
+impl From<Possible> for Decision {
+    fn from(way: Possible) -> Self {
+        let Possible { layer, state, value, meaning, .. } = way;
+        let certainty = if state.is_some() { Certainty::Known } else { Certainty::Unknown };
+        Self { certainty, layer, state, value, ..Self::none(meaning) }
+    }
+}
+
+/// How a condition begins that says that a GPO may decide which is not here.
+const UNSEEN: &str = "whether a GPO of the domain configures it";
+
+/// A way that things may go, while the verdict is made.
+struct Way {
+    /// What must hold for it; nothing if it is the only one.
+    conditions: Vec<String>,
+    decision: Decision,
 }
 
 /// One policy on one installation.
@@ -98,23 +182,7 @@ impl<'a> Case<'a> {
     }
 
     pub(super) fn verdict(&self) -> Verdict {
-        let mut next_boot = self.next_boot();
-        if next_boot.layer.is_some() {
-            next_boot.conditions.extend(self.domain());
-        }
-        Verdict { now: self.as_it_is(When::Now), next_boot }
-    }
-
-    /// What a domain GPO may have to say, if the machine knows of any: it wins over local policy.
-    fn domain(&self) -> Option<String> {
-        let speaks = |(_, file): &(_, &PolicyFile)| self.reading(file).state != State::NotConfigured;
-        let cached: Vec<&str> = self.machine.cached().filter(speaks).map(|(cached, _)| &*cached.gpo).collect();
-        if !cached.is_empty() {
-            return Some(format!("no GPO of the domain decides; a copy is here of {}", cached.join(", ")));
-        }
-        let names = self.machine.other_gpos.join(", ");
-        (!names.is_empty())
-            .then(|| format!("no GPO of the domain configures it; applied to this machine last: {names}"))
+        Verdict { now: self.as_it_is(When::Now), next_boot: self.next_boot() }
     }
 
     pub(super) fn reading(&self, file: &PolicyFile) -> PolicyReading<'a> {
@@ -192,31 +260,113 @@ impl<'a> Case<'a> {
         decision.doubted(applied.doubt)
     }
 
+    /// All the ways that the next boot may go, and what they come to: known, if that is the same.
     fn next_boot(&self) -> Decision {
-        let (answer, against) = &self.machine.applies;
-        let against = against.as_deref().unwrap_or("gpol doctor says more");
-        if *answer == Answer::No {
-            let decision = self.as_it_is(When::NextBoot);
-            return match self.reading(self.pending).state {
-                State::NotConfigured => decision,
-                _ => decision.because(format!("Windows will not apply layer 3: {against}")),
-            };
+        let (mut ways, mut on) = self.of_machine();
+        let copies: Vec<Way> = self.of_domain();
+        if !copies.is_empty() {
+            let speaking = copies.iter().flat_map(|way| &way.decision.why).cloned().collect::<Vec<_>>().join(", ");
+            on.push(format!("whether a GPO of the domain decides: a copy is here of {speaking}"));
+            ways.iter_mut().for_each(|way| way.conditions.push("no GPO of the domain decides".to_owned()));
+            ways.extend(copies);
         }
-        let mut decision = self.executed();
-        if decision.layer == Some("pending-policy") && *answer == Answer::Uncertain {
-            decision.conditions.push(format!("Windows applies layer 3, which is not certain: {against}"));
+        let unseen = self.machine.unseen_gpos().join(", ");
+        if !unseen.is_empty() {
+            on.push(format!("{UNSEEN}: applied to this machine last were {unseen}"));
+            ways.iter_mut().for_each(|way| way.conditions.push("no GPO of the domain configures it".to_owned()));
         }
-        decision
+        let same = |way: &Way| {
+            let (first, other) = (&ways[0].decision, &way.decision);
+            (&first.meaning, &first.value) == (&other.meaning, &other.value)
+        };
+        if unseen.is_empty() && ways.iter().all(same) {
+            return ways.swap_remove(0).decision;
+        }
+        let mut possible: Vec<Possible> = Vec::new();
+        for Way { conditions, decision } in ways {
+            let condition = conditions.join(", and ");
+            let Decision { layer, state, value, meaning, .. } = decision;
+            match possible.iter_mut().find(|other| other.meaning == meaning && other.value == value) {
+                Some(other) => other.condition += &format!(", or {condition}"),
+                None => possible.push(Possible { condition, layer, state, value, meaning }),
+            }
+        }
+        let told: Vec<String> = possible.iter().map(|way| format!("{} if {}", way.meaning, way.condition)).collect();
+        let meaning = format!("it depends: {}", told.join("; "));
+        Decision { certainty: Certainty::Depends, state: None, conditions: on, possible, ..Decision::none(meaning) }
     }
 
-    /// The pending file executed upon the registry.
-    fn executed(&self) -> Decision {
-        let applied = match self.machine.applied(self.policy, When::NextBoot) {
-            Ok(Applied { doubt: Some(doubt), .. }) => return self.pending_alone(&doubt),
-            Ok(applied) => applied,
-            Err(error) => return self.pending_alone(&error.to_string()),
+    /// The ways without the domain, and what they hang on.
+    fn of_machine(&self) -> (Vec<Way>, Vec<String>) {
+        let (answer, against) = &self.machine.applies;
+        let against = against.as_deref().unwrap_or("gpol doctor says more");
+        let configured = self.reading(self.pending).state != State::NotConfigured;
+        let (mut ways, mut on) = (Vec::new(), Vec::new());
+        let runs = &self.machine.runs;
+        let several = runs.len() > 1;
+        if several {
+            on.push(match (*answer, configured) {
+                (Answer::Yes, _) => format!("whether Windows applies policy again: {}", self.machine.memory),
+                (_, true) => format!("whether Windows applies layer 3: {against}"),
+                (_, false) => format!("whether Windows applies policy again: {against}"),
+            });
+        }
+        for run in runs {
+            let condition = several.then(|| match (run, configured) {
+                (Run::Applies, true) => "Windows applies layer 3".to_owned(),
+                (Run::Applies, false) => "Windows applies policy again".to_owned(),
+                (Run::Skips, true) => "Windows does not apply layer 3".to_owned(),
+                (Run::Skips, false) => "Windows does not apply policy again".to_owned(),
+                (Run::Without, _) => "Windows applies policy again without the local GPO".to_owned(),
+            });
+            let of_run = match run {
+                Run::Applies => self.executed(Some(self.pending)),
+                Run::Without => self.executed(None),
+                // What is applied already is the same once more.
+                Run::Skips if *answer == Answer::Yes && configured => vec![Way::only(self.kept())],
+                Run::Skips => vec![Way::only(self.as_it_is(When::NextBoot))],
+            };
+            for mut way in of_run {
+                if *run != Run::Applies && *answer == Answer::No && configured {
+                    way.decision = way.decision.because(format!("Windows will not apply layer 3: {against}"));
+                }
+                on.extend(
+                    way.decision.conditions.drain(..).filter(|condition| !on.contains(condition)).collect::<Vec<_>>(),
+                );
+                way.conditions.splice(0..0, condition.clone());
+                ways.push(way);
+            }
+        }
+        (ways, on)
+    }
+
+    /// What copies of domain GPOs decide, if they still apply: they win over local policy. In which order is not here.
+    fn of_domain(&self) -> Vec<Way> {
+        let speaks = |(_, file): &(_, &PolicyFile)| self.reading(file).state != State::NotConfigured;
+        let way = |(cached, file): (&Cached, &PolicyFile)| {
+            let decision = match self.decided(file) {
+                Some(decided) => by("cached-domain-policy", decided),
+                None => self.local(When::NextBoot, ""),
+            };
+            let condition = format!("the GPO {} of the domain applies as its copy says", cached.gpo);
+            Way { conditions: vec![condition], decision: decision.because(cached.gpo.clone()) }
         };
-        let all = self.execute(&applied, |_| true);
+        self.machine.cached().filter(speaks).map(way).collect()
+    }
+
+    /// The pending file, if it is applied, executed upon the registry: one way, or two if nobody knows whether Windows takes back
+    /// what is there and no longer configured.
+    fn executed(&self, pending: Option<&PolicyFile>) -> Vec<Way> {
+        let alone = |why: &str| match pending {
+            Some(_) => vec![Way::only(self.pending_alone(why))],
+            None => vec![Way::only(Decision::unknown(why))],
+        };
+        let applied = match self.machine.applied(self.policy, When::NextBoot) {
+            Ok(Applied { doubt: Some(doubt), .. }) => return alone(&doubt),
+            Ok(applied) => applied,
+            Err(error) => return alone(&error.to_string()),
+        };
+        let all = execute(pending, &applied, |_| true);
         let left: Vec<&(RegistryValue, Noted)> = self
             .reading(&all.file)
             .records
@@ -226,33 +376,39 @@ impl<'a> Case<'a> {
             .collect();
         let with = self.outcome(&all, &applied);
         let taken_back =
-            self.execute(&applied, |index| applied.values.get(index).is_none_or(|(_, n)| *n == Noted::NotListed));
-        let without = self.outcome(&taken_back, &applied);
+            execute(pending, &applied, |index| applied.values.get(index).is_none_or(|(_, n)| *n == Noted::NotListed));
+        let mut without = self.outcome(&taken_back, &applied);
         if left.iter().all(|(_, noted)| *noted == Noted::NotListed) || with.meaning == without.meaning {
-            return with;
+            return vec![Way::only(with)];
         }
-        let stays = |why: &str| {
-            Decision::unknown(format!(
-                "{why}. If layer 2 stays, {}; if Windows takes it back, {}",
-                with.meaning, without.meaning
-            ))
-        };
-        if let Some((_, noted)) = left.iter().find(|(_, noted)| !matches!(noted, Noted::Listed | Noted::NotListed)) {
-            return stays(&noted.words());
+        let unsure = left.iter().find(|(_, noted)| !matches!(noted, Noted::Listed | Noted::NotListed));
+        without.conditions.push(if let Some((_, noted)) = unsure {
+            format!("whether Windows takes back layer 2: {}", noted.words())
+        } else if !self.machine.other_gpos.is_empty() {
+            let names = self.machine.other_gpo_names().join(", ");
+            format!(
+                "whether Windows takes back layer 2, which may come from a GPO of the domain: applied last were {names}"
+            )
+        } else if left.iter().any(|(value, _)| !is_policy_key(value)) {
+            "whether Windows takes back layer 2, which is not in the policy keys".to_owned()
+        } else {
+            "whether Windows takes back layer 2, which Group Policy has put there and nothing pending configures"
+                .to_owned()
+        });
+        vec![
+            Way { conditions: vec!["Windows takes back layer 2".to_owned()], decision: without },
+            Way { conditions: vec!["layer 2 stays".to_owned()], decision: with },
+        ]
+    }
+
+    /// What is applied already, with the pending file over it that says the same.
+    fn kept(&self) -> Decision {
+        match self.machine.applied(self.policy, When::NextBoot) {
+            Ok(applied) if applied.doubt.is_none() => {
+                self.outcome(&execute(Some(self.pending), &applied, |_| true), &applied)
+            }
+            _ => self.as_it_is(When::NextBoot),
         }
-        if !self.machine.other_gpos.is_empty() {
-            let names = self.machine.other_gpos.join(", ");
-            return stays(&format!("layer 2 may come from a GPO of the domain; those applied last: {names}"));
-        }
-        if left.iter().any(|(value, _)| !is_policy_key(value)) {
-            return stays("whether Windows takes back values outside the policy keys is not documented");
-        }
-        let mut decision = without;
-        decision.conditions.push(
-            "Windows applies policy again: it takes back layer 2, which Group Policy has put there and nothing pending configures"
-                .to_owned(),
-        );
-        decision
     }
 
     /// Where the registry cannot tell: what the pending file decides whatever stands there.
@@ -270,25 +426,6 @@ impl<'a> Case<'a> {
             true => self.local(When::NextBoot, "layer 3 deletes the policy value"),
             false => Decision::unknown(why),
         }
-    }
-
-    /// Executes the pending file upon the values of the registry that are kept.
-    fn execute(&self, applied: &Applied, keep: impl Fn(usize) -> bool) -> Executed {
-        let registry = Registry::execute([&applied.file, self.pending]);
-        let mut executed = Executed { file: PolicyFile::new(), origins: Vec::new() };
-        for key in registry.keys() {
-            for value in key.values() {
-                let Some((origin, value_type, data)) = value.current() else { continue };
-                if origin.file == 0 && !keep(origin.record) {
-                    continue;
-                }
-                if let Ok(record) = Record::new(key.path.clone(), value.name.clone(), value_type, data.to_vec()) {
-                    executed.file.push(record.as_ref());
-                    executed.origins.push(origin);
-                }
-            }
-        }
-        executed
     }
 
     fn outcome(&self, executed: &Executed, applied: &Applied) -> Decision {
@@ -355,6 +492,31 @@ impl<'a> Case<'a> {
             None => Decision::none("not configured: the default of this Windows is not in gpol's facts"),
         }
     }
+}
+
+impl Way {
+    fn only(decision: Decision) -> Self {
+        Self { conditions: Vec::new(), decision }
+    }
+}
+
+/// Executes a policy file upon the values of the registry that are kept.
+fn execute(pending: Option<&PolicyFile>, applied: &Applied, keep: impl Fn(usize) -> bool) -> Executed {
+    let registry = Registry::execute([&applied.file].into_iter().chain(pending));
+    let mut executed = Executed { file: PolicyFile::new(), origins: Vec::new() };
+    for key in registry.keys() {
+        for value in key.values() {
+            let Some((origin, value_type, data)) = value.current() else { continue };
+            if origin.file == 0 && !keep(origin.record) {
+                continue;
+            }
+            if let Ok(record) = Record::new(key.path.clone(), value.name.clone(), value_type, data.to_vec()) {
+                executed.file.push(record.as_ref());
+                executed.origins.push(origin);
+            }
+        }
+    }
+    executed
 }
 
 /// A default, as the value would be read.

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use ::admx::Catalog;
+use gpo::ad::domain_of;
 use gpo::by_scope::{only_scope, settle, take, unknown};
 use gpo::check::{ImageChecked, ImageError, of_image, switched_off};
 use gpo::desired::{self, Desired};
@@ -241,15 +242,27 @@ fn namesakes(target: &Source, expected: &[Source]) -> usize {
     expected.iter().flat_map(Source::gpos).filter(first).count()
 }
 
-/// The GPOs that have the name of this one; else those that have its GUID.
-fn matches<'g>(gpo: &[Part], of: &'g [Vec<Part>]) -> Vec<&'g Vec<Part>> {
+/// The GPOs that have the name of this one; else those that have its GUID. Where several have, those of its domain: the two
+/// default GPOs have the same GUIDs in every domain, and mostly the same names.
+fn matches<'g>(gpo: &[Part], of: &'g [Vec<Part>], among: &[Vec<Part>]) -> Vec<&'g Vec<Part>> {
     let Some(first) = gpo.first().filter(|part| part.folder.is_some()) else { return Vec::new() };
-    let folders = || of.iter().filter(|other| other.first().is_some_and(|part| part.folder.is_some()));
     let same = |a: &Option<String>, b: &Option<String>| matches!((a, b), (Some(a), Some(b)) if a.trim().to_lowercase() == b.trim().to_lowercase());
-    let by_name: Vec<_> = folders().filter(|other| other.iter().any(|part| same(&part.gpo, &first.gpo))).collect();
-    match by_name.is_empty() {
-        false => by_name,
-        true => folders().filter(|other| other.iter().any(|part| same(&part.guid, &first.guid))).collect(),
+    let is_namesake = |other: &Vec<Part>| other.iter().any(|part| same(&part.gpo, &first.gpo));
+    let has_guid = |other: &Vec<Part>| other.iter().any(|part| same(&part.guid, &first.guid));
+    let folders = || of.iter().filter(|other| other.first().is_some_and(|part| part.folder.is_some()));
+    let by_name: Vec<_> = folders().filter(|other| is_namesake(other)).collect();
+    let (found, twins) = match by_name.is_empty() {
+        false => (by_name, among.iter().filter(|other| is_namesake(other)).count()),
+        true => {
+            (folders().filter(|other| has_guid(other)).collect(), among.iter().filter(|other| has_guid(other)).count())
+        }
+    };
+    let domain = |gpo: &[Part]| gpo.first()?.folder.as_deref().and_then(domain_of);
+    match domain(gpo) {
+        Some(own) if found.len() > 1 || twins > 1 => {
+            found.into_iter().filter(|other| domain(other).is_none_or(|other| other == own)).collect()
+        }
+        _ => found,
     }
 }
 
@@ -279,8 +292,8 @@ fn each(target: &Source, expected: &[Source], catalog: &Catalog, args: &CheckArg
     for (source, gpo) in wanted {
         let Some(first) = gpo.first() else { continue };
         let name = first.title();
-        let found = if only { gpos.iter().collect() } else { matches(&gpo, &gpos) };
-        let twins = if found.len() > 1 { found.clone() } else { matches(&gpo, &all_wanted) };
+        let found = if only { gpos.iter().collect() } else { matches(&gpo, &gpos, &all_wanted) };
+        let twins = if found.len() > 1 { found.clone() } else { matches(&gpo, &all_wanted, &all_wanted) };
         if twins.len() > 1 {
             return Err(several(&name, &twins));
         }
