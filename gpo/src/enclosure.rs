@@ -127,7 +127,7 @@ pub(crate) struct MadeFolder(Dir, OsString);
 
 impl MadeFolder {
     /// Takes it away; one that is not empty belongs to somebody else by now, and stays.
-    pub fn remove(&self) {
+    pub fn remove(self) {
         drop(self.0.remove_dir(&self.1));
     }
 }
@@ -237,9 +237,8 @@ impl Enclosure {
             shown.push(name);
             match above.create_dir(name) {
                 Ok(()) => {
-                    if let Ok(metadata) = above.dir_metadata() {
-                        drop(above.set_permissions(name, metadata.permissions()));
-                    }
+                    #[cfg(unix)]
+                    drop(like_above(&above, name));
                     made.push(MadeFolder(above.try_clone()?, name.to_os_string()));
                 }
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
@@ -297,6 +296,13 @@ pub(crate) fn reading() -> OpenOptions {
         );
     }
     options
+}
+
+/// Gives a new folder the mode of the one above it.
+#[cfg(unix)]
+fn like_above(above: &Dir, name: &OsStr) -> io::Result<()> {
+    let model = open_in(above, OsStr::new("."), &mut reading())?;
+    open_in(above, name, &mut reading())?.set_permissions(model.metadata()?.permissions())
 }
 
 /// Refuses a link that leads to nothing.

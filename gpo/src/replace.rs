@@ -178,6 +178,14 @@ impl<'f> Prepared<'f> {
         Ok(())
     }
 
+    /// Takes the temporary file away. Whether it is gone.
+    pub(crate) fn clear(self) -> bool {
+        match self.place.folder.remove_file(&self.temporary) {
+            Ok(()) => true,
+            Err(error) => error.kind() == io::ErrorKind::NotFound,
+        }
+    }
+
     pub(crate) fn path(&self) -> &Path {
         &self.change.path
     }
