@@ -118,6 +118,7 @@ pub(crate) struct Place {
     pub folder: Dir,
     pub name: OsString,
     /// The folder above, unless that is outside.
+    #[cfg(unix)]
     pub above: Option<Dir>,
 }
 
@@ -215,11 +216,15 @@ impl Enclosure {
     }
 
     fn place_in(&self, folder: Dir, way: &Path) -> io::Result<Place> {
-        let above = match folder_of(way) {
-            here if here == Path::new(".") => None,
-            folder => Some(self.dir.open_dir(folder_of(folder))?),
-        };
-        Ok(Place { folder, name: way.file_name().unwrap_or_default().to_os_string(), above })
+        Ok(Place {
+            folder,
+            name: way.file_name().unwrap_or_default().to_os_string(),
+            #[cfg(unix)]
+            above: match folder_of(way) {
+                here if here == Path::new(".") => None,
+                folder => Some(self.dir.open_dir(folder_of(folder))?),
+            },
+        })
     }
 
     /// As [`Enclosure::place`]; makes the folders that are missing, and notes them, the uppermost first.

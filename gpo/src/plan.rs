@@ -154,9 +154,9 @@ impl Plan {
                 Some(target) => target.place(&file.path),
                 None => Enclosure::around(&file.path).and_then(|around| around.place(&file.path)),
             };
-            match place.map_err(|source| CommitError::Io { path: file.path.clone(), source })? {
-                Some(place) => replace::refuse_other_names(&place, &file.path)?,
-                None => {}
+            let place = place.map_err(|source| CommitError::Io { path: file.path.clone(), source })?;
+            if let Some(place) = place {
+                replace::refuse_other_names(&place, &file.path)?;
             }
         }
         Ok(())
