@@ -30,6 +30,8 @@ const APART: &[&str] = &[
     "E0521", // another gpol holds the lock
     "E0523", // an attribute that the system refuses to set
     "E0524", // a symbolic link: not on Windows
+    "E0526", // an interrupted change of more than the target: tests/identity.rs
+    "E0527", // a hard link: tests/enclosure.rs
     "E0530", // behind the plan on standard output: the tests of apply
     "E0415", // needs git: its own tests
     "E0904", // the system's words: the tests of git

@@ -118,6 +118,7 @@ pub(crate) struct Place {
     pub folder: Dir,
     pub name: OsString,
     /// The folder above, unless that is outside.
+    #[cfg(unix)]
     pub above: Option<Dir>,
 }
 
@@ -127,7 +128,7 @@ pub(crate) struct MadeFolder(Dir, OsString);
 
 impl MadeFolder {
     /// Takes it away; one that is not empty belongs to somebody else by now, and stays.
-    pub fn remove(&self) {
+    pub fn remove(self) {
         drop(self.0.remove_dir(&self.1));
     }
 }
@@ -215,11 +216,15 @@ impl Enclosure {
     }
 
     fn place_in(&self, folder: Dir, way: &Path) -> io::Result<Place> {
-        let above = match folder_of(way) {
-            here if here == Path::new(".") => None,
-            folder => Some(self.dir.open_dir(folder_of(folder))?),
-        };
-        Ok(Place { folder, name: way.file_name().unwrap_or_default().to_os_string(), above })
+        Ok(Place {
+            folder,
+            name: way.file_name().unwrap_or_default().to_os_string(),
+            #[cfg(unix)]
+            above: match folder_of(way) {
+                here if here == Path::new(".") => None,
+                folder => Some(self.dir.open_dir(folder_of(folder))?),
+            },
+        })
     }
 
     /// As [`Enclosure::place`]; makes the folders that are missing, and notes them, the uppermost first.
@@ -237,9 +242,8 @@ impl Enclosure {
             shown.push(name);
             match above.create_dir(name) {
                 Ok(()) => {
-                    if let Ok(metadata) = above.dir_metadata() {
-                        drop(above.set_permissions(name, metadata.permissions()));
-                    }
+                    #[cfg(unix)]
+                    drop(like_above(&above, name));
                     made.push(MadeFolder(above.try_clone()?, name.to_os_string()));
                 }
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
@@ -297,6 +301,13 @@ pub(crate) fn reading() -> OpenOptions {
         );
     }
     options
+}
+
+/// Gives a new folder the mode of the one above it.
+#[cfg(unix)]
+fn like_above(above: &Dir, name: &OsStr) -> io::Result<()> {
+    let model = open_in(above, OsStr::new("."), &mut reading())?;
+    open_in(above, name, &mut reading())?.set_permissions(model.metadata()?.permissions())
 }
 
 /// Refuses a link that leads to nothing.

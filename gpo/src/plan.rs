@@ -154,9 +154,9 @@ impl Plan {
                 Some(target) => target.place(&file.path),
                 None => Enclosure::around(&file.path).and_then(|around| around.place(&file.path)),
             };
-            match place.map_err(|source| CommitError::Io { path: file.path.clone(), source })? {
-                Some(place) => replace::refuse_other_names(&place, &file.path)?,
-                None => {}
+            let place = place.map_err(|source| CommitError::Io { path: file.path.clone(), source })?;
+            if let Some(place) = place {
+                replace::refuse_other_names(&place, &file.path)?;
             }
         }
         Ok(())
@@ -186,20 +186,20 @@ impl Plan {
         let mut folders = Vec::new();
         let done = self.replace(target, names, &mut folders, |_| Ok::<(), CommitError>(()));
         if done.is_err() {
-            folders.iter().rev().for_each(MadeFolder::remove);
+            folders.into_iter().rev().for_each(MadeFolder::remove);
         }
-        done
+        done.map(drop)
     }
 
     /// As [`Plan::commit`], with these names for the temporary files; notes the folders that it makes. `begin` is told when
-    /// the new content of each file was written, before the first one is replaced.
+    /// the new content of each file was written, before the first one is replaced. Gives whether no temporary file is left behind.
     pub(crate) fn replace<E: From<CommitError>>(
         &self,
         target: Option<&Enclosure>,
         temporary: impl Fn(usize) -> String,
         folders: &mut Vec<MadeFolder>,
         begin: impl FnOnce(&[Option<u64>]) -> Result<(), E>,
-    ) -> Result<(), E> {
+    ) -> Result<bool, E> {
         let mut ready = Vec::new();
         for (index, file) in self.files.iter().enumerate() {
             ready.push(Prepared::new(file, target, &temporary(index), folders)?);
@@ -213,7 +213,8 @@ impl Plan {
                 return Err(put_back(&mut ready, error).into());
             }
         }
-        Ok(())
+        // All of them, also if one stays.
+        Ok(ready.into_iter().map(Prepared::clear).fold(true, |all, clear| all & clear))
     }
 }
 

@@ -33,10 +33,12 @@ pub(crate) struct Prepared<'f> {
 enum Done {
     Not,
     /// The old file, if there was one, is the temporary one now.
+    #[cfg(target_os = "linux")]
     Swapped,
     /// The old file is gone, or was written in place.
     Overwritten,
     /// The temporary file is somebody else's, and could not be put back.
+    #[cfg(target_os = "linux")]
     Theirs,
 }
 
@@ -67,7 +69,7 @@ impl<'f> Prepared<'f> {
         Ok(prepared)
     }
 
-    /// Makes sure that nobody has written the file since it was read, and that it has no other name.
+    /// Makes sure that nobody has written the file since it was read.
     pub(crate) fn check(&self) -> Result<(), CommitError> {
         let now = self.place.read(&self.place.name).map_err(|source| io_error(&self.change.path, source))?;
         match now == self.change.before {
@@ -149,7 +151,10 @@ impl<'f> Prepared<'f> {
     pub(crate) fn put_back(&mut self) -> Result<(), CommitError> {
         let path = &self.change.path;
         match self.done {
-            Done::Not | Done::Theirs => return Ok(()),
+            Done::Not => return Ok(()),
+            #[cfg(target_os = "linux")]
+            Done::Theirs => return Ok(()),
+            #[cfg(target_os = "linux")]
             Done::Swapped => self.swap_back().map_err(|source| io_error(path, source))?,
             Done::Overwritten => {
                 let before = self.change.before.as_deref();
@@ -173,9 +178,13 @@ impl<'f> Prepared<'f> {
         Ok(())
     }
 
-    #[cfg(not(target_os = "linux"))]
-    fn swap_back(&self) -> io::Result<()> {
-        Ok(())
+    /// Takes the temporary file away. Whether it is gone.
+    pub(crate) fn clear(mut self) -> bool {
+        let temporary = std::mem::take(&mut self.temporary);
+        match self.place.folder.remove_file(&temporary) {
+            Ok(()) => true,
+            Err(error) => error.kind() == io::ErrorKind::NotFound,
+        }
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -185,7 +194,11 @@ impl<'f> Prepared<'f> {
 
 impl Drop for Prepared<'_> {
     fn drop(&mut self) {
-        if self.done != Done::Theirs {
+        #[cfg(target_os = "linux")]
+        if self.done == Done::Theirs {
+            return;
+        }
+        if !self.temporary.is_empty() {
             drop(self.place.folder.remove_file(&self.temporary));
         }
     }

@@ -216,13 +216,16 @@ impl Transaction {
         let mut folders = Vec::new();
         let begin = |written: &[Option<u64>]| history.begin(&change, written);
         match plan.replace(Some(target), |index| change.temporary(index), &mut folders, begin) {
-            Ok(()) => {
-                // The files are replaced for good: if the mark cannot be set, the next change finds that out and sets it.
-                let _ = history.finish(&change);
+            Ok(clear) => {
+                // The files are replaced for good: if the mark cannot be set, the next change finds that out and sets it,
+                // and tidies.
+                if clear {
+                    let _ = history.finish(&change);
+                }
                 Ok(Some(change.id))
             }
             Err(error) => {
-                folders.iter().rev().for_each(MadeFolder::remove);
+                folders.into_iter().rev().for_each(MadeFolder::remove);
                 if !matches!(error, TransactionError::Commit(CommitError::Torn { .. })) {
                     history.forget(&change);
                 }

@@ -73,8 +73,9 @@ fn one(history: &History, here: &Here, change: &Change, mut begun: Begun) -> Res
         }
         history.begin(change, &begun.written)
     };
-    rest.replace(Some(&here.enclosure), temporary, &mut Vec::new(), begin)?;
-    history.finish(change)?;
+    if rest.replace(Some(&here.enclosure), temporary, &mut Vec::new(), begin)? {
+        history.finish(change)?;
+    }
     Ok(Recovery::Finished)
 }
 
