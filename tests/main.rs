@@ -32,6 +32,7 @@ mod explain;
 mod git;
 mod help;
 mod hive;
+mod hostile;
 #[cfg(target_os = "linux")]
 mod identity;
 mod interrupted;

@@ -29,6 +29,7 @@ pub mod explain;
 pub mod extensions;
 pub mod facts;
 pub mod filter;
+mod folders;
 pub mod gpt_ini;
 pub mod hive_file;
 pub mod image;

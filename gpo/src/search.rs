@@ -323,9 +323,10 @@ pub fn search(
         admx: query.catalog.map(AdmxModel::new),
         gpos: Vec::new(),
         unreadable: Vec::new(),
-        searched: Searched { gpos: found.len(), ..Searched::default() },
+        searched: Searched::default(),
     };
     for gpo in found {
+        search.searched.gpos += usize::from(!gpo.problems.iter().any(|problem| problem.is_in_place_of(&gpo.gpo)));
         search.searched.records += gpo.records;
         search.searched.settings += gpo.settings;
         search.searched.matches += gpo.matches.len();

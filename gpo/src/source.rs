@@ -24,13 +24,15 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use admx::Catalog;
+use admx::file::Refused;
 use polfile::PolicyFile;
 
 use crate::ad::Snapshot;
 use crate::effective::{PlanError, by_lines, is_gpo};
 use crate::exchange::lgpo::{self, Scope};
 use crate::exchange::state::{self, Absent, Named, Notation, StateFile};
-use crate::exchange::{Entry, Sniffed, decode, gpp, json, policy_rules, reg, samba, sniff};
+use crate::exchange::{Entry, Sniffed, TextError, decode, gpp, json, policy_rules, reg, samba, sniff};
+use crate::limits;
 use crate::target::{self, Opened, Target};
 
 pub use error::SourceError;
@@ -224,7 +226,8 @@ pub fn read_what_can_be(path: &Path, options: Options<'_>) -> Result<(Source, Ve
             Opened::Several(set) => folder::several(path, set),
         };
     }
-    let bytes = std::fs::read(path).map_err(|source| SourceError::Io { path: path.to_path_buf(), source })?;
+    let bytes =
+        admx::file::read(path, limits::INPUT).map_err(|source| SourceError::Io { path: path.to_path_buf(), source })?;
     Ok((read_bytes(path, bytes, options)?, Vec::new()))
 }
 
@@ -283,8 +286,10 @@ pub fn read_bytes(path: &Path, bytes: Vec<u8>, options: Options<'_>) -> Result<S
                     })))
                 }
                 _ => {
-                    let entries = lgpo::parse(&text)
-                        .map_err(|error| SourceError::Lgpo { path: path.to_path_buf(), error: Box::new(error) })?;
+                    let entries = lgpo::parse(&text).map_err(|error| match is_state_by_name(path) {
+                        true => not_a_state(path),
+                        false => SourceError::Lgpo { path: path.to_path_buf(), error: Box::new(error) },
+                    })?;
                     let mut source = Source::of_entries(SourceKind::Lgpo, path, entries);
                     if let Some(line) = lgpo::unescaped_line(&text) {
                         let what = "backslashes are read as they stand, as LGPO.exe wrote them before version 3.0";
@@ -295,6 +300,19 @@ pub fn read_bytes(path: &Path, bytes: Vec<u8>, options: Options<'_>) -> Result<S
             }
         }
     }
+}
+
+/// Whether a file is called as state files are.
+fn is_state_by_name(path: &Path) -> bool {
+    let ending = path.extension().unwrap_or_default();
+    ["yaml", "yml", "json", "toml"].iter().any(|known| ending.eq_ignore_ascii_case(known))
+}
+
+/// What is said of a file that was to be a state file. Nothing of it is quoted: somebody who may write state files, as in a
+/// pull request, could have it read, as by a link, and must not see in a log what is in it.
+fn not_a_state(path: &Path) -> SourceError {
+    let error = TextError::new(1, 1, "this is no state file").help("a state file begins with:  apiVersion: gpol/v1");
+    SourceError::State { path: path.to_path_buf(), error: Box::new(error) }
 }
 
 /// Whether the reader of policy files takes the input for text, or for nothing at all.
@@ -326,6 +344,8 @@ fn policy_file(path: &Path, bytes: Vec<u8>) -> Result<Source, SourceError> {
 
 fn state(path: &Path, text: &str, notation: Notation, options: Options<'_>) -> Result<Source, SourceError> {
     let wrong = |error| SourceError::State { path: path.to_path_buf(), error: Box::new(error) };
+    let too_large = |refused: Refused| SourceError::Io { path: path.to_path_buf(), source: refused.into() };
+    limits::STATE_FILE.check(text.len() as u64).map_err(too_large)?;
     let state = state::parse(text, notation).map_err(wrong)?;
     let mut source = Source::empty(SourceKind::State, path);
     for resolved in state::resolve(&state, options.catalog).map_err(wrong)? {

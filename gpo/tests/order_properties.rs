@@ -320,7 +320,8 @@ fn source(records: &[Said], catalog: &Catalog) -> Source {
 }
 
 fn wanted(records: &[Said], catalog: &Catalog) -> Desired {
-    desired::of(vec![source(records, catalog)], catalog, None).expect("it is clear what is wanted")
+    desired::of(vec![source(records, catalog)], catalog, None, desired::Reach::OwnFolder)
+        .expect("it is clear what is wanted")
 }
 
 fn plan(path: &Path, target: &PolicyFile, desired: &Desired, catalog: &Catalog) -> Result<Outcome, gpo::error::Error> {
