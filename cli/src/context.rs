@@ -350,7 +350,13 @@ fn transaction_error(error: &TransactionError) -> CommandError {
         TransactionError::LeadsOut { .. } => CommandError::new(Code::LEADS_OUT, error.to_string())
             .detail("What is written there would change another place than the target. Nothing was written.")
             .help("point gpol at the place that is meant"),
-        TransactionError::NoChange { .. } | TransactionError::NotMade(_) => {
+        TransactionError::AllTakenBack(_) => CommandError::new(Code::NO_CHANGE, error.to_string())
+            .detail(nothing)
+            .help("to bring back what was taken back last:  gpol redo TARGET"),
+        TransactionError::NoChange { .. }
+        | TransactionError::NotMade(_)
+        | TransactionError::TakenBack(_)
+        | TransactionError::NothingTakenBack(_) => {
             CommandError::new(Code::NO_CHANGE, error.to_string()).help("what is recorded:  gpol history TARGET")
         }
         TransactionError::ChangedSince { later, .. } => {

@@ -128,7 +128,11 @@ pub fn apply(args: &ApplyArgs, ui: &Ui) -> Result<Exit, Stop> {
             print(&report, args.output.format, ui)?;
             confirmed()?;
         }
-        report.applied(commit(&transaction, &outcome.plan, &note(&args.change))?);
+        report.applied(commit(
+            &transaction,
+            &outcome.plan,
+            &note(&args.change, outcome.sides.iter().map(|side| &side.books)),
+        )?);
         let scope = match &*outcome.sides {
             [one] => Some(&one.scope),
             _ => None,

@@ -62,7 +62,8 @@ pub fn run(command: &GpoCommand, ui: &Ui) -> Result<Exit, Stop> {
     let bump = gpo::bump::plan(&target, catalog, only, &directory).map_err(failed)?;
     let mut report = Report::new(&target, &bump, args.change.dry_run);
     if let Some(transaction) = transaction.filter(|_| !bump.plan.is_empty()) {
-        report.change = commit(&transaction, &bump.plan, &note(&args.change))?;
+        report.change =
+            commit(&transaction, &bump.plan, &note(&args.change, bump.sides.iter().map(|side| &side.books)))?;
         match doctor(&target, only) {
             Ok(found) => report.doctor = Some(found),
             // The change is made; what it leads to is another question.

@@ -143,7 +143,7 @@ fn change(
     }
     let mut report = Report::new(&target, catalog, &change, &wanted, args.change.dry_run);
     if let Some(transaction) = transaction.filter(|_| !change.plan.is_empty()) {
-        report.change = commit(&transaction, &change.plan, &note(&args.change))?;
+        report.change = commit(&transaction, &change.plan, &note(&args.change, [&change.books]))?;
         match doctor(&target, Some(&scope)) {
             Ok(found) => report.doctor = Some(found),
             // The change is made; what it leads to is another question.
