@@ -588,3 +588,151 @@ fn undos_and_redos_of_a_domain_gpo_differ_from_the_changes_by_the_version_alone(
         dir.text(&format!("{gpo}/GPT.INI"))
     );
 }
+
+/// The ways to name a GPO, or its computer side, by what is in its folder.
+fn names(gpo: &str, inside: &[&str]) -> Vec<String> {
+    let by_file = inside.iter().map(|name| format!("{gpo}/{name}"));
+    let mut all: Vec<String> =
+        [gpo.to_owned(), format!("{gpo}/"), format!("./{gpo}/../{}", gpo.rsplit('/').next().expect("a name"))].into();
+    all.extend(by_file);
+    all
+}
+
+#[test]
+fn a_domain_gpo_is_guarded_by_whatever_path_it_is_named() {
+    let by_folder = domain();
+    let rpa = gpo(RPA_HOSTS);
+    policy(&by_folder, &["set", "disabled"], &rpa, &["--sysvol-only"]).ok();
+    let (ini, pol) =
+        (by_folder.read(&format!("{rpa}/GPT.INI")), by_folder.read(&format!("{rpa}/Machine/Registry.pol")));
+    let inside = ["Machine", "Machine/", "Machine/Registry.pol", "Machine/../Machine/Registry.pol", "GPT.INI"];
+    for name in names(&rpa, &inside) {
+        let dir = domain();
+        let run = policy(&dir, &["set", "disabled"], &name, &[]);
+        assert_eq!(run.refused(5), "E0501", "{name}");
+        assert!(
+            run.stderr().contains(&format!("CN={RPA_HOSTS},CN=Policies,CN=System,DC=corp,DC=test")),
+            "{name}: {run}"
+        );
+        assert_eq!(changed(&dir), [""; 0], "{name}");
+        let doctor = |path: &str| {
+            let words = ["doctor", path, "--scope", "computer", "-f", "json"];
+            let mut found: serde_json::Value = serde_json::from_slice(&dir.run(words).out).expect("a document");
+            found["target"] = json!(null);
+            found
+        };
+        assert_eq!(doctor(&name), doctor(&rpa), "{name}");
+        policy(&dir, &["set", "disabled"], &name, &["--sysvol-only"]).ok();
+        assert_eq!(dir.read(&format!("{rpa}/GPT.INI")), ini, "{name}");
+        assert_eq!(dir.read(&format!("{rpa}/Machine/Registry.pol")), pol, "{name}");
+        dir.run(["undo", &*name, "--sysvol-only"]).ok();
+        assert_eq!(changed(&dir), [format!("{rpa}/GPT.INI")], "{name}: the version alone went on");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn links_and_other_letters_name_the_same_gpo() {
+    let dir = domain();
+    let rpa = gpo(RPA_HOSTS);
+    let link = |to: &str, name: &str| std::os::unix::fs::symlink(dir.path(to), dir.path(name)).expect("a link");
+    link(&rpa, "gpo-link");
+    link(&format!("{rpa}/Machine"), "side-link");
+    link(&format!("{rpa}/Machine/Registry.pol"), "file.pol");
+    for name in [
+        "gpo-link",
+        "gpo-link/Machine",
+        "gpo-link/Machine/Registry.pol",
+        "side-link",
+        "side-link/Registry.pol",
+        "file.pol",
+    ] {
+        assert_eq!(policy(&dir, &["set", "disabled"], name, &[]).refused(5), "E0501", "{name}");
+    }
+    // A side that is a link out of the GPO is still its side.
+    let aside = format!("{rpa}/User");
+    dir.write("elsewhere/Registry.pol", only_nla(1));
+    let _ = std::fs::remove_dir_all(dir.path(&aside));
+    link("elsewhere", &aside);
+    let pol = format!("{aside}/Registry.pol");
+    let run = dir.run(["pol", "cat", &*pol]);
+    run.ok();
+    let run = policy(&dir, &["set", "disabled"], &pol, &["--sysvol-only", "--scope", "user"]);
+    assert_ne!(run.status, Some(0), "{run}");
+    assert_eq!(dir.read("elsewhere/Registry.pol"), only_nla(1));
+
+    let lower = domain();
+    for (from, to) in [("Machine/Registry.pol", "Machine/REGISTRY.POL"), ("Machine", "machine"), ("GPT.INI", "Gpt.ini")]
+    {
+        std::fs::rename(lower.path(&format!("{rpa}/{from}")), lower.path(&format!("{rpa}/{to}"))).expect("a new name");
+    }
+    for name in ["machine", "machine/REGISTRY.POL", "Gpt.ini"] {
+        assert_eq!(policy(&lower, &["set", "disabled"], &format!("{rpa}/{name}"), &[]).refused(5), "E0501", "{name}");
+    }
+}
+
+#[test]
+fn a_backup_is_kept_in_step_by_whatever_path_it_is_named() {
+    let xml = format!("{BACKUP}/Backup.xml");
+    let inside = [
+        "DomainSysvol",
+        "DomainSysvol/GPO",
+        "DomainSysvol/GPO/Machine",
+        "DomainSysvol/GPO/Machine/registry.pol",
+        "Backup.xml",
+        "bkupInfo.xml",
+    ];
+    for name in names(BACKUP, &inside) {
+        let dir = domain();
+        let before = dir.text(&xml);
+        policy(&dir, &["set", "disabled"], &name, &[]).ok();
+        // 14 in both halves becomes 15, and no file is new.
+        assert_eq!(dir.text(&xml), before.replace("917518", "983055"), "{name}");
+        assert_eq!(changed(&dir), [xml.clone(), format!("{BACKUP}/DomainSysvol/GPO/Machine/registry.pol")], "{name}");
+        let json = dir.run(["show", &*name, "-f", "json"]);
+        if !name.ends_with(".xml") && !name.ends_with(".pol") {
+            assert_eq!(json.json()["target"]["kind"], "gpo-backup", "{name}");
+        }
+    }
+}
+
+#[test]
+fn a_policy_file_that_is_changed_alone_says_so_before_and_after() {
+    let dir = domain();
+    let rpa = gpo(RPA_HOSTS);
+    let pol = format!("{rpa}/Machine/Registry.pol");
+    let says =
+        |run: &Run| run.ok().contains("is changed alone: its version does not rise, and Active Directory is not told");
+    let dry = policy(&dir, &["set", "disabled"], &pol, &["--file-only", "--dry-run"]);
+    assert!(says(&dry), "{dry}");
+    assert_eq!(changed(&dir), [""; 0]);
+    let run = policy(&dir, &["set", "disabled"], &pol, &["--file-only"]);
+    assert!(says(&run), "{run}");
+    assert_eq!(changed(&dir), std::slice::from_ref(&pol));
+    let json = policy(&dir, &["set", "enabled"], &pol, &["--file-only", "-f", "json"]).json();
+    assert!(json["notes"][0].as_str().expect("a note").contains("is changed alone"), "{json}");
+    dir.write("Machine/Registry.pol", only_nla(0));
+    let plan = dir.run(["plan", &*pol, "Machine/Registry.pol", "--file-only"]);
+    assert!(plan.stdout().contains("is changed alone"), "{plan}");
+    assert_eq!(policy(&dir, &["set", "disabled"], &rpa, &["--file-only"]).refused(2), "E0506");
+    // One that lies in no GPO is nothing else than itself.
+    let bare = policy(&dir, &["set", "enabled"], "Machine/Registry.pol", &[]);
+    assert!(!bare.ok().contains("is changed alone"), "{bare}");
+    // To write a converted file there is to change it alone, too.
+    let run = dir.run(["convert", "Machine/Registry.pol", "-o", &pol]);
+    assert!(run.status == Some(0) && run.stderr().contains("is changed alone"), "{run}");
+}
+
+#[test]
+fn a_change_of_both_sides_is_undone_whole_if_one_of_them_is_named() {
+    let dir = domain();
+    let rpa = gpo(RPA_HOSTS);
+    let user = format!("{rpa}/User/Registry.pol");
+    dir.write(&user, only_nla(1));
+    dir.run(["gpo", "bump", &*rpa, "--sysvol-only"]).ok();
+    // User 3 and computer 14 are 4 and 15 now.
+    assert!(dir.text(&format!("{rpa}/GPT.INI")).contains(&format!("Version={}", (4 << 16) + 15)));
+    let machine = format!("{rpa}/Machine");
+    dir.run(["undo", &*machine, "--sysvol-only"]).ok();
+    assert!(dir.text(&format!("{rpa}/GPT.INI")).contains(&format!("Version={}", (5 << 16) + 16)));
+}

@@ -87,6 +87,8 @@ pub struct Books {
     pub directory: Option<DirectoryChange>,
     /// `Backup.xml`, for a GPO backup.
     pub backup: Option<BackupChange>,
+    /// The GPO whose policy file is changed alone: nothing else of it changes.
+    pub alone: Option<Alone>,
     /// Why the version rises though every setting is there already: what kept Windows from applying them.
     pub because: Option<String>,
 }
@@ -110,6 +112,15 @@ impl Books {
         let of_directory = || self.directory.as_ref().filter(|done| done.known).map(|done| &done.extensions);
         of_ini.or_else(of_backup).or_else(of_directory)
     }
+}
+
+/// A GPO whose policy file is changed alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Alone {
+    /// Its folder.
+    pub gpo: PathBuf,
+    /// What it is.
+    pub kind: Kind,
 }
 
 /// The change of one side's files.
@@ -152,6 +163,10 @@ pub(crate) fn plan(
         Kind::GpoBackup => backup::plan(target, change, needs, plan),
         _ if !change.counts() => Ok(Books::default()),
         Kind::GpoSysvol => directory::plan(target, change, needs, directory, plan),
+        Kind::Pol => {
+            let alone = target.gpo().map(|gpo| Alone { gpo: gpo.path, kind: gpo.kind });
+            Ok(Books { alone, ..Books::default() })
+        }
         _ => match &change.file.gpt_ini {
             Some(place) => local(target, place, change, needs, plan),
             None => Ok(Books::default()),

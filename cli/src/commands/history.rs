@@ -3,11 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use gpo::ad::Snapshot;
 use gpo::bookkeeping::Books;
 use gpo::doctor::{Doctor, doctor};
 use gpo::plan::{FileChange, Plan};
 use gpo::show::TargetModel;
-use gpo::target::Target;
+use gpo::target::{Kind, Target};
 use gpo::transaction::{Change, Outcome, Undo, Which, changes, undo_plan};
 use serde::Serialize;
 
@@ -17,9 +18,9 @@ use crate::commands::doctor::verdict;
 use crate::commands::explain::below;
 use crate::commands::halves::{DirectoryModel, DomainArgs};
 use crate::commands::pol::count;
-use crate::context::{failed, open_target};
+use crate::context::{alone, failed, open_gpo};
 use crate::directory::both_sides;
-use crate::error::Stop;
+use crate::error::{CommandError, Stop};
 use crate::exit::Exit;
 use crate::malformed::thousands;
 use crate::paste::quoted;
@@ -86,7 +87,7 @@ struct HistoryModel {
 }
 
 pub fn list(args: &HistoryCommand, ui: &Ui) -> Result<Exit, Stop> {
-    let target = open_target(&args.target, None, ui)?;
+    let target = whole(&args.target, None, ui)?;
     let history = history(&args.history)?;
     let changes = changes(&target, &history).map_err(refused)?;
     let exit = if changes.is_empty() { Exit::No } else { Exit::Yes };
@@ -170,6 +171,17 @@ impl From<&FileChange> for UndoneFile {
     }
 }
 
+/// The GPO, of whose sides one may be named: a change may be about both.
+fn whole(path: &Path, snapshot: Option<&Snapshot>, ui: &Ui) -> Result<Target, CommandError> {
+    let named = open_gpo(path, false, snapshot, ui)?;
+    if named.kind == Kind::Pol {
+        return Ok(named);
+    }
+    let mut target = Target::open(&named.path).map_err(|error| failed(error.into()))?;
+    target.take_name(snapshot);
+    Ok(target)
+}
+
 pub fn undo(args: &UndoArgs, ui: &Ui) -> Result<Exit, Stop> {
     let which = args.id.as_deref().map_or(Which::Last, Which::Id);
     take_back(&args.target, which, &args.change, &args.domain, args.output.format, ui)
@@ -188,7 +200,7 @@ fn take_back(
     ui: &Ui,
 ) -> Result<Exit, Stop> {
     let snapshot = domain.ad.snapshot()?;
-    let target = open_target(target, snapshot.as_ref(), ui)?;
+    let target = whole(target, snapshot.as_ref(), ui)?;
     let history = history(&args.history)?;
     let transaction = begin(&target, args, ui)?;
     let directory = domain.directory(snapshot.as_ref());
@@ -237,10 +249,14 @@ fn version_notes(target: &Target, plan: &Plan, books: &[Books]) -> Vec<String> {
             both_sides(after)
         )];
     }
-    let is_gpt_ini =
-        |file: &FileChange| file.path.file_name().is_some_and(|name| name.eq_ignore_ascii_case("gpt.ini"));
+    let is_gpt_ini = |file: &FileChange| file.path.file_name().is_some_and(|name| name.eq_ignore_ascii_case("gpt.ini"));
+    let is_pol =
+        |file: &FileChange| file.path.file_name().is_some_and(|name| name.eq_ignore_ascii_case("registry.pol"));
     if !plan.files().iter().any(is_gpt_ini) {
-        return Vec::new();
+        // It alone was changed, so it alone comes back.
+        let is_alone = target.kind != Kind::GpoBackup && target.gpt_ini().is_some();
+        let comes_back = plan.files().iter().any(is_pol) && is_alone;
+        return comes_back.then(|| alone(&target.path, target.kind)).into_iter().collect();
     }
     let mut note = "the version in gpt.ini is again what it was.".to_owned();
     // Of an installation, the hive says which numbers Windows knows, and the next change takes another.
