@@ -226,7 +226,10 @@ fn other_targets_say_what_cannot_be_seen() {
         assert!(run.err.is_empty(), "{run}");
         serde_json::from_slice::<Value>(&run.out).expect("a document")["verdict"].clone()
     };
-    assert_eq!(verdict("image/Windows/System32/GroupPolicy/Machine/Registry.pol"), "uncertain");
+    // One of its files stands for the GPO.
+    assert_eq!(verdict("image/Windows/System32/GroupPolicy/Machine/Registry.pol"), "yes");
+    dir.write("alone/Machine/Registry.pol", dir.read(COMPUTER_POL));
+    assert_eq!(verdict("alone/Machine/Registry.pol"), "uncertain");
     // The hives of the installation that it lies in are found from there.
     assert_eq!(verdict("image/Windows/System32/GroupPolicy"), "yes");
     assert_eq!(verdict("image/Windows"), "yes");
@@ -264,7 +267,7 @@ fn utf16(text: &[u8]) -> Vec<u8> {
 fn gpt_ini_is_read_as_windows_ini_functions_read_it() {
     let plain = in_other_words(str::to_owned);
     let odd = |text: &dyn Fn(&str) -> String| in_other_words(text);
-    // docs/domain.md has the table with the source of each.
+    // docs/doctor.md has the table with the source of each.
     let table: Vec<(&str, Vec<u8>, &str, &[&str])> = vec![
         ("plain", plain.clone(), "yes", &[]),
         ("UTF-16 with its mark", [&b"\xFF\xFE"[..], &utf16(&plain)].concat(), "yes", &[]),

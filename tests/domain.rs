@@ -462,3 +462,277 @@ fn an_extension_goes_with_the_last_policy_that_needs_it() {
     change(&["set", "SearchB", "enabled"]);
     assert_eq!(change(&["unset", "SearchB"]), "");
 }
+
+/// The export as it is once an LDIF file of gpol was imported, as `ldapmodify` carries it out.
+fn import(dir: &TestDir, ldif: &str) {
+    let lines = unfolded(&dir.text(ldif));
+    let ad = dir.text("ad.ldif").replace("\r\n ", "").replace("\n ", "");
+    let dn = lines[0].clone();
+    let (mut out, mut inside) = (Vec::new(), false);
+    for line in ad.lines() {
+        if line.starts_with("dn: ") {
+            inside = line == dn;
+        }
+        let name = line.split(':').next().unwrap_or_default();
+        let touched = |verb: &str| lines.iter().any(|step| *step == format!("{verb}: {name}"));
+        if inside && (touched("delete") || touched("replace")) {
+            // What is to be deleted by its value must be that value.
+            assert!(
+                touched("replace") || lines.iter().any(|step| step == line) || !touched("add"),
+                "{line}: {lines:?}"
+            );
+            continue;
+        }
+        out.push(line.to_owned());
+        if inside && line.starts_with("dn: ") {
+            for verb in ["add", "replace"] {
+                let mut steps = lines.iter();
+                while let Some(step) = steps.next() {
+                    if step.starts_with(&format!("{verb}: ")) {
+                        out.extend(steps.next().cloned());
+                    }
+                }
+            }
+        }
+    }
+    dir.write("ad.ldif", out.join("\n") + "\n");
+}
+
+#[test]
+fn an_undo_changes_active_directory_as_well_and_needs_the_same_decision() {
+    let dir = domain();
+    let gpo = gpo(DEFAULT_DOMAIN);
+    let start = only_nla(0);
+    dir.write(&format!("{gpo}/Machine/Registry.pol"), &start);
+    let list = "[{35378EAC-683F-11D2-A89A-00C04FBBCFA2}{53D6AB1B-2488-11D1-A28C-00C04FB94F17}][{827D319E-6EAC-11D2-A4EA-00C04F79F83A}{803E14A0-B4FB-11D0-A0D0-00A0C90F574B}]";
+    policy(&dir, &["set", "enabled"], &gpo, &["--ad", "ad.ldif", "--ldif", "change.ldif"]).ok();
+    import(&dir, "change.ldif");
+    assert!(dir.text("ad.ldif").contains("versionNumber: 4\n"), "{}", dir.text("ad.ldif"));
+    // It was imported, and thrown away as E0504 advises.
+    std::fs::remove_file(dir.path("change.ldif")).expect("it goes");
+
+    let before = dir.state();
+    assert_eq!(dir.run(["undo", &*gpo]).refused(5), "E0501");
+    assert_eq!(dir.run(["undo", &*gpo, "--ldif", "undo.ldif"]).refused(2), "E0104");
+    assert_eq!(dir.state(), before);
+    let run = dir.run(["undo", &*gpo, "--ad", "ad.ldif", "--ldif", "undo.ldif"]);
+    run.ok();
+    // The settings and the list are as they were; the version, 4 so far, goes on to 5 in both places.
+    assert_eq!(dir.read(&format!("{gpo}/Machine/Registry.pol")), start);
+    assert!(dir.text(&format!("{gpo}/GPT.INI")).contains("Version=5\r\n"), "{}", dir.text(&format!("{gpo}/GPT.INI")));
+    let expected = format!(
+        "dn: CN={DEFAULT_DOMAIN},CN=Policies,CN=System,DC=corp,DC=test\nchangetype: modify\n\
+         delete: versionNumber\nversionNumber: 4\n-\nadd: versionNumber\nversionNumber: 5\n-\n\
+         replace: gPCMachineExtensionNames\ngPCMachineExtensionNames: {list}\n-\n\n"
+    );
+    assert_eq!(unfolded(&dir.text("undo.ldif")), unfolded(&expected));
+    assert_file_snapshot!("domain_undo", run);
+
+    // And forward again: settings and list of the change, and the version goes on.
+    import(&dir, "undo.ldif");
+    dir.run(["redo", &*gpo, "--ad", "ad.ldif", "--ldif", "redo.ldif"]).ok();
+    assert!(dir.text("redo.ldif").replace("\n ", "").contains("versionNumber: 6\n"));
+    assert!(dir.text("redo.ldif").replace("\n ", "").contains("{D02B1F72-3407-48AE-BA88-E8213C6761F1}"));
+    import(&dir, "redo.ldif");
+    // A raised version of somebody else does not stop an undo, and is gone on from.
+    let ini = dir.text(&format!("{gpo}/GPT.INI"));
+    dir.write(&format!("{gpo}/GPT.INI"), ini.replace("Version=6", "Version=9"));
+    let run = dir.run(["undo", &*gpo, "--sysvol-only"]);
+    assert!(run.ok().contains("versionNumber: 10   user 0, computer 10"), "{run}");
+    assert!(dir.text(&format!("{gpo}/GPT.INI")).contains("Version=10\r\n"));
+    assert_eq!(dir.read(&format!("{gpo}/Machine/Registry.pol")), start);
+}
+
+#[test]
+fn an_ldif_file_is_never_the_undos_to_delete_and_not_imported_it_is_gone_on_from() {
+    let dir = domain();
+    let gpo = gpo(DEFAULT_DOMAIN);
+    policy(&dir, &["set", "enabled"], &gpo, &["--ad", "ad.ldif", "--ldif", "change.ldif"]).ok();
+    let change = dir.read("change.ldif");
+    // Active Directory still has 3 and the old list, GPT.INI has 4: 5 is new to both.
+    dir.run(["undo", &*gpo, "--ad", "ad.ldif", "--ldif", "undo.ldif"]).ok();
+    assert_eq!(dir.read("change.ldif"), change);
+    let expected = format!(
+        "dn: CN={DEFAULT_DOMAIN},CN=Policies,CN=System,DC=corp,DC=test\nchangetype: modify\n\
+         delete: versionNumber\nversionNumber: 3\n-\nadd: versionNumber\nversionNumber: 5\n-\n\n"
+    );
+    assert_eq!(unfolded(&dir.text("undo.ldif")), unfolded(&expected));
+    assert!(dir.text(&format!("{gpo}/GPT.INI")).contains("Version=5\r\n"));
+}
+
+#[test]
+fn undos_and_redos_of_a_domain_gpo_differ_from_the_changes_by_the_version_alone() {
+    let dir = domain();
+    let gpo = gpo(RPA_HOSTS);
+    let contents = || {
+        let tree = dir.state().into_iter().map(|entry| (entry.path, entry.bytes.unwrap_or_default()));
+        tree.filter(|(path, _)| !path.ends_with("GPT.INI")).collect::<Vec<_>>()
+    };
+    let mut states = vec![contents()];
+    for state in ["disabled", "enabled", "disabled"] {
+        policy(&dir, &["set", state], &gpo, &["--sysvol-only"]).ok();
+        states.push(contents());
+    }
+    for state in states.iter().rev().skip(1) {
+        dir.run(["undo", &*gpo, "--sysvol-only"]).ok();
+        assert_eq!(&contents(), state);
+    }
+    for state in states.iter().skip(1) {
+        dir.run(["redo", &*gpo, "--sysvol-only"]).ok();
+        assert_eq!(&contents(), state);
+    }
+    // 14 and nine changes of every kind: 0x00030017.
+    assert!(
+        dir.text(&format!("{gpo}/GPT.INI")).contains("Version=196631\r\n"),
+        "{}",
+        dir.text(&format!("{gpo}/GPT.INI"))
+    );
+}
+
+/// The ways to name a GPO, or its computer side, by what is in its folder.
+fn names(gpo: &str, inside: &[&str]) -> Vec<String> {
+    let by_file = inside.iter().map(|name| format!("{gpo}/{name}"));
+    let mut all: Vec<String> =
+        [gpo.to_owned(), format!("{gpo}/"), format!("./{gpo}/../{}", gpo.rsplit('/').next().expect("a name"))].into();
+    all.extend(by_file);
+    all
+}
+
+#[test]
+fn a_domain_gpo_is_guarded_by_whatever_path_it_is_named() {
+    let by_folder = domain();
+    let rpa = gpo(RPA_HOSTS);
+    policy(&by_folder, &["set", "disabled"], &rpa, &["--sysvol-only"]).ok();
+    let (ini, pol) =
+        (by_folder.read(&format!("{rpa}/GPT.INI")), by_folder.read(&format!("{rpa}/Machine/Registry.pol")));
+    let inside = ["Machine", "Machine/", "Machine/Registry.pol", "Machine/../Machine/Registry.pol", "GPT.INI"];
+    for name in names(&rpa, &inside) {
+        let dir = domain();
+        let run = policy(&dir, &["set", "disabled"], &name, &[]);
+        assert_eq!(run.refused(5), "E0501", "{name}");
+        assert!(
+            run.stderr().contains(&format!("CN={RPA_HOSTS},CN=Policies,CN=System,DC=corp,DC=test")),
+            "{name}: {run}"
+        );
+        assert_eq!(changed(&dir), [""; 0], "{name}");
+        let doctor = |path: &str| {
+            let words = ["doctor", path, "--scope", "computer", "-f", "json"];
+            let mut found: serde_json::Value = serde_json::from_slice(&dir.run(words).out).expect("a document");
+            found["target"] = json!(null);
+            found
+        };
+        assert_eq!(doctor(&name), doctor(&rpa), "{name}");
+        policy(&dir, &["set", "disabled"], &name, &["--sysvol-only"]).ok();
+        assert_eq!(dir.read(&format!("{rpa}/GPT.INI")), ini, "{name}");
+        assert_eq!(dir.read(&format!("{rpa}/Machine/Registry.pol")), pol, "{name}");
+        dir.run(["undo", &*name, "--sysvol-only"]).ok();
+        assert_eq!(changed(&dir), [format!("{rpa}/GPT.INI")], "{name}: the version alone went on");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn links_and_other_letters_name_the_same_gpo() {
+    let dir = domain();
+    let rpa = gpo(RPA_HOSTS);
+    let link = |to: &str, name: &str| std::os::unix::fs::symlink(dir.path(to), dir.path(name)).expect("a link");
+    link(&rpa, "gpo-link");
+    link(&format!("{rpa}/Machine"), "side-link");
+    link(&format!("{rpa}/Machine/Registry.pol"), "file.pol");
+    for name in [
+        "gpo-link",
+        "gpo-link/Machine",
+        "gpo-link/Machine/Registry.pol",
+        "side-link",
+        "side-link/Registry.pol",
+        "file.pol",
+    ] {
+        assert_eq!(policy(&dir, &["set", "disabled"], name, &[]).refused(5), "E0501", "{name}");
+    }
+    // A side that is a link out of the GPO is still its side.
+    let aside = format!("{rpa}/User");
+    dir.write("elsewhere/Registry.pol", only_nla(1));
+    let _ = std::fs::remove_dir_all(dir.path(&aside));
+    link("elsewhere", &aside);
+    let pol = format!("{aside}/Registry.pol");
+    let run = dir.run(["pol", "cat", &*pol]);
+    run.ok();
+    let run = policy(&dir, &["set", "disabled"], &pol, &["--sysvol-only", "--scope", "user"]);
+    assert_ne!(run.status, Some(0), "{run}");
+    assert_eq!(dir.read("elsewhere/Registry.pol"), only_nla(1));
+
+    let lower = domain();
+    for (from, to) in [("Machine/Registry.pol", "Machine/REGISTRY.POL"), ("Machine", "machine"), ("GPT.INI", "Gpt.ini")]
+    {
+        std::fs::rename(lower.path(&format!("{rpa}/{from}")), lower.path(&format!("{rpa}/{to}"))).expect("a new name");
+    }
+    for name in ["machine", "machine/REGISTRY.POL", "Gpt.ini"] {
+        assert_eq!(policy(&lower, &["set", "disabled"], &format!("{rpa}/{name}"), &[]).refused(5), "E0501", "{name}");
+    }
+}
+
+#[test]
+fn a_backup_is_kept_in_step_by_whatever_path_it_is_named() {
+    let xml = format!("{BACKUP}/Backup.xml");
+    let inside = [
+        "DomainSysvol",
+        "DomainSysvol/GPO",
+        "DomainSysvol/GPO/Machine",
+        "DomainSysvol/GPO/Machine/registry.pol",
+        "Backup.xml",
+        "bkupInfo.xml",
+    ];
+    for name in names(BACKUP, &inside) {
+        let dir = domain();
+        let before = dir.text(&xml);
+        policy(&dir, &["set", "disabled"], &name, &[]).ok();
+        // 14 in both halves becomes 15, and no file is new.
+        assert_eq!(dir.text(&xml), before.replace("917518", "983055"), "{name}");
+        assert_eq!(changed(&dir), [xml.clone(), format!("{BACKUP}/DomainSysvol/GPO/Machine/registry.pol")], "{name}");
+        let json = dir.run(["show", &*name, "-f", "json"]);
+        if !name.ends_with(".xml") && !name.ends_with(".pol") {
+            assert_eq!(json.json()["target"]["kind"], "gpo-backup", "{name}");
+        }
+    }
+}
+
+#[test]
+fn a_policy_file_that_is_changed_alone_says_so_before_and_after() {
+    let dir = domain();
+    let rpa = gpo(RPA_HOSTS);
+    let pol = format!("{rpa}/Machine/Registry.pol");
+    let says =
+        |run: &Run| run.ok().contains("is changed alone: its version does not rise, and Active Directory is not told");
+    let dry = policy(&dir, &["set", "disabled"], &pol, &["--file-only", "--dry-run"]);
+    assert!(says(&dry), "{dry}");
+    assert_eq!(changed(&dir), [""; 0]);
+    let run = policy(&dir, &["set", "disabled"], &pol, &["--file-only"]);
+    assert!(says(&run), "{run}");
+    assert_eq!(changed(&dir), std::slice::from_ref(&pol));
+    let json = policy(&dir, &["set", "enabled"], &pol, &["--file-only", "-f", "json"]).json();
+    assert!(json["notes"][0].as_str().expect("a note").contains("is changed alone"), "{json}");
+    dir.write("Machine/Registry.pol", only_nla(0));
+    let plan = dir.run(["plan", &*pol, "Machine/Registry.pol", "--file-only"]);
+    assert!(plan.stdout().contains("is changed alone"), "{plan}");
+    assert_eq!(policy(&dir, &["set", "disabled"], &rpa, &["--file-only"]).refused(2), "E0506");
+    // One that lies in no GPO is nothing else than itself.
+    let bare = policy(&dir, &["set", "enabled"], "Machine/Registry.pol", &[]);
+    assert!(!bare.ok().contains("is changed alone"), "{bare}");
+    // To write a converted file there is to change it alone, too.
+    let run = dir.run(["convert", "Machine/Registry.pol", "-o", &pol]);
+    assert!(run.status == Some(0) && run.stderr().contains("is changed alone"), "{run}");
+}
+
+#[test]
+fn a_change_of_both_sides_is_undone_whole_if_one_of_them_is_named() {
+    let dir = domain();
+    let rpa = gpo(RPA_HOSTS);
+    let user = format!("{rpa}/User/Registry.pol");
+    dir.write(&user, only_nla(1));
+    dir.run(["gpo", "bump", &*rpa, "--sysvol-only"]).ok();
+    // User 3 and computer 14 are 4 and 15 now.
+    assert!(dir.text(&format!("{rpa}/GPT.INI")).contains(&format!("Version={}", (4 << 16) + 15)));
+    let machine = format!("{rpa}/Machine");
+    dir.run(["undo", &*machine, "--sysvol-only"]).ok();
+    assert!(dir.text(&format!("{rpa}/GPT.INI")).contains(&format!("Version={}", (5 << 16) + 16)));
+}

@@ -81,6 +81,7 @@ fn provoked(dir: &TestDir) -> Vec<(&'static str, Run)> {
     dir.write("asleep/hiberfil.sys", "HIBR");
     dir.write("bad/Windows/System32/GroupPolicy/gpt.ini", "[General]\r\nVersion=many\r\n");
     dir.write("list/gpt.ini", "[General]\r\nVersion=1\r\ngPCMachineExtensionNames=[{35378EAC}]\r\n");
+    dir.write("unseen/gpt.ini", "[General] ; ours\r\nVersion=1\r\n");
     dir.write("notes/gpt.ini", "[General]\r\nVersion=1\r\n");
     dir.write("notes/Machine/comment.cmtx", "<policyComments>");
     let sysvol = "Policies/{31B2F340-016D-11D2-945F-00C04FB984F9}";
@@ -157,6 +158,8 @@ fn provoked(dir: &TestDir) -> Vec<(&'static str, Run)> {
         ("E0217", run(&["plan", "side.pol", "elsewhere.yaml"])),
         ("E0221", set("bad", &[NLA, "disabled"])),
         ("E0221", set("list", &[NLA, "disabled"])),
+        ("E0505", set("unseen", &[NLA, "disabled"])),
+        ("E0506", set("notes", &[NLA, "disabled", "--file-only"])),
         ("E0222", set("notes", &[NLA, "disabled", "--comment", "x"])),
         ("E0231", run(&["hive", "list", "side.pol"])),
         ("E0231", run(&["hive", "list", "x.txt"])),
@@ -266,7 +269,7 @@ fn a_refused_change_writes_nothing() {
     let dir = TestDir::new();
     // The inputs are written anew before each run: paths and bytes are compared, not times.
     let left = || dir.state().into_iter().map(|entry| (entry.path, entry.bytes)).collect::<Vec<_>>();
-    let inputs = "x.txt side.pol lossy.pol huge.pol weaker.yaml contradicts.yaml elsewhere.yaml store empty bad list notes Policies backup gpo lgpo.txt GroupPolicy hive hive.LOG1 gold.qcow2 install.wim setup.esd folder asleep";
+    let inputs = "unseen x.txt side.pol lossy.pol huge.pol weaker.yaml contradicts.yaml elsewhere.yaml store empty bad list notes Policies backup gpo lgpo.txt GroupPolicy hive hive.LOG1 gold.qcow2 install.wim setup.esd folder asleep";
     provoked(&dir);
     let first = left();
     for (path, bytes) in &first {

@@ -233,14 +233,41 @@ fn gpt_ini_keeps_encoding_line_ends_comments_and_order() {
 #[test]
 fn a_bare_policy_file_is_edited_without_gpt_ini_and_says_so() {
     let dir = TestDir::with("gpo/Machine/Registry.pol", golden(COMPUTER_POL));
-    dir.write("gpo/gpt.ini", gpt_ini(1, 2));
     let run = dir.run(["policy", "set", "gpo/Machine/Registry.pol", NLA, "disabled"]);
     run.ok();
     let mut expected = golden(COMPUTER_POL);
     expected[NLA_DATA] = 0;
     assert_eq!(dir.read("gpo/Machine/Registry.pol"), expected);
-    assert_eq!(dir.read("gpo/gpt.ini"), gpt_ini(1, 2), "only the file itself was named");
+    assert!(!dir.has("gpo/gpt.ini"), "the file lies in no GPO");
     assert_file_snapshot!("set_in_a_bare_file", run);
+}
+
+#[test]
+fn the_policy_file_of_a_local_gpo_stands_for_its_side() {
+    for path in ["image/Windows/System32/GroupPolicy/Machine", COMPUTER_POL, GPT_INI] {
+        let dir = TestDir::with_image();
+        dir.run(["policy", "set", path, NLA, "disabled"]).ok();
+        // 65538 is user 1, computer 2.
+        assert_eq!(dir.read(GPT_INI), gpt_ini(1, 3), "{path}");
+        assert_eq!(dir.read(COMPUTER_POL)[NLA_DATA], 0, "{path}");
+        assert!(dir.run(["doctor", path]).ok().contains(": yes"), "{path}");
+    }
+    // The side that the path does not name is another target.
+    let dir = TestDir::with_image();
+    let before = dir.state();
+    let run = dir.run(["policy", "set", USER_POL, NLA, "disabled", "--scope", "computer"]);
+    assert_eq!(run.refused(3), "E0303");
+    assert_eq!(dir.state(), before);
+    // A Windows without a gpt.ini gets one.
+    std::fs::remove_file(dir.path(GPT_INI)).expect("it goes");
+    dir.run(["policy", "set", COMPUTER_POL, NLA, "disabled"]).ok();
+    assert!(dir.has(GPT_INI));
+    // And one that is hibernated is left alone, by whatever path and however much one insists.
+    dir.write("image/hiberfil.sys", "HIBR");
+    for rest in [&[][..], &["--file-only"]] {
+        let run = dir.run([&["policy", "set", COMPUTER_POL, NLA, "enabled"], rest].concat());
+        assert_eq!(run.refused(5), "E0511");
+    }
 }
 
 #[test]

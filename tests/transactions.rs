@@ -58,8 +58,11 @@ fn an_undo_restores_every_byte_and_undone_itself_the_change() {
     assert_eq!((dir.read(COMPUTER_POL), dir.read(GPT_INI)), (first, ini));
     // The comment's file was not there before.
     assert!(!dir.has("image/Windows/System32/GroupPolicy/Machine/comment.cmtx"));
-    dir.run(["undo", "image"]).ok();
+    // There is nothing further back; to bring it back is a command of its own.
+    assert_eq!(dir.run(["undo", "image"]).refused(3), "E0413");
+    assert_file_snapshot!("redo", dir.run(["redo", "image"]));
     assert_eq!(contents(&dir), changed);
+    assert_eq!(dir.run(["redo", "image"]).refused(3), "E0413");
     assert_eq!(ids(&dir).len(), 3);
     assert_file_snapshot!("history", without_folders(&dir, &dir.run(["history", "image"]).to_string()));
 }
@@ -88,7 +91,57 @@ fn changes_are_undone_one_by_one_and_never_out_of_order() {
         dir.run(["undo", "image", id]).ok();
         assert_eq!(&contents(&dir), state);
     }
-    assert_eq!(dir.run(["undo", "image", &made[0]]).refused(5), "E0525", "it is undone already");
+    let again = dir.run(["undo", "image", &made[0]]);
+    assert_eq!(again.refused(3), "E0413");
+    assert!(again.stderr().contains("is taken back already"), "{again}");
+    // To take the last undo back by its id brings back what it had taken.
+    let undo = ids(&dir)[5].clone();
+    dir.run(["undo", "image", &undo]).ok();
+    assert_eq!(contents(&dir), states[1]);
+}
+
+#[test]
+fn as_many_undos_as_changes_lead_to_the_start_and_as_many_redos_to_the_end() {
+    let dir = TestDir::with_image();
+    let mut states = vec![contents(&dir)];
+    for words in [
+        &["policy", "set", "image", NLA, "disabled", "--comment", "one"][..],
+        &["policy", "unset", "image", NLA],
+        &["gpo", "bump", "image", "--scope", "computer"],
+        &["policy", "set", "image", NLA, "enabled"],
+    ] {
+        dir.run(words.iter().copied()).ok();
+        states.push(contents(&dir));
+    }
+    for state in states.iter().rev().skip(1) {
+        dir.run(["undo", "image"]).ok();
+        assert_eq!(&contents(&dir), state);
+    }
+    assert_eq!(dir.run(["undo", "image"]).refused(3), "E0413");
+    for state in states.iter().skip(1) {
+        dir.run(["redo", "image"]).ok();
+        assert_eq!(&contents(&dir), state);
+    }
+    // And another change ends it.
+    dir.run(["undo", "image"]).ok();
+    dir.run(["policy", "set", "image", NLA, "disabled"]).ok();
+    assert_eq!(dir.run(["redo", "image"]).refused(3), "E0413");
+    dir.run(["undo", "image"]).ok();
+    assert_eq!(contents(&dir), states[3]);
+}
+
+#[test]
+fn the_undo_that_is_printed_takes_back_this_change_and_no_other() {
+    let dir = TestDir::with_image();
+    dir.run(["policy", "set", "image", NLA, "disabled"]).ok();
+    let before = contents(&dir);
+    let records = dir.history().join("others").display().to_string();
+    let run = dir.run(["policy", "set", "image", NLA, "enabled", "--backup-dir", &records]);
+    let printed =
+        run.ok().lines().find_map(|line| line.strip_prefix("Undo ")).expect("it is printed").trim().to_owned();
+    assert_eq!(printed.replace(['"', '\''], ""), format!("gpol undo image --backup-dir {records}"));
+    dir.run(["undo", "image", "--backup-dir", &records]).ok();
+    assert_eq!(contents(&dir), before);
 }
 
 #[test]

@@ -73,6 +73,7 @@ pub enum Command {
     Diff(diff::DiffArgs),
     Check(check::CheckArgs),
     Undo(history::UndoArgs),
+    Redo(history::RedoArgs),
     History(history::HistoryCommand),
     /// Read, describe and change single policies
     #[command(subcommand)]

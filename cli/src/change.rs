@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use gpo::bookkeeping::Books;
 use gpo::error::Error;
 use gpo::plan::Plan;
 use gpo::target::Target;
@@ -70,9 +71,10 @@ pub fn commit(transaction: &Transaction, plan: &Plan, note: &Note) -> Result<Opt
 }
 
 /// What is noted with the change.
-pub fn note(args: &ChangeArgs) -> Note {
+pub fn note<'b>(args: &ChangeArgs, books: impl IntoIterator<Item = &'b Books>) -> Note {
     let command = std::env::args_os().map(|arg| arg.to_string_lossy().into_owned()).collect();
-    Note { command, reason: args.reason.clone(), undoes: None }
+    let directory = books.into_iter().filter_map(Books::record).collect();
+    Note { command, reason: args.reason.clone(), undoes: None, directory }
 }
 
 /// What an error of a transaction means to people.

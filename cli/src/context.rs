@@ -12,7 +12,7 @@ use gpo::error::Error;
 use gpo::limits;
 use gpo::plan::{CommitError, Plan, read_if_there};
 use gpo::scope::Scope;
-use gpo::target::{Finding, Kind, Target};
+use gpo::target::{Finding, Kind, Target, with_article};
 use gpo::templates::{self, Templates};
 use gpo::transaction::{LockError, TransactionError};
 use polfile::PolicyFile;
@@ -136,6 +136,47 @@ pub fn open_target(path: &Path, snapshot: Option<&Snapshot>, ui: &Ui) -> Result<
     target.take_name(snapshot);
     warn(&target, ui);
     Ok(target)
+}
+
+/// As [`open_target`], for what concerns a GPO as a whole: a file of it stands for it. With `file_only` a policy file is
+/// changed alone.
+pub fn open_gpo(path: &Path, file_only: bool, snapshot: Option<&Snapshot>, ui: &Ui) -> Result<Target, CommandError> {
+    if file_only {
+        let target = open_target(path, snapshot, ui)?;
+        return match target.kind {
+            Kind::Pol => Ok(target),
+            kind => Err(CommandError::new(
+                Code::FILE_ONLY,
+                format!("{} is {}; --file-only is for a policy file", path.display(), with_article(kind.name())),
+            )
+            .help("leave it out, or name the policy file")),
+        };
+    }
+    let mut target = Target::open_gpo(path).map_err(|error| failed(error.into()))?;
+    target.take_name(snapshot);
+    warn(&target, ui);
+    Ok(target)
+}
+
+/// Warns that the output of a command is the policy file of a GPO, which changes alone then.
+pub fn warn_of_gpo(output: &Path, ui: &Ui) {
+    let gpo = Target::open(output).ok().and_then(|target| target.gpo());
+    if let Some(gpo) = gpo {
+        ui.warning(alone(&gpo.path, gpo.kind));
+    }
+}
+
+/// What it means that a policy file of a GPO is changed alone.
+pub fn alone(gpo: &Path, kind: Kind) -> String {
+    let path = gpo.display().to_string();
+    let (what, then) = match kind {
+        Kind::GpoBackup => ("Backup.xml is left as it is: version, extension list and list of files", "gpol gpo bump"),
+        Kind::GpoSysvol => {
+            ("its version does not rise, and Active Directory is not told; Windows may not notice", "gpol gpo bump")
+        }
+        _ => ("its version and its extension list stay; Windows may not notice", "gpol gpo bump"),
+    };
+    format!("the policy file of {path} is changed alone: {what}. To have it noticed:  {then} {}", quoted(&path))
 }
 
 /// Prints what is wrong with a target's folders, beside the result.
@@ -356,7 +397,7 @@ pub fn failed(error: Error) -> CommandError {
         Error::Directory(error) => directory_error(error),
         Error::BackupXml { .. } => CommandError::new(Code::BACKUP_XML, error.to_string())
             .detail("It repeats version, extension list and files of the backup, which a change must keep in step. Nothing was written.")
-            .help("back the GPO up once more, or edit its policy file alone:  gpol policy set …/Machine/registry.pol POLICY STATE"),
+            .help("back the GPO up once more, or edit its policy file alone:  gpol policy set …/Machine/registry.pol POLICY STATE --file-only"),
         Error::Input(input) => input_error(input),
         Error::Commit(CommitError::Changed(path)) => {
             CommandError::new(Code::CHANGED, format!("{} changed while gpol was working", path.display()))
@@ -427,7 +468,10 @@ fn transaction_error(error: &TransactionError) -> CommandError {
             };
             failed.help("what is recorded:  gpol history TARGET")
         }
-        TransactionError::NotMade(_) => {
+        TransactionError::AllTakenBack(_) => CommandError::new(Code::NO_CHANGE, error.to_string())
+            .detail(nothing)
+            .help("to bring back what was taken back last:  gpol redo TARGET"),
+        TransactionError::NotMade(_) | TransactionError::TakenBack(_) | TransactionError::NothingTakenBack(_) => {
             CommandError::new(Code::NO_CHANGE, error.to_string()).help("what is recorded:  gpol history TARGET")
         }
         TransactionError::ChangedSince { later, .. } => {

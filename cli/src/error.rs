@@ -88,6 +88,7 @@ codes! {
     OVERWRITES_INPUT = "E0503", Refused, "the output would overwrite the input";
     FILE_EXISTS = "E0504", Refused, "the file to write is there already";
     UNSEEN = "E0505", Refused, "gpt.ini is so that Windows may not see what is written there";
+    FILE_ONLY = "E0506", Usage, "--file-only is for a policy file, and the target is none";
     HIBERNATED = "E0511", Refused, "the Windows on this volume is hibernated";
     READ_ONLY = "E0512", Refused, "the file system is mounted read-only";
     CACHED = "E0513", Refused, "the GPO is a client's cache, which Windows alone writes";

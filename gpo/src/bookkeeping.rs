@@ -4,6 +4,7 @@
 
 mod backup;
 mod directory;
+mod take_back;
 
 use std::path::{Path, PathBuf};
 
@@ -18,9 +19,11 @@ use crate::place::Found;
 use crate::plan::Plan;
 use crate::scope::Scope;
 use crate::target::{Kind, SideFile, Target};
+use crate::transaction::DirectoryRecord;
 
 pub use backup::BackupChange;
 pub use directory::{Directory, DirectoryChange, DirectoryError, DirectoryWrite};
+pub(crate) use take_back::{TakenBack, take_back};
 
 /// What happens to `gpt.ini`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,6 +56,22 @@ pub struct ListChange {
 }
 
 impl ListChange {
+    /// From one list to another.
+    fn between(before: &str, after: &str) -> Result<Self, ExtensionListError> {
+        let (left, list) = (listed(&ExtensionList::parse(before)?), ExtensionList::parse(after)?);
+        let right = listed(&list);
+        let missing_in = |there: &[String], all: &[String]| {
+            all.iter().filter(|extension| !has(there, extension)).cloned().collect::<Vec<_>>()
+        };
+        Ok(Self {
+            before: before.to_owned(),
+            after: after.to_owned(),
+            added: missing_in(&left, &right),
+            removed: missing_in(&right, &left),
+            stops_at: list.stops_at().map(str::to_owned),
+        })
+    }
+
     /// Whether the list changes.
     pub fn changes(&self) -> bool {
         self.before != self.after
@@ -68,11 +87,24 @@ pub struct Books {
     pub directory: Option<DirectoryChange>,
     /// `Backup.xml`, for a GPO backup.
     pub backup: Option<BackupChange>,
+    /// The GPO whose policy file is changed alone: nothing else of it changes.
+    pub alone: Option<Alone>,
     /// Why the version rises though every setting is there already: what kept Windows from applying them.
     pub because: Option<String>,
 }
 
 impl Books {
+    /// What a record of the change keeps of it, so that it can be taken back.
+    pub fn record(&self) -> Option<DirectoryRecord> {
+        let done = self.directory.as_ref().filter(|done| done.known)?;
+        Some(DirectoryRecord {
+            dn: done.dn.clone(),
+            attribute: done.attribute.to_owned(),
+            before: done.extensions.before.clone(),
+            after: done.extensions.after.clone(),
+        })
+    }
+
     /// The extension list that the change is about, wherever it stands.
     pub fn extensions(&self) -> Option<&ListChange> {
         let of_ini = self.gpt_ini.as_ref().and_then(|ini| ini.extensions.as_ref());
@@ -80,6 +112,15 @@ impl Books {
         let of_directory = || self.directory.as_ref().filter(|done| done.known).map(|done| &done.extensions);
         of_ini.or_else(of_backup).or_else(of_directory)
     }
+}
+
+/// A GPO whose policy file is changed alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Alone {
+    /// Its folder.
+    pub gpo: PathBuf,
+    /// What it is.
+    pub kind: Kind,
 }
 
 /// The change of one side's files.
@@ -122,6 +163,10 @@ pub(crate) fn plan(
         Kind::GpoBackup => backup::plan(target, change, needs, plan),
         _ if !change.counts() => Ok(Books::default()),
         Kind::GpoSysvol => directory::plan(target, change, needs, directory, plan),
+        Kind::Pol => {
+            let alone = target.gpo().map(|gpo| Alone { gpo: gpo.path, kind: gpo.kind });
+            Ok(Books { alone, ..Books::default() })
+        }
         _ => match &change.file.gpt_ini {
             Some(place) => local(target, place, change, needs, plan),
             None => Ok(Books::default()),
@@ -208,7 +253,6 @@ impl Needs<'_> {
     fn of(&self, text: &str, change: &SideChange<'_>) -> Result<ListChange, ExtensionListError> {
         let parsed = ExtensionList::parse(text)?;
         let mut list = parsed.clone();
-        let listed = |list: &ExtensionList| list.extensions().map(str::to_owned).collect::<Vec<_>>();
         let before = listed(&parsed);
         let (tool, tools) = (registry_tool(change.side), registry_tools(change.side));
         if change.after.is_empty() {
@@ -227,18 +271,9 @@ impl Needs<'_> {
             // Windows also takes values away when it applies what is left.
             list.add(REGISTRY, tool, &tools);
         }
-        let after = listed(&list);
-        let missing_in = |there: &[String], all: &[String]| {
-            all.iter().filter(|extension| !has(there, extension)).cloned().collect::<Vec<_>>()
-        };
-        Ok(ListChange {
-            before: text.to_owned(),
-            // A list that needs no change stays as it is spelled.
-            after: if list == parsed { text.to_owned() } else { list.to_string() },
-            added: missing_in(&before, &after),
-            removed: missing_in(&after, &before),
-            stops_at: list.stops_at().map(str::to_owned),
-        })
+        // A list that needs no change stays as it is spelled.
+        let after = if list == parsed { text.to_owned() } else { list.to_string() };
+        ListChange::between(text, &after)
     }
 
     /// Extensions that the side's other policies need; nothing if records are left that no policy explains,
@@ -251,6 +286,10 @@ impl Needs<'_> {
         let configured = reading.policies.iter().filter(|reading| reading.state != State::NotConfigured);
         Some(configured.flat_map(|reading| reading.policy.client_extensions()).map(in_braces).collect())
     }
+}
+
+fn listed(list: &ExtensionList) -> Vec<String> {
+    list.extensions().map(str::to_owned).collect()
 }
 
 fn has(extensions: &[String], extension: &str) -> bool {

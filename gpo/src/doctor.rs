@@ -93,7 +93,7 @@ impl Probes {
         self.list.push(Probe { id, side, scope, answer, found: found.into(), help, cured_by_write: false });
     }
 
-    /// A "no" that the next write takes away; docs/domain.md lists which do, and why the others do not.
+    /// A "no" that the next write takes away; docs/doctor.md lists which do, and why the others do not.
     fn no_until_written(&mut self, id: &'static str, found: impl Into<String>, help: impl Into<String>) {
         self.no(id, found, help);
         if let Some(probe) = self.list.last_mut() {

@@ -4,6 +4,7 @@ mod disk_image;
 mod error;
 mod file;
 mod folder;
+mod holder;
 mod misplaced;
 mod trail;
 mod users;
@@ -283,6 +284,9 @@ pub fn open_noting(path: &Path, trail: &mut Trail) -> Result<Opened, TargetError
             }
         };
     }
+    if let Some(target) = Target::held(holder::of_folder(path).map_err(io)?, trail).map_err(io)? {
+        return Ok(Opened::One(target));
+    }
     if let Some(target) = folder::recognise(path, trail).map_err(io)? {
         return Ok(Opened::One(target.with_twins_found()));
     }
@@ -343,6 +347,43 @@ impl Target {
                 Err(TargetError::Several { path: set.path, count: one.len(), one: first })
             }
         }
+    }
+
+    /// As [`open`](Self::open), for what concerns a GPO as a whole, above all for changing it: one of its files stands for
+    /// the GPO, the policy file or the comments of a side for that side of it.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open).
+    pub fn open_gpo(path: &Path) -> Result<Self, TargetError> {
+        let io = |source| TargetError::Io { path: path.to_path_buf(), source };
+        if path.as_os_str() != LOCAL && path.is_file() {
+            let holder = match holder::of_policy_file(path).map_err(io)? {
+                Some(holder) => Some(holder),
+                None => holder::of_file_beside(path).map_err(io)?,
+            };
+            if let Some(target) = Self::held(holder, &mut Trail::default()).map_err(io)? {
+                return Ok(target);
+            }
+        }
+        Self::open(path)
+    }
+
+    /// The GPO that something in it stands for, or the side of it that is named.
+    fn held(holder: Option<holder::Holder>, trail: &mut Trail) -> io::Result<Option<Self>> {
+        let Some(holder) = holder else { return Ok(None) };
+        trail.note("lies in a GPO", Some(&holder.gpo));
+        let Some(mut target) = folder::recognise(&holder.gpo, trail)? else { return Ok(None) };
+        if let Some(side) = holder.side {
+            target.sides.retain(|file| file.side() == Some(side));
+        }
+        Ok(Some(target.with_twins_found()))
+    }
+
+    /// The GPO whose policy file this is, for a policy file alone; `None` if it lies in none.
+    pub fn gpo(&self) -> Option<Self> {
+        let holder = Some(&self.path).filter(|_| self.kind == Kind::Pol).map(|path| holder::of_policy_file(path));
+        Self::held(holder?.ok()?, &mut Trail::default()).ok()?
     }
 
     /// Takes the name that Active Directory has for it, unless it brings its own.
@@ -462,7 +503,11 @@ impl Target {
     ///
     /// If a folder cannot be listed.
     pub fn hibernation(&self) -> io::Result<Hibernation> {
-        match self.windows_folder()? {
+        let windows = match self.gpo() {
+            Some(gpo) => gpo.windows_folder()?,
+            None => self.windows_folder()?,
+        };
+        match windows {
             Some(windows) => Hibernation::beside(&windows),
             None => Ok(Hibernation::None),
         }

@@ -20,10 +20,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-pub use history::{Change, ChangedFile, Content, History, Outcome};
+pub use history::{Change, ChangedFile, Content, DirectoryRecord, History, Outcome};
 pub use identity::{Identity, Recorded, recorded};
 pub use lock::LockError;
-pub use undo::undo_plan;
+pub use undo::{Undo, Which, undo_plan};
 
 use crate::enclosure::{LeadsOut, MadeFolder, canonical};
 use crate::plan::{CommitError, Plan};
@@ -51,6 +51,8 @@ pub struct Note {
     pub reason: Option<String>,
     /// The change that this one undoes.
     pub undoes: Option<String>,
+    /// What it changes in Active Directory.
+    pub directory: Vec<DirectoryRecord>,
 }
 
 /// What was found of an earlier change that did not come to its end, and what became of it.
@@ -155,6 +157,15 @@ pub enum TransactionError {
     /// The change did not come to its end, or was not made.
     #[error("change {0} was not made: there is nothing to undo")]
     NotMade(String),
+    /// The change is taken back already.
+    #[error("change {0} is taken back already")]
+    TakenBack(String),
+    /// Every change is.
+    #[error("every recorded change of {} is taken back already", .0.display())]
+    AllTakenBack(PathBuf),
+    /// No change is, or something was changed since.
+    #[error("no change of {} was taken back last", .0.display())]
+    NothingTakenBack(PathBuf),
 }
 
 impl Transaction {

@@ -19,7 +19,7 @@ use crate::args::{ChangeArgs, ExtendsArgs, Format, OutputArgs, ScopeArgs, Templa
 use crate::change::{begin, commit, note};
 use crate::commands::halves::DomainArgs;
 use crate::commands::sides::read_all;
-use crate::context::{failed, load_templates, open_target};
+use crate::context::{failed, load_templates, open_gpo};
 use crate::directory::AdArgs;
 use crate::error::{Code, CommandError, Stop};
 use crate::exit::Exit;
@@ -83,6 +83,9 @@ struct WhatArgs {
     /// Forget settings that EXPECT does not name, if its last file says `unmanaged: remove`
     #[arg(long)]
     prune: bool,
+    /// Change a policy file alone, though it is that of a GPO: no version rises, and Windows may not notice
+    #[arg(long)]
+    file_only: bool,
     #[command(flatten)]
     extends: ExtendsArgs,
     #[command(flatten)]
@@ -130,7 +133,11 @@ pub fn apply(args: &ApplyArgs, ui: &Ui) -> Result<Exit, Stop> {
             print(&report, args.output.format, ui)?;
             confirmed()?;
         }
-        report.applied(commit(&transaction, &outcome.plan, &note(&args.change))?);
+        report.applied(commit(
+            &transaction,
+            &outcome.plan,
+            &note(&args.change, outcome.sides.iter().map(|side| &side.books)),
+        )?);
         let scope = match &*outcome.sides {
             [one] => Some(&one.scope),
             _ => None,
@@ -169,7 +176,7 @@ struct Case {
 
 impl Case {
     fn read(args: &WhatArgs, snapshot: Option<&Snapshot>, ui: &Ui) -> Result<Self, CommandError> {
-        let target = open_target(&args.target, snapshot, ui)?;
+        let target = open_gpo(&args.target, args.file_only, snapshot, ui)?;
         let catalog = load_templates(&args.templates.templates(), Some(&target))?;
         let sources = args.expect.iter().map(|path| read_all(path, catalog)).collect::<Result<Vec<_>, _>>()?;
         let desired =

@@ -16,7 +16,7 @@ use crate::commands::doctor::verdict;
 use crate::commands::halves::{BackupModel, DirectoryModel, DomainArgs, notes};
 use crate::commands::history::recorded;
 use crate::commands::pol::count;
-use crate::context::{failed, load_templates, open_target};
+use crate::context::{failed, load_templates, open_gpo};
 use crate::error::Stop;
 use crate::exit::Exit;
 use crate::ui::{Line, Page, Style, Ui};
@@ -53,7 +53,7 @@ pub struct BumpArgs {
 pub fn run(command: &GpoCommand, ui: &Ui) -> Result<Exit, Stop> {
     let GpoCommand::Bump(args) = command;
     let snapshot = args.domain.ad.snapshot()?;
-    let target = open_target(&args.target, snapshot.as_ref(), ui)?;
+    let target = open_gpo(&args.target, false, snapshot.as_ref(), ui)?;
     let catalog = load_templates(&args.templates.templates(), Some(&target))?;
     let only = args.scope.scope.as_ref();
     // Locked before the files are read: what is computed from them is what they hold when they are replaced.
@@ -62,7 +62,8 @@ pub fn run(command: &GpoCommand, ui: &Ui) -> Result<Exit, Stop> {
     let bump = gpo::bump::plan(&target, catalog, only, &directory).map_err(failed)?;
     let mut report = Report::new(&target, &bump, args.change.dry_run);
     if let Some(transaction) = transaction.filter(|_| !bump.plan.is_empty()) {
-        report.change = commit(&transaction, &bump.plan, &note(&args.change))?;
+        report.change =
+            commit(&transaction, &bump.plan, &note(&args.change, bump.sides.iter().map(|side| &side.books)))?;
         match doctor(&target, only) {
             Ok(found) => report.doctor = Some(found),
             // The change is made; what it leads to is another question.

@@ -13,7 +13,7 @@ use gpo::exchange::state;
 use gpo::source::Options;
 
 use crate::args::TemplateArgs;
-use crate::context::{load_templates, write_output};
+use crate::context::{load_templates, warn_of_gpo, write_output};
 use crate::directory::AdArgs;
 use crate::error::{Code, CommandError, Stop};
 use crate::exit::Exit;
@@ -115,6 +115,7 @@ fn write(args: &ConvertArgs, ui: &Ui, bytes: &[u8]) -> Result<Exit, Stop> {
         Some(path) => {
             let inputs: Vec<&Path> = args.inputs.iter().map(PathBuf::as_path).collect();
             write_output(path, bytes, &inputs)?;
+            warn_of_gpo(path, ui);
         }
         None => ui.raw(bytes)?,
     }

@@ -6,7 +6,7 @@ use clap::Args;
 use gpo::doctor::{Answer, Doctor, doctor_with};
 
 use crate::args::{Format, OutputArgs, ScopeArgs};
-use crate::context::{failed, open_target};
+use crate::context::{failed, open_gpo};
 use crate::directory::AdArgs;
 use crate::error::Stop;
 use crate::exit::Exit;
@@ -35,7 +35,7 @@ pub struct DoctorArgs {
 
 pub fn run(args: &DoctorArgs, ui: &Ui) -> Result<Exit, Stop> {
     let snapshot = args.ad.snapshot()?;
-    let target = open_target(&args.target, snapshot.as_ref(), ui)?;
+    let target = open_gpo(&args.target, false, snapshot.as_ref(), ui)?;
     let found = doctor_with(&target, args.scope.scope.as_ref(), snapshot.as_ref()).map_err(failed)?;
     match args.output.format {
         Format::Json => ui.json(&found)?,

@@ -156,6 +156,9 @@ impl BackupModel {
 /// What one should know beside the change itself.
 pub fn notes(side: Side, change: &Books) -> Vec<String> {
     let mut notes = Vec::new();
+    if let Some(alone) = &change.alone {
+        notes.push(crate::context::alone(&alone.gpo, alone.kind));
+    }
     if let Some(because) = &change.because {
         notes.push(format!(
             "every setting is there already, but {because}. The version rises, so that Windows applies them."

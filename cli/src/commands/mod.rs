@@ -44,6 +44,7 @@ pub fn run(cli: &Cli, ui: &Ui) -> Result<Exit, Stop> {
         Some(Command::Effective(args)) => effective::run(args, ui),
         Some(Command::Doctor(args)) => doctor::run(args, ui),
         Some(Command::Undo(args)) => history::undo(args, ui),
+        Some(Command::Redo(args)) => history::redo(args, ui),
         Some(Command::History(args)) => history::list(args, ui),
         Some(Command::Policy(command)) => policy::run(command, ui),
         Some(Command::Ad(command)) => ad::run(command, ui),

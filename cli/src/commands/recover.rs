@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::args::{Format, OutputArgs};
 use crate::commands::pol::count;
 use crate::commands::values;
-use crate::context::{not_over_inputs, read_input, same_file, write_output};
+use crate::context::{not_over_inputs, read_input, same_file, warn_of_gpo, write_output};
 use crate::error::{Code, CommandError, Stop};
 use crate::exit::Exit;
 use crate::malformed::{policy_file, thousands};
@@ -88,6 +88,7 @@ pub fn run(args: &RecoverArgs, ui: &Ui) -> Result<Exit, Stop> {
         }
     }
     write_output(&args.output, saved.to_file().as_bytes(), &[&args.file])?;
+    warn_of_gpo(&args.output, ui);
     if let Some(path) = &args.report {
         let json = serde_json::to_vec_pretty(&report).map_err(std::io::Error::from)?;
         write_output(path, &json, &[&args.file])?;

@@ -169,35 +169,53 @@ pub(super) fn plan(
     let next = larger(now, there.unwrap_or(now), side).bumped(side).of(side);
     let after = with_half(now, side, next);
     let mut done = directory_change(target, change, needs, object, there, (now, next))?;
-    match &directory.write {
-        DirectoryWrite::Undecided => {
-            return Err(DirectoryError::Undecided { path: target.path.clone(), now, change: Box::new(done) }.into());
-        }
-        DirectoryWrite::Ldif(_) if object.is_none() => return Err(DirectoryError::NoSnapshot.into()),
-        DirectoryWrite::Ldif(path) if path.symlink_metadata().is_ok() => {
-            return Err(DirectoryError::LdifExists(path.clone()).into());
-        }
-        DirectoryWrite::Ldif(_) | DirectoryWrite::SysvolOnly => {}
-    }
+    decided(target, directory, now, &done)?;
     ini.set_version(after);
     plan.amend(&place.path, bytes, ini.as_bytes().to_vec());
-    if let DirectoryWrite::Ldif(path) = &directory.write {
-        let planned = read(path, plan)?;
-        let text = [planned.clone().unwrap_or_default(), ldif(&done).into_bytes()].concat();
-        plan.amend(path, planned, text);
-        done.ldif = Some(path.clone());
-    }
+    write_ldif(directory, &mut done, plan)?;
     let gpt_ini = Some(GptIniChange { before, after, extensions: None, mended, passed: Vec::new() });
     Ok(Books { gpt_ini, directory: Some(done), ..Books::default() })
 }
 
-fn version_of(object: &GpoObject<'_>) -> Result<Version, DirectoryError> {
+/// Makes sure that somebody said how the directory is to be changed, and that it can be changed so.
+pub(super) fn decided(
+    target: &Target,
+    directory: &Directory<'_>,
+    now: Version,
+    change: &DirectoryChange,
+) -> Result<(), DirectoryError> {
+    match &directory.write {
+        DirectoryWrite::Undecided => {
+            Err(DirectoryError::Undecided { path: target.path.clone(), now, change: Box::new(change.clone()) })
+        }
+        DirectoryWrite::Ldif(_) if !change.known => Err(DirectoryError::NoSnapshot),
+        DirectoryWrite::Ldif(path) if path.symlink_metadata().is_ok() => Err(DirectoryError::LdifExists(path.clone())),
+        DirectoryWrite::Ldif(_) | DirectoryWrite::SysvolOnly => Ok(()),
+    }
+}
+
+/// Plans the LDIF file, behind what the other side has put there already.
+pub(super) fn write_ldif(
+    directory: &Directory<'_>,
+    change: &mut DirectoryChange,
+    plan: &mut Plan,
+) -> Result<(), Error> {
+    if let DirectoryWrite::Ldif(path) = &directory.write {
+        let planned = read(path, plan)?;
+        let text = [planned.clone().unwrap_or_default(), ldif(change).into_bytes()].concat();
+        plan.amend(path, planned, text);
+        change.ldif = Some(path.clone());
+    }
+    Ok(())
+}
+
+pub(super) fn version_of(object: &GpoObject<'_>) -> Result<Version, DirectoryError> {
     let dn = || object.dn().to_owned();
     let version = object.version().map_err(|error| DirectoryError::Version { dn: dn(), error })?;
     version.ok_or_else(|| DirectoryError::NoVersion { dn: dn() })
 }
 
-fn directory_change(
+pub(super) fn directory_change(
     target: &Target,
     change: &SideChange<'_>,
     needs: &Needs<'_>,
@@ -232,7 +250,7 @@ fn directory_change(
 }
 
 /// A version with another counter of a side.
-fn with_half(version: Version, side: Side, half: u16) -> Version {
+pub(super) fn with_half(version: Version, side: Side, half: u16) -> Version {
     match side {
         Side::Computer => Version { computer: half, ..version },
         Side::User => Version { user: half, ..version },

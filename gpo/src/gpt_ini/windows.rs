@@ -1,7 +1,7 @@
 //! What Windows' INI functions make of a `gpt.ini`, where that is not what a reader sees.
 //!
 //! `GetPrivateProfileString` and `GetPrivateProfileInt` are documented by Microsoft in part; the rest is what others saw
-//! on Windows, and what Wine's conformance tests, which run on Windows as well, hold. docs/domain.md has the table with
+//! on Windows, and what Wine's conformance tests, which run on Windows as well, hold. docs/doctor.md has the table with
 //! the sources. That the Group Policy client uses these functions is an inference from what is reported of byte order marks.
 
 use std::fmt;

@@ -112,7 +112,7 @@ fn above(path: &Path) -> io::Result<(Option<PathBuf>, bool)> {
 }
 
 /// The folder so many levels above, in the words of the path that was given where they lead there.
-fn as_given(path: &Path, real: &Path, depth: usize) -> Option<PathBuf> {
+pub(super) fn as_given(path: &Path, real: &Path, depth: usize) -> Option<PathBuf> {
     let real = real.ancestors().nth(depth)?;
     let given = path.ancestors().nth(depth).map(|up| if up.as_os_str().is_empty() { Path::new(".") } else { up });
     let given = given.filter(|up| fs::canonicalize(up).is_ok_and(|up| up == real));

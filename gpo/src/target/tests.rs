@@ -271,6 +271,7 @@ fn folders_that_are_not_meant_lead_to_those_that_are() {
     let dir = tree(&[
         ("mnt/gold/Windows/System32/config/SYSTEM", b"regf"),
         ("mnt/gold/Windows/System32/GroupPolicy/Machine/Registry.pol", b"PReg\x01\0\0\0"),
+        ("mnt/gold/Windows/System32/GroupPolicy/Machine/Scripts/scripts.ini", b""),
         ("efi/EFI/Microsoft/Boot/bootmgfw.efi", b"MZ"),
         ("old/BOOT/bcd", b"regf"),
         ("recovery/Recovery/WindowsRE/Winre.wim", b"MSWIM\0\0\0"),
@@ -292,7 +293,7 @@ fn folders_that_are_not_meant_lead_to_those_that_are() {
         ("mnt/gold/Windows/System32", Misplaced::TooDeep(at("mnt/gold"))),
         ("mnt/gold/Windows/System32/config", Misplaced::TooDeep(at("mnt/gold"))),
         (
-            "mnt/gold/Windows/System32/GroupPolicy/Machine",
+            "mnt/gold/Windows/System32/GroupPolicy/Machine/Scripts",
             Misplaced::TooDeep(at("mnt/gold/Windows/System32/GroupPolicy")),
         ),
         ("efi", Misplaced::BootPartition),
@@ -377,5 +378,60 @@ fn an_installation_is_found_by_its_folders_where_system32_has_another_name() {
 fn the_running_windows_is_a_target_on_windows_alone() {
     if !cfg!(windows) {
         assert!(matches!(open(Path::new(LOCAL)), Err(TargetError::NotWindows)));
+    }
+}
+
+#[test]
+fn what_lies_in_a_gpo_stands_for_it_and_what_lies_in_none_for_itself() {
+    let pol: &[u8] = b"PReg\x01\0\0\0";
+    let dir = tree(&[
+        (&format!("Policies/{GUID}/GPT.INI"), INI),
+        (&format!("Policies/{GUID}/MACHINE/registry.pol"), pol),
+        (&format!("Policies/{GUID}/MACHINE/old.pol"), pol),
+        (&format!("Policies/{GUID}/MACHINE/Comment.cmtx"), b"<policyComments/>"),
+        (&format!("lost/{GUID}/User/Registry.pol"), pol),
+        ("Windows/System32/GroupPolicy/User/Registry.pol", pol),
+        ("Windows/System32/GroupPolicyUsers/S-1-5-32-545/User/Registry.pol", pol),
+        ("copy/gpt.ini", INI),
+        ("copy/User/Registry.pol", pol),
+        ("b/bkupInfo.xml", b"<BackupInst/>"),
+        ("b/DomainSysvol/GPO/User/registry.pol", pol),
+        ("alone/Machine/Registry.pol", pol),
+        ("Registry.pol", pol),
+    ]);
+    let gpo = |path: &str| {
+        let target = Target::open_gpo(&dir.path().join(path)).unwrap();
+        let below = target.path.strip_prefix(dir.path()).unwrap().to_str().unwrap().replace('\\', "/");
+        (target.kind, below, target.sides.len())
+    };
+    let sysvol = format!("Policies/{GUID}");
+    for (path, expected) in [
+        (format!("{sysvol}/MACHINE/registry.pol"), (Kind::GpoSysvol, &*sysvol, 1)),
+        (format!("{sysvol}/MACHINE/Comment.cmtx"), (Kind::GpoSysvol, &*sysvol, 1)),
+        (format!("{sysvol}/MACHINE"), (Kind::GpoSysvol, &*sysvol, 1)),
+        (format!("{sysvol}/GPT.INI"), (Kind::GpoSysvol, &*sysvol, 2)),
+        // It is no policy file of the GPO.
+        (format!("{sysvol}/MACHINE/old.pol"), (Kind::Pol, &*format!("{sysvol}/MACHINE/old.pol"), 1)),
+        // One whose gpt.ini was lost is one still, by its name or its place.
+        (format!("lost/{GUID}/User/Registry.pol"), (Kind::GpoSysvol, &*format!("lost/{GUID}"), 1)),
+        (
+            "Windows/System32/GroupPolicy/User/Registry.pol".to_owned(),
+            (Kind::GpoLocal, "Windows/System32/GroupPolicy", 1),
+        ),
+        (
+            "Windows/System32/GroupPolicyUsers/S-1-5-32-545/User/Registry.pol".to_owned(),
+            (Kind::GpoUser, "Windows/System32/GroupPolicyUsers/S-1-5-32-545", 1),
+        ),
+        ("copy/User/Registry.pol".to_owned(), (Kind::GpoLocal, "copy", 1)),
+        ("b/DomainSysvol/GPO/User/registry.pol".to_owned(), (Kind::GpoBackup, "b", 1)),
+        ("b/DomainSysvol/GPO/User".to_owned(), (Kind::GpoBackup, "b", 1)),
+        ("b/DomainSysvol/GPO".to_owned(), (Kind::GpoBackup, "b", 2)),
+        ("b/DomainSysvol".to_owned(), (Kind::GpoBackup, "b", 2)),
+        ("b/bkupInfo.xml".to_owned(), (Kind::GpoBackup, "b", 2)),
+        ("alone/Machine/Registry.pol".to_owned(), (Kind::Pol, "alone/Machine/Registry.pol", 1)),
+        ("Registry.pol".to_owned(), (Kind::Pol, "Registry.pol", 1)),
+    ] {
+        let (kind, below, sides) = expected;
+        assert_eq!(gpo(&path), (kind, below.to_owned(), sides), "{path}");
     }
 }

@@ -66,9 +66,25 @@ pub struct Change {
     pub files: Vec<ChangedFile>,
     /// Folders that were not there before, the uppermost first.
     pub folders: Vec<PathBuf>,
+    /// Extension lists in Active Directory that the change is about; none unless an export told them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub directory: Vec<DirectoryRecord>,
     /// What became of it.
     #[serde(skip_deserializing, default)]
     pub outcome: Outcome,
+}
+
+/// An extension list in Active Directory, before and after a change.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DirectoryRecord {
+    /// The GPO.
+    pub dn: String,
+    /// The attribute.
+    pub attribute: String,
+    /// What the export had.
+    pub before: String,
+    /// What the change makes of it.
+    pub after: String,
 }
 
 /// What became of a change.
@@ -230,6 +246,7 @@ impl History {
             command: note.command.clone(),
             reason: note.reason.clone(),
             undoes: note.undoes.clone(),
+            directory: note.directory.clone(),
             plan: plan.hash(),
             target: Some(here.identity.clone()),
             files: files.collect(),

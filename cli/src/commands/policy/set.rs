@@ -17,7 +17,7 @@ use gpo::target::Hibernation;
 use crate::args::{ChangeArgs, Format, PolicyOptions};
 use crate::change::{begin, commit, note};
 use crate::commands::halves::DomainArgs;
-use crate::context::{failed, find_policy, load_templates, open_target};
+use crate::context::{failed, find_policy, load_templates, open_gpo};
 use crate::error::{Code, CommandError, Stop};
 use crate::exit::Exit;
 use crate::ui::Ui;
@@ -77,6 +77,9 @@ pub struct UnsetArgs {
 struct WriteArgs {
     #[command(flatten)]
     change: ChangeArgs,
+    /// Change a policy file alone, though it is that of a GPO: no version rises, and Windows may not notice
+    #[arg(long)]
+    file_only: bool,
     #[command(flatten)]
     domain: DomainArgs,
     #[command(flatten)]
@@ -106,7 +109,7 @@ fn change(
     ui: &Ui,
 ) -> Result<Exit, Stop> {
     let snapshot = args.domain.ad.snapshot()?;
-    let target = open_target(target, snapshot.as_ref(), ui)?;
+    let target = open_gpo(target, args.file_only, snapshot.as_ref(), ui)?;
     if let Ok(Hibernation::Unclear(file)) = target.hibernation() {
         ui.warning(format!(
             "{} is not empty: if Windows is hibernated, a change is lost when it resumes",
@@ -143,7 +146,7 @@ fn change(
     }
     let mut report = Report::new(&target, catalog, &change, &wanted, args.change.dry_run);
     if let Some(transaction) = transaction.filter(|_| !change.plan.is_empty()) {
-        report.change = commit(&transaction, &change.plan, &note(&args.change))?;
+        report.change = commit(&transaction, &change.plan, &note(&args.change, [&change.books]))?;
         match doctor(&target, Some(&scope)) {
             Ok(found) => report.doctor = Some(found),
             // The change is made; what it leads to is another question.

@@ -245,7 +245,7 @@ impl Report {
         if let Some(doctor) = self.doctor.as_ref().filter(|_| asked) {
             page.blank().append(verdict(doctor));
         }
-        if target.kind == Kind::Pol {
+        if target.kind == Kind::Pol && target.gpo().is_none() {
             page.blank();
             page.line(Line::new().span(Style::Warn, "note").text(": ").hang().text(
                 "a policy file alone was changed. Windows reads it again only when the version in its GPO's gpt.ini rises; point gpol at the GPO's folder for that.",
