@@ -380,6 +380,8 @@ fn not_seen(target: &Target, scope: &Scope, machine: Option<&Machine>) -> Vec<St
 }
 
 #[cfg(test)]
+mod local_settings;
+#[cfg(test)]
 mod situations;
 #[cfg(test)]
 mod tests;

@@ -217,6 +217,12 @@ impl Machine {
         self.image.value(key, name, when)
     }
 
+    /// Whether a key is there.
+    pub(super) fn has_key(&self, key: &str, when: When) -> Result<bool, ImageError> {
+        let (above, name) = key.rsplit_once('\\').unwrap_or(("", key));
+        Ok(self.image.subkeys(above, when)?.iter().any(|other| other.eq_ignore_ascii_case(name)))
+    }
+
     /// Why what stands at a place may be old.
     pub(super) fn doubt(&self, key: &str) -> Option<String> {
         let hive = [HiveName::Software, HiveName::System]

@@ -119,6 +119,9 @@ impl<'a> Case<'a> {
 
     /// The registry as it stands, with nothing pending.
     fn as_it_is(&self, when: When) -> Decision {
+        if let Some(ignored) = self.ignored(when, None) {
+            return ignored;
+        }
         let applied = match self.machine.applied(self.policy, when) {
             Ok(applied) => applied,
             Err(error) => return Decision::unknown(error.to_string()),
@@ -230,6 +233,9 @@ impl<'a> Case<'a> {
     /// The pending file, if it is applied, executed upon the registry: one way, or two if nobody knows whether Windows takes back
     /// what is there and no longer configured.
     fn executed(&self, pending: Option<&PolicyFile>) -> Vec<Way> {
+        if let Some(ignored) = self.ignored(When::NextBoot, pending) {
+            return vec![Way::only(ignored)];
+        }
         let alone = |why: &str| match pending {
             Some(_) => vec![Way::only(self.pending_alone(why))],
             None => vec![Way::only(Decision::unknown(why))],
@@ -274,8 +280,28 @@ impl<'a> Case<'a> {
         ]
     }
 
+    /// Whether Windows ignores the policy, since a key is there, in the registry or by the policy file. What stands in that key decides
+    /// then, which is another policy's business.
+    fn ignored(&self, when: When, pending: Option<&PolicyFile>) -> Option<Decision> {
+        let (fact, _) = self.fact?;
+        let made = pending.map(|file| Registry::execute([file]));
+        let is_made = |key: &Folded| {
+            made.iter().flat_map(Registry::keys).any(|it| it.exists() && it.path.as_wide().fold().is_at_or_below(key))
+        };
+        fact.ignored_if.iter().find_map(|key| match self.machine.has_key(key, when) {
+            Ok(false) if !is_made(&Folded::from(&**key)) => None,
+            Ok(_) => Some(Decision::unknown(format!(
+                "Windows ignores this policy where {key} exists, and what is there decides"
+            ))),
+            Err(error) => Some(Decision::unknown(error.to_string())),
+        })
+    }
+
     /// What is applied already, with the pending file over it that says the same.
     fn kept(&self) -> Decision {
+        if let Some(ignored) = self.ignored(When::NextBoot, Some(self.pending)) {
+            return ignored;
+        }
         match self.machine.applied(self.policy, When::NextBoot) {
             Ok(applied) if applied.doubt.is_none() => {
                 self.outcome(&execute(Some(self.pending), &applied, |_| true), &applied)
@@ -337,6 +363,9 @@ impl<'a> Case<'a> {
             Err(error) => return Decision::unknown(error.to_string()).because(because),
         };
         let doubt = self.machine.doubt(&fact.local.key);
+        if let Some(why) = self.other_than(fact, local.as_ref(), when) {
+            return Decision::unknown(why).because(because).doubted(doubt);
+        }
         match local {
             Some(local) => {
                 let value = local.value();
@@ -353,6 +382,40 @@ impl<'a> Case<'a> {
             }
             None => self.default(fact).because(format!("{because}, and there is no local setting")).doubted(doubt),
         }
+    }
+
+    /// Why a local setting does not decide alone.
+    fn other_than(&self, fact: &Fact, local: Option<&RegistryValue>, when: When) -> Option<String> {
+        let key = &fact.local.key;
+        if let Some(only) = fact.local.only_if.as_ref().filter(|_| local.is_some()) {
+            match self.machine.value(key, &only.value, when).map(|value| value.and_then(|value| value.dword())) {
+                Ok(Some(number)) if number == only.is => {}
+                Ok(Some(number)) => return Some(format!("{}, since {} is {number}", only.otherwise, only.value)),
+                Ok(None) => {
+                    return Some(format!(
+                        "{} unless {} is {}, which is not there",
+                        only.otherwise, only.value, only.is
+                    ));
+                }
+                Err(error) => return Some(error.to_string()),
+            }
+        }
+        let words = |value: Option<&RegistryValue>| match value.map(|value| value.value()) {
+            None => "not set".to_owned(),
+            Some(None) => "not known".to_owned(),
+            Some(Some(value)) => fact.local_meaning(&value),
+        };
+        fact.local.also.iter().find_map(|also| match self.machine.value(&also.key, &fact.local.value, when) {
+            Err(error) => Some(error.to_string()),
+            Ok(other) if words(other.as_ref()) == words(local) => None,
+            Ok(other) => Some(format!(
+                "the local settings differ ({}: {}; {}: {})",
+                fact.local.name,
+                words(local),
+                also.name,
+                words(other.as_ref())
+            )),
+        })
     }
 
     fn default(&self, fact: &Fact) -> Decision {
