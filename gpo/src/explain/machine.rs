@@ -148,10 +148,7 @@ impl Machine {
 
     /// Names of those of which no copy is here that can be read.
     pub(super) fn unseen_gpos(&self) -> Vec<String> {
-        let is_here = |gpo: &&OtherGpo| {
-            let guid = gpo.guid.as_deref().unwrap_or_default();
-            self.cached().any(|(cached, _)| cached.gpo.eq_ignore_ascii_case(guid))
-        };
+        let is_here = |gpo: &&OtherGpo| self.cached().any(|(cached, _)| gpo.is(&cached.gpo, cached.domain.as_deref()));
         let unreadable = self.cached.iter().flatten().filter(|cached| cached.file.is_err());
         let unseen = self.other_gpos.iter().filter(|gpo| !is_here(gpo)).map(|gpo| gpo.name.clone());
         let mut names: Vec<String> = unseen.chain(unreadable.map(|cached| cached.gpo.clone())).collect();
