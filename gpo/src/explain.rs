@@ -13,6 +13,7 @@
 
 mod archive;
 mod cached;
+mod decision;
 mod layers;
 mod machine;
 mod verdict;
@@ -21,9 +22,9 @@ use admx::{Catalog, Policy, PolicyReading, Side, State, Wanted, write_set};
 use polfile::{Folded, PolicyFile, Record, RecordRef, Registry, Value};
 use serde::Serialize;
 
+pub use decision::{Certainty, Decision, Possible, Verdict};
 pub use layers::{Layer, Place, RegistryModel};
 pub use machine::{ControlSets, ImageModel};
-pub use verdict::{Certainty, Decision, Possible, Verdict};
 
 use crate::doctor::Answer;
 use crate::edit::{comments_of, file_of, read};
@@ -378,6 +379,8 @@ fn not_seen(target: &Target, scope: &Scope, machine: Option<&Machine>) -> Vec<St
     unseen
 }
 
+#[cfg(test)]
+mod local_settings;
 #[cfg(test)]
 mod situations;
 #[cfg(test)]

@@ -42,6 +42,9 @@ pub struct Fact {
     pub unit: Option<String>,
     /// What Disabled amounts to, where it does not write the value.
     pub disabled: Option<String>,
+    /// Keys whose presence makes Windows ignore the policy, whatever is in them.
+    #[serde(default)]
+    pub ignored_if: Vec<String>,
     /// The local setting, which decides where the policy does not.
     pub local: Local,
     /// What holds where neither is there.
@@ -71,6 +74,34 @@ pub struct Local {
     /// Values that the policy cannot have.
     #[serde(default)]
     pub meaning: BTreeMap<String, String>,
+    /// Further settings of the same name that the policy shadows as well.
+    #[serde(default)]
+    pub also: Vec<Also>,
+    /// When alone it decides.
+    pub only_if: Option<OnlyIf>,
+}
+
+/// A local setting beside another one.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Also {
+    /// Key below `HKLM`.
+    pub key: String,
+    /// What people change it with.
+    pub name: String,
+}
+
+/// A number beside a local setting that says whether it decides.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OnlyIf {
+    /// Its name, in the same key.
+    pub value: String,
+    /// The number with which the setting decides.
+    pub is: u32,
+    /// What decides with any other.
+    #[serde(rename = "else")]
+    pub otherwise: String,
 }
 
 /// A local setting that no policy shadows.
@@ -227,6 +258,8 @@ mod tests {
         let once: std::collections::BTreeSet<&str> = ids.iter().copied().collect();
         assert_eq!(once.len(), ids.len(), "each policy once");
         let keys = facts.facts.iter().map(|f| &f.local.key).chain(facts.settings.iter().map(|s| &s.key));
+        let also = facts.facts.iter().flat_map(|f| f.local.also.iter().map(|also| &also.key).chain(&f.ignored_if));
+        let keys = keys.chain(also);
         for key in keys {
             assert!(key.starts_with(r"SYSTEM\CurrentControlSet\") || key.starts_with(r"SOFTWARE\"), "{key}");
         }

@@ -17,7 +17,8 @@ use crate::ui::{Line, Page, Style, Ui};
 ///
 /// Looks at what makes Windows read a policy file: gpt.ini's version and extension lists, sides that are
 /// switched off, and, in an image, what the registry says of the last time, of the edition and of the
-/// Group Policy client. What cannot be seen, or is not documented, makes the answer uncertain. Exit code 0 is yes.
+/// Group Policy client; of a domain GPO, what --ad says of it. What cannot be seen, or is not documented, makes the answer
+/// uncertain. Exit code 0 is yes.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Example:

@@ -5,6 +5,7 @@ use polfile::Registry;
 
 use super::files::Configured;
 use super::{Probes, image_of};
+use crate::ad::dns_domain;
 use crate::extensions::REGISTRY;
 use crate::image::{Image, ImageError, RegistryValue, When, stale};
 use crate::scope::Scope;
@@ -240,6 +241,17 @@ pub(crate) struct OtherGpo {
     pub name: String,
     /// Its GUID, as the client notes it.
     pub guid: Option<String>,
+    /// Its domain, where the client notes that.
+    pub domain: Option<String>,
+}
+
+impl OtherGpo {
+    /// Whether a folder with this GUID in its path may be this GPO's: the two default ones have theirs in every domain.
+    pub fn is(&self, guid: &str, domain: Option<&str>) -> bool {
+        let same = |own: &str| own.eq_ignore_ascii_case(guid);
+        let elsewhere = self.domain.as_deref().zip(domain).is_some_and(|(own, other)| own != other);
+        self.guid.as_deref().is_some_and(same) && !elsewhere
+    }
 }
 
 /// The GPOs that were applied to the computer last, but for the local one; none if the hive does not tell.
@@ -252,7 +264,8 @@ pub(crate) fn other_gpos(image: &Image) -> Vec<OtherGpo> {
             let text = |name| named(&values, name).and_then(RegistryValue::text);
             let guid = text("GPOID").or_else(|| text("GPOName"));
             let name = text("DisplayName").or_else(|| guid.clone()).unwrap_or(entry);
-            gpos.push(OtherGpo { name, guid });
+            let domain = text("DSPath").map(|dn| dns_domain(&dn)).filter(|domain| !domain.is_empty());
+            gpos.push(OtherGpo { name, guid, domain });
         }
     }
     gpos

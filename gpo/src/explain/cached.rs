@@ -7,6 +7,7 @@ use std::path::Path;
 
 use polfile::PolicyFile;
 
+use crate::ad::domain_of;
 use crate::edit::{file_of, read_there};
 use crate::place::find;
 use crate::scope::Scope;
@@ -17,6 +18,8 @@ use crate::target::{self, Kind, Opened, SideFile};
 pub(super) struct Cached {
     /// GUID, or the name of its folder.
     pub gpo: String,
+    /// The domain in whose folder it lies.
+    pub domain: Option<String>,
     /// Its policy file.
     pub place: SideFile,
     /// What is in it, or why it cannot be read.
@@ -42,7 +45,8 @@ pub(super) fn all(windows: &Path) -> Result<Vec<Cached>, String> {
         // One without a policy file says nothing of any policy, and that is known.
         let file = read_there(&place).map(Option::unwrap_or_default).map_err(|error| error.to_string());
         let name = gpo.path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        all.push(Cached { gpo: gpo.guid.unwrap_or(name), place, file });
+        let domain = domain_of(&gpo.path);
+        all.push(Cached { gpo: gpo.guid.unwrap_or(name), domain, place, file });
     }
     Ok(all)
 }

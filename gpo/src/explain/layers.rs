@@ -157,7 +157,10 @@ impl Case<'_> {
         let differs = keys.iter().any(|key| self.machine.differs(key));
         layers.extend(both(differs, |when| self.applied_layer(when)));
         let Some((fact, _)) = self.fact else { return layers };
-        layers.extend(both(self.machine.differs(&fact.local.key), |when| self.local_layer(when)));
+        let local = std::iter::once((&fact.local.key, &fact.local.name));
+        for (key, name) in local.chain(fact.local.also.iter().map(|also| (&also.key, &also.name))) {
+            layers.extend(both(self.machine.differs(key), |when| self.local_layer(key, name, when)));
+        }
         if let Some(default) = self.machine.fallback(&fact.default) {
             layers.push(Layer {
                 value: Some(default_value(&default.value)),
@@ -193,21 +196,21 @@ impl Case<'_> {
         })
     }
 
-    fn local_layer(&self, when: When) -> Option<Layer> {
+    fn local_layer(&self, key: &str, label: &str, when: When) -> Option<Layer> {
         const NAME: &str = "local-setting";
         let (fact, _) = self.fact?;
-        let found = match self.machine.value(&fact.local.key, &fact.local.value, when) {
+        let found = match self.machine.value(key, &fact.local.value, when) {
             Ok(found) => found,
             Err(error) => return Some(Layer::unknown(1, NAME, error)),
         };
-        let doubt = self.machine.doubt(&fact.local.key);
+        let doubt = self.machine.doubt(key);
         let Some(found) = found else { return doubt.map(|doubt| Layer::unknown(1, NAME, doubt)) };
         let value = found.value();
         Some(Layer {
             place: Some(Place::from(&found)),
             meaning: value.as_ref().map(|value| fact.local_meaning(value)),
             value: value.and_then(|value| ValueModel::of(&value)),
-            label: Some(fact.local.name.clone()),
+            label: Some(label.to_owned()),
             problem: doubt,
             ..Layer::new(1, NAME, "set")
         })

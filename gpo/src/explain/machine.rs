@@ -148,10 +148,7 @@ impl Machine {
 
     /// Names of those of which no copy is here that can be read.
     pub(super) fn unseen_gpos(&self) -> Vec<String> {
-        let is_here = |gpo: &&OtherGpo| {
-            let guid = gpo.guid.as_deref().unwrap_or_default();
-            self.cached().any(|(cached, _)| cached.gpo.eq_ignore_ascii_case(guid))
-        };
+        let is_here = |gpo: &&OtherGpo| self.cached().any(|(cached, _)| gpo.is(&cached.gpo, cached.domain.as_deref()));
         let unreadable = self.cached.iter().flatten().filter(|cached| cached.file.is_err());
         let unseen = self.other_gpos.iter().filter(|gpo| !is_here(gpo)).map(|gpo| gpo.name.clone());
         let mut names: Vec<String> = unseen.chain(unreadable.map(|cached| cached.gpo.clone())).collect();
@@ -215,6 +212,12 @@ impl Machine {
     /// One value.
     pub(super) fn value(&self, key: &str, name: &str, when: When) -> Result<Option<RegistryValue>, ImageError> {
         self.image.value(key, name, when)
+    }
+
+    /// Whether a key is there.
+    pub(super) fn has_key(&self, key: &str, when: When) -> Result<bool, ImageError> {
+        let (above, name) = key.rsplit_once('\\').unwrap_or(("", key));
+        Ok(self.image.subkeys(above, when)?.iter().any(|other| other.eq_ignore_ascii_case(name)))
     }
 
     /// Why what stands at a place may be old.

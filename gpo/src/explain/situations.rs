@@ -40,6 +40,8 @@ enum Domain {
     Applied,
     /// One of which a copy is here that says nothing of NLA.
     AppliedSilent,
+    /// One of another domain, with the GUID of one of which a silent copy is here.
+    AppliedElsewhere,
     /// One of which a copy is here that says this.
     AppliedCopy(u32),
 }
@@ -100,17 +102,22 @@ fn image(row: &Row) -> ImageBuilder {
             .file(&format!("{folder}/gpt.ini"), "[General]\r\nVersion=3\r\n")
             .file(&format!("{folder}/Machine/Registry.pol"), nla(pol(), value).build())
     };
-    let applied = |image: ImageBuilder| {
-        image.software(|root| {
-            root.with(&format!(r"{STATE}\1"), |key| key.sz("GPOID", GUID).sz("DisplayName", "RPA hosts"))
+    let applied = |image: ImageBuilder, domain: &'static str| {
+        image.software(move |root| {
+            let path = format!("LDAP://CN=Machine,CN={GUID},CN=Policies,CN=System,{domain}");
+            root.with(&format!(r"{STATE}\1"), |key| {
+                key.sz("GPOID", GUID).sz("DisplayName", "RPA hosts").sz("DSPath", &path)
+            })
         })
     };
+    let corp = "DC=corp,DC=test";
     let image = match row.domain {
         Domain::No => image,
         Domain::Copy(value) => copy(image, Some(value)),
-        Domain::Applied => applied(image),
-        Domain::AppliedSilent => applied(copy(image, None)),
-        Domain::AppliedCopy(value) => applied(copy(image, Some(value))),
+        Domain::Applied => applied(image, corp),
+        Domain::AppliedSilent => applied(copy(image, None), corp),
+        Domain::AppliedElsewhere => applied(copy(image, None), "DC=child,DC=corp,DC=test"),
+        Domain::AppliedCopy(value) => applied(copy(image, Some(value)), corp),
     };
     (row.change)(local(image, Some(0)))
 }
@@ -136,6 +143,7 @@ const ROWS: &[Row] = &[
     // What a GPO says that is not here may be anything; one that is here and silent says nothing.
     row("a GPO that is not here", Some(0), Some(1), NoFile, Domain::Applied, plain, Depends(&[Some(0), None])),
     row("a GPO that is silent", Some(0), Some(1), NoFile, Domain::AppliedSilent, plain, Known("pending-policy", 0)),
+    row("another domain's GPO", Some(0), Some(1), NoFile, Domain::AppliedElsewhere, plain, Depends(&[Some(0), None])),
     row("a GPO that agrees", Some(0), Some(1), NoFile, Domain::AppliedCopy(0), plain, Known("pending-policy", 0)),
     // After unset: whether Windows takes back what it has listed is not seen; what is not listed was never its own.
     row("unset, listed", None, Some(1), Listed, Domain::No, plain, Depends(&[Some(0), Some(1)])),
@@ -244,7 +252,7 @@ fn what_is_known_is_one_value_to_all_and_what_depends_is_none_to_any() {
                 assert!(next.conditions.iter().all(|on| on.starts_with("whether ")), "{what}: {:?}", next.conditions);
                 let told: Vec<_> = next.possible.iter().map(|way| way.value.clone()).collect();
                 let values = values.iter().map(|value| value.map(|value| ValueModel::Number(value.into())));
-                let open = matches!(row.domain, Domain::Applied);
+                let open = matches!(row.domain, Domain::Applied | Domain::AppliedElsewhere);
                 assert_eq!(told, values.take(if open { 1 } else { 9 }).collect::<Vec<_>>(), "{what}");
                 assert_eq!(check.verdict.next_boot, Cause::Unknown, "{what}");
                 assert!(matches!(checked, ImageAnswer::Unknown(_)), "{what}: {checked:?}");

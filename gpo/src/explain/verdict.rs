@@ -2,142 +2,15 @@
 
 use admx::{Catalog, Policy, PolicyReading, Side, State};
 use polfile::{Folded, Origin, PolicyFile, Record, Registry, Value};
-use serde::Serialize;
 
 use super::archive::Noted;
 use super::cached::Cached;
+use super::decision::{Certainty, Decision, Possible, UNSEEN, Verdict};
 use super::machine::{Applied, Machine, Run};
 use crate::doctor::Answer;
 use crate::facts::{Fact, Facts, plain};
 use crate::image::{RegistryValue, When};
 use crate::model::ValueModel;
-
-/// Who decides.
-#[derive(Clone, Debug, Serialize)]
-pub struct Verdict {
-    /// On the machine as it is.
-    pub now: Decision,
-    /// Once Windows has applied what is pending.
-    pub next_boot: Decision,
-}
-
-/// Whether what is decided can be known from here.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Certainty {
-    /// It can.
-    Known,
-    /// It hangs on what cannot be seen: there are several ways, and which one it is nobody can tell.
-    Depends,
-    /// Something that decides could not be read.
-    Unknown,
-}
-
-/// What is decided, and by which layer. Where it is not [`Certainty::Known`] there is neither layer nor state nor value.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Decision {
-    /// Whether it is known.
-    pub certainty: Certainty,
-    /// `null` if no layer that was looked at decides, or it is not known which one.
-    pub layer: Option<&'static str>,
-    /// State of the policy that decides: `enabled`, `disabled` or `mixed`; `not-configured` where none does, `null` where
-    /// that is not known.
-    pub state: Option<&'static str>,
-    /// The value, where one tells the state.
-    pub value: Option<ValueModel>,
-    /// In words.
-    pub meaning: String,
-    /// Why this layer.
-    pub why: Option<String>,
-    /// What it depends on, and cannot be seen from here.
-    pub conditions: Vec<String>,
-    /// What may come, where it depends: the ways that can be told. A GPO that nobody has seen may bring others.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub possible: Vec<Possible>,
-}
-
-/// A way that things may go.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Possible {
-    /// If this holds.
-    #[serde(rename = "if")]
-    pub condition: String,
-    /// The layer that decides then.
-    pub layer: Option<&'static str>,
-    /// The state of the policy that decides.
-    pub state: Option<&'static str>,
-    /// The value.
-    pub value: Option<ValueModel>,
-    /// In words.
-    pub meaning: String,
-}
-
-impl Decision {
-    pub(super) fn unknown(why: impl AsRef<str>) -> Self {
-        let certainty = Certainty::Unknown;
-        Self { certainty, state: None, ..Self::none(format!("not known: {}", why.as_ref())) }
-    }
-
-    /// What comes whichever way things go, read by `of`; `None` where the ways differ, or others may be there.
-    ///
-    /// This is how a question is answered from a decision: each of its ways is asked, so that no answer can forget that there
-    /// are several.
-    pub fn read<T: PartialEq>(&self, of: impl Fn(&Self) -> Option<T>) -> Option<T> {
-        match self.certainty {
-            Certainty::Known => of(self),
-            Certainty::Unknown => None,
-            Certainty::Depends if self.is_open() => None,
-            Certainty::Depends => {
-                let mut all = self.possible.iter().map(|way| of(&way.clone().into()));
-                let first = all.next()??;
-                all.all(|other| other.as_ref() == Some(&first)).then_some(first)
-            }
-        }
-    }
-
-    /// Whether something may come that is not among the ways.
-    fn is_open(&self) -> bool {
-        self.conditions.iter().any(|condition| condition.starts_with(UNSEEN))
-    }
-
-    /// Decided by no policy.
-    pub(super) fn none(meaning: impl Into<String>) -> Self {
-        let state = Some(State::NotConfigured.as_str());
-        Self {
-            certainty: Certainty::Known,
-            layer: None,
-            state,
-            value: None,
-            meaning: meaning.into(),
-            why: None,
-            conditions: Vec::new(),
-            possible: Vec::new(),
-        }
-    }
-
-    fn because(self, why: impl Into<String>) -> Self {
-        Self { why: Some(why.into()), ..self }
-    }
-
-    /// What is decided as far as a hive says that may be old.
-    fn doubted(self, doubt: Option<String>) -> Self {
-        match doubt {
-            Some(doubt) => Self::unknown(format!("{doubt}; as the hive stands, {}", self.meaning)),
-            None => self,
-        }
-    }
-}
-
-impl From<Possible> for Decision {
-    fn from(way: Possible) -> Self {
-        let Possible { layer, state, value, meaning, .. } = way;
-        let certainty = if state.is_some() { Certainty::Known } else { Certainty::Unknown };
-        Self { certainty, layer, state, value, ..Self::none(meaning) }
-    }
-}
-
-/// How a condition begins that says that a GPO may decide which is not here.
-const UNSEEN: &str = "whether a GPO of the domain configures it";
 
 /// A way that things may go, while the verdict is made.
 struct Way {
@@ -246,6 +119,9 @@ impl<'a> Case<'a> {
 
     /// The registry as it stands, with nothing pending.
     fn as_it_is(&self, when: When) -> Decision {
+        if let Some(ignored) = self.ignored(when, None) {
+            return ignored;
+        }
         let applied = match self.machine.applied(self.policy, when) {
             Ok(applied) => applied,
             Err(error) => return Decision::unknown(error.to_string()),
@@ -357,6 +233,9 @@ impl<'a> Case<'a> {
     /// The pending file, if it is applied, executed upon the registry: one way, or two if nobody knows whether Windows takes back
     /// what is there and no longer configured.
     fn executed(&self, pending: Option<&PolicyFile>) -> Vec<Way> {
+        if let Some(ignored) = self.ignored(When::NextBoot, pending) {
+            return vec![Way::only(ignored)];
+        }
         let alone = |why: &str| match pending {
             Some(_) => vec![Way::only(self.pending_alone(why))],
             None => vec![Way::only(Decision::unknown(why))],
@@ -401,8 +280,28 @@ impl<'a> Case<'a> {
         ]
     }
 
+    /// Whether Windows ignores the policy, since a key is there, in the registry or by the policy file. What stands in that key decides
+    /// then, which is another policy's business.
+    fn ignored(&self, when: When, pending: Option<&PolicyFile>) -> Option<Decision> {
+        let (fact, _) = self.fact?;
+        let made = pending.map(|file| Registry::execute([file]));
+        let is_made = |key: &Folded| {
+            made.iter().flat_map(Registry::keys).any(|it| it.exists() && it.path.as_wide().fold().is_at_or_below(key))
+        };
+        fact.ignored_if.iter().find_map(|key| match self.machine.has_key(key, when) {
+            Ok(false) if !is_made(&Folded::from(&**key)) => None,
+            Ok(_) => Some(Decision::unknown(format!(
+                "Windows ignores this policy where {key} exists, and what is there decides"
+            ))),
+            Err(error) => Some(Decision::unknown(error.to_string())),
+        })
+    }
+
     /// What is applied already, with the pending file over it that says the same.
     fn kept(&self) -> Decision {
+        if let Some(ignored) = self.ignored(When::NextBoot, Some(self.pending)) {
+            return ignored;
+        }
         match self.machine.applied(self.policy, When::NextBoot) {
             Ok(applied) if applied.doubt.is_none() => {
                 self.outcome(&execute(Some(self.pending), &applied, |_| true), &applied)
@@ -464,6 +363,9 @@ impl<'a> Case<'a> {
             Err(error) => return Decision::unknown(error.to_string()).because(because),
         };
         let doubt = self.machine.doubt(&fact.local.key);
+        if let Some(why) = self.other_than(fact, local.as_ref(), when) {
+            return Decision::unknown(why).because(because).doubted(doubt);
+        }
         match local {
             Some(local) => {
                 let value = local.value();
@@ -480,6 +382,40 @@ impl<'a> Case<'a> {
             }
             None => self.default(fact).because(format!("{because}, and there is no local setting")).doubted(doubt),
         }
+    }
+
+    /// Why a local setting does not decide alone.
+    fn other_than(&self, fact: &Fact, local: Option<&RegistryValue>, when: When) -> Option<String> {
+        let key = &fact.local.key;
+        if let Some(only) = fact.local.only_if.as_ref().filter(|_| local.is_some()) {
+            match self.machine.value(key, &only.value, when).map(|value| value.and_then(|value| value.dword())) {
+                Ok(Some(number)) if number == only.is => {}
+                Ok(Some(number)) => return Some(format!("{}, since {} is {number}", only.otherwise, only.value)),
+                Ok(None) => {
+                    return Some(format!(
+                        "{} unless {} is {}, which is not there",
+                        only.otherwise, only.value, only.is
+                    ));
+                }
+                Err(error) => return Some(error.to_string()),
+            }
+        }
+        let words = |value: Option<&RegistryValue>| match value.map(|value| value.value()) {
+            None => "not set".to_owned(),
+            Some(None) => "not known".to_owned(),
+            Some(Some(value)) => fact.local_meaning(&value),
+        };
+        fact.local.also.iter().find_map(|also| match self.machine.value(&also.key, &fact.local.value, when) {
+            Err(error) => Some(error.to_string()),
+            Ok(other) if words(other.as_ref()) == words(local) => None,
+            Ok(other) => Some(format!(
+                "the local settings differ ({}: {}; {}: {})",
+                fact.local.name,
+                words(local),
+                also.name,
+                words(other.as_ref())
+            )),
+        })
     }
 
     fn default(&self, fact: &Fact) -> Decision {
