@@ -4,6 +4,7 @@ use admx::Side;
 use polfile::PolicyFile;
 
 use super::Probes;
+use crate::contents::GpoFile;
 use crate::edit;
 use crate::error::Error;
 use crate::extensions::{ExtensionList, REGISTRY};
@@ -21,8 +22,13 @@ pub(super) struct Configured {
     pub policy: PolicyFile,
 }
 
-/// Probes every side that has a policy file; gives those that can be read.
-pub(super) fn probe(target: &Target, only: Option<&Scope>, probes: &mut Probes) -> Result<Vec<Configured>, Error> {
+/// Probes every side that has a policy file; gives those that can be read. `others` are files of other extensions.
+pub(super) fn probe(
+    target: &Target,
+    only: Option<&Scope>,
+    others: &[GpoFile],
+    probes: &mut Probes,
+) -> Result<Vec<Configured>, Error> {
     let mut configured = Vec::new();
     let mut any = false;
     let files = match only {
@@ -68,8 +74,13 @@ pub(super) fn probe(target: &Target, only: Option<&Scope>, probes: &mut Probes) 
         configured.push(Configured { side, scope: scope.clone(), version, policy });
     }
     probes.scope = None;
-    if !any {
-        probes.yes("policy-file", "no Registry.pol is there: nothing is configured");
+    match others.is_empty() {
+        _ if any => {}
+        true => probes.yes("policy-file", "no Registry.pol is there: nothing is configured"),
+        false => probes.uncertain(
+            "policy-file",
+            "no Registry.pol is there; whether Windows applies the files of other extensions is not judged",
+        ),
     }
     Ok(configured)
 }

@@ -93,6 +93,7 @@ fn plan(files: &[Vec<Step>]) -> Plan {
         scope: Scope::User,
         off: Vec::new(),
         link: None,
+        overlooked: Vec::new(),
     };
     Plan { layers: files.iter().map(layer).collect(), ..Plan::default() }
 }

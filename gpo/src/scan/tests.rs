@@ -84,7 +84,7 @@ fn settings_that_are_no_policy_are_read_where_they_are_wanted() {
         &format!("{A}/User/Preferences/Registry/Registry.xml"),
     ]);
     assert_eq!(found(&dir, A, Wanted::default()), [format!("{A}: {A}/Machine/Registry.pol")]);
-    let all = found(&dir, A, Wanted { settings: true, gpt_ini: false });
+    let all = found(&dir, A, Wanted { settings: true, ..Wanted::default() });
     assert!(all[0].contains("GptTmpl.inf") && all[0].ends_with("Registry.xml"), "{all:?}");
 }
 

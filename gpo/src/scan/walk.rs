@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use super::{Content, Gpo, Part, Problem, Progress, Read, Wanted, problem};
+use crate::contents::{self, GpoFile};
 use crate::place::find;
 use crate::scope::Scope;
 use crate::target::{Kind, LOCAL, Target, TargetError, folder_guid, is_cached};
@@ -223,14 +224,14 @@ impl<T: Send, F: Fn(Read) -> T + Sync> Walk<'_, F> {
 
     fn failed(&self, path: &Path, problem: Problem) -> T {
         let gpo = Gpo { kind: Kind::GpoSysvol, path: path.to_path_buf(), guid: folder_guid(path), name: None };
-        (self.each)(Read { gpo, parts: Vec::new(), gpt_ini: Vec::new(), problems: vec![problem] })
+        (self.each)(Read { gpo, parts: Vec::new(), gpt_ini: Vec::new(), files: Vec::new(), problems: vec![problem] })
     }
 
     /// A folder that is named by a GUID: the fast way, since there are thousands of them.
     fn domain_gpo(&self, path: &Path, root: &Path, guid: Option<String>, entries: &[Entry]) -> Read {
         let kind = if is_cached(root) { Kind::GpoCached } else { Kind::GpoSysvol };
         let gpo = Gpo { kind, path: path.to_path_buf(), guid, name: None };
-        let mut read = Read { gpo, parts: Vec::new(), gpt_ini: Vec::new(), problems: Vec::new() };
+        let mut read = empty(gpo);
         for (scope, name) in [(Scope::Computer, "Machine"), (Scope::User, "User")] {
             for entry in entries.iter().filter(|entry| entry.is(name)) {
                 self.side(&mut read, &entry.path, &scope);
@@ -241,13 +242,20 @@ impl<T: Send, F: Fn(Read) -> T + Sync> Walk<'_, F> {
                 ini(&mut read, &entry.path, vec![Scope::Computer, Scope::User]);
             }
         }
+        if self.wanted.files {
+            take_files(&mut read, contents::listed(path, None));
+        }
         read
     }
 
     /// Any other target.
     fn of_target(&self, target: Target) -> T {
+        let files = self.wanted.files.then(|| contents::of(&target).map(|contents| contents.files));
         let gpo = Gpo { kind: target.kind, path: target.path, guid: target.guid, name: target.name };
-        let mut read = Read { gpo, parts: Vec::new(), gpt_ini: Vec::new(), problems: Vec::new() };
+        let mut read = empty(gpo);
+        if let Some(files) = files {
+            take_files(&mut read, files);
+        }
         for side in &target.sides {
             let file = &side.file.path;
             match (&side.scope, file.parent()) {
@@ -289,6 +297,18 @@ impl<T: Send, F: Fn(Read) -> T + Sync> Walk<'_, F> {
                 setting(read, scope, Content::Security, &entry.path, &["Windows NT", "SecEdit", "GptTmpl.inf"]);
             }
         }
+    }
+}
+
+/// A GPO of which nothing has been read.
+fn empty(gpo: Gpo) -> Read {
+    Read { gpo, parts: Vec::new(), gpt_ini: Vec::new(), files: Vec::new(), problems: Vec::new() }
+}
+
+fn take_files(read: &mut Read, files: io::Result<Vec<GpoFile>>) {
+    match files {
+        Ok(files) => read.files = files,
+        Err(error) => read.problems.push(problem(&read.gpo.path, error)),
     }
 }
 
