@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use admx::{Catalog, Side, Wanted, write_set};
 use polfile::{Folded, PolicyFile, Record, RecordRef, Slot};
 
+use crate::contents::Contents;
 use crate::exchange::TextError;
 use crate::exchange::state::{At, StateFile, Unmanaged, by_id};
 use crate::scope::Scope;
@@ -26,8 +27,10 @@ pub struct Desired {
     pub scopes: Vec<DesiredScope>,
     /// What becomes of settings that no source names, as the last source says.
     pub unmanaged: Unmanaged,
-    /// What the sources hold beside registry policy.
+    /// What texts among the sources hold beside registry policy.
     pub asides: Vec<SetAside>,
+    /// The GPOs among the sources with all their files, the weakest first.
+    pub contents: Vec<Contents>,
     /// What a person should know of the sources.
     pub notes: Vec<(Place, String)>,
     /// The state files among the sources, and those that they extend, the weakest first.
@@ -228,7 +231,8 @@ impl Reader<'_> {
     fn own(&self, source: Source) -> Result<(Desired, Vec<Careful>), DesiredError> {
         let unmanaged = source.state.as_ref().map(|state| state.unmanaged).unwrap_or_default();
         let states = source.state.into_iter().map(|state| (source.path.clone(), state)).collect();
-        let mut own = Desired { unmanaged, asides: source.asides, notes: source.notes, states, ..Desired::default() };
+        let Source { asides, contents, notes, .. } = source;
+        let mut own = Desired { unmanaged, asides, contents, notes, states, ..Desired::default() };
         let mut careful = Vec::new();
         let mut said_by: Vec<DesiredScope> = Vec::new();
         for part in source.parts {
@@ -281,6 +285,12 @@ fn canonical(path: &Path) -> PathBuf {
 }
 
 impl Desired {
+    /// What the sources hold beside registry policy, in texts and in files.
+    pub fn beside_policy(&self) -> Vec<SetAside> {
+        let files = self.contents.iter().flat_map(|gpo| &gpo.files).filter(|file| file.is_overlooked());
+        self.asides.iter().cloned().chain(files.map(SetAside::from)).collect()
+    }
+
     fn of(&self, scope: &Scope) -> Option<&DesiredScope> {
         self.scopes.iter().find(|other| other.scope == *scope)
     }
@@ -291,6 +301,7 @@ impl Desired {
             self.add_scope(scope, catalog);
         }
         self.asides.extend(stronger.asides);
+        self.contents.extend(stronger.contents);
         self.notes.extend(stronger.notes);
         self.states.extend(stronger.states);
     }
