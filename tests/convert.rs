@@ -512,7 +512,7 @@ fn the_documentation_has_the_table_of_the_help() {
 fn what_is_no_registry_policy_is_named_and_never_dropped_in_silence() {
     let dir = TestDir::with("gpo/Machine/Registry.pol", PolBuilder::new().dword(KEY, "Level", 3).build());
     dir.write("gpo/gpt.ini", "[General]\r\nVersion=1\r\n");
-    dir.write("gpo/Machine/Microsoft/Windows NT/SecEdit/GptTmpl.inf", "[Unicode]");
+    dir.write("gpo/Machine/Microsoft/Windows NT/SecEdit/GptTmpl.inf", "[System Access]\r\nA=1\r\n");
     let rules = "<PolicyRules><SecurityTemplate Section=\"System Access\"><LineItem>A=1</LineItem></SecurityTemplate>\
                  <UserConfig><Key>K</Key><Value>A</Value><RegType>REG_DWORD</RegType><RegData>1</RegData></UserConfig></PolicyRules>";
     dir.write("x.PolicyRules", rules);

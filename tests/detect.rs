@@ -31,6 +31,7 @@ fn an_image_is_told_with_all_that_belongs_to_it() {
         keys(image),
         [
             "domain",
+            "files",
             "findings",
             "gpos",
             "guid",

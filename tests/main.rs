@@ -9,6 +9,7 @@ mod store;
 
 mod apply;
 mod apply_sources;
+mod beside_policy;
 mod bump;
 mod check;
 mod check_gpos;

@@ -208,10 +208,17 @@ fn json_lines_end_with_a_summary() {
     let schemas: Vec<&Value> = lines.iter().map(|line| &line["schema"]).collect();
     assert_eq!(
         json!(schemas),
-        json!(["gpol.search-gpo/1", "gpol.search-gpo/1", "gpol.search-gpo/1", "gpol.search-summary/1"])
+        json!([
+            "gpol.search-gpo/1",
+            "gpol.search-gpo/1",
+            "gpol.search-gpo/1",
+            "gpol.search-not-searched/1",
+            "gpol.search-summary/1"
+        ])
     );
-    assert_eq!(lines[3]["searched"], json!({"gpos": 3, "records": 4, "settings": 2, "matches": 4}));
-    assert_eq!(lines[3]["complete"], true);
+    let searched = json!({"gpos": 3, "records": 4, "settings": 2, "files_partly": 2, "files_not": 0, "matches": 4});
+    assert_eq!(lines[4]["searched"], searched);
+    assert_eq!(lines[4]["complete"], true);
 }
 
 #[test]

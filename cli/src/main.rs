@@ -10,6 +10,7 @@ mod exit;
 mod heading;
 mod interrupt;
 mod malformed;
+mod overlooked;
 mod paste;
 mod progress;
 mod source_error;

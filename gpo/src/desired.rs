@@ -12,6 +12,7 @@ use std::path::{Component, Path, PathBuf};
 use admx::{Catalog, Side, Wanted, write_set};
 use polfile::{Folded, PolicyFile, Record, RecordRef, Slot};
 
+use crate::contents::Contents;
 use crate::error::Error;
 use crate::exchange::TextError;
 use crate::exchange::state::{At, StateFile, Unmanaged, by_id};
@@ -28,8 +29,10 @@ pub struct Desired {
     pub scopes: Vec<DesiredScope>,
     /// What becomes of settings that no source names, as the last source says.
     pub unmanaged: Unmanaged,
-    /// What the sources hold beside registry policy.
+    /// What texts among the sources hold beside registry policy.
     pub asides: Vec<SetAside>,
+    /// The GPOs among the sources with all their files, the weakest first.
+    pub contents: Vec<Contents>,
     /// What a person should know of the sources.
     pub notes: Vec<(Place, String)>,
     /// The state files among the sources, and those that they extend, the weakest first.
@@ -165,6 +168,7 @@ pub fn of(
         all.unmanaged = one.unmanaged;
         all.add(one, catalog);
         all.asides.extend(reader.told.asides);
+        all.contents.extend(reader.told.contents);
         all.notes.extend(reader.told.notes);
         all.states.extend(reader.told.states);
     }
@@ -311,6 +315,7 @@ impl Reader<'_> {
         let unmanaged = source.state.as_ref().map(|state| state.unmanaged).unwrap_or_default();
         self.told.states.extend(source.state.map(|state| (source.path.clone(), state)));
         self.told.asides.extend(source.asides);
+        self.told.contents.extend(source.contents);
         self.told.notes.extend(source.notes);
         let mut own = Desired { unmanaged, ..Desired::default() };
         let mut careful = Vec::new();
@@ -377,6 +382,12 @@ fn canonical(path: &Path) -> PathBuf {
 }
 
 impl Desired {
+    /// What the sources hold beside registry policy, in texts and in files.
+    pub fn beside_policy(&self) -> Vec<SetAside> {
+        let files = self.contents.iter().flat_map(|gpo| &gpo.files).filter(|file| file.is_overlooked());
+        self.asides.iter().cloned().chain(files.map(SetAside::from)).collect()
+    }
+
     fn of(&self, scope: &Scope) -> Option<&DesiredScope> {
         self.scopes.iter().find(|other| other.scope == *scope)
     }

@@ -5,6 +5,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use crate::ad::Snapshot;
+use crate::contents::{self, GpoFile};
 use crate::place::find;
 use crate::scope::Scope;
 use crate::show::{VersionModel, version_of};
@@ -36,6 +37,8 @@ pub struct Detection {
     pub hives: Vec<String>,
     /// Folders of domain GPOs in a Windows installation: a domain controller's SYSVOL, a client's cache.
     pub domain: Vec<String>,
+    /// All its files, each with its role.
+    pub files: Vec<GpoFile>,
     /// The GPOs in a folder of several.
     pub gpos: Vec<GpoModel>,
     /// Format of a disk image.
@@ -80,6 +83,8 @@ pub struct GpoModel {
     pub guid: Option<String>,
     /// Its display name, where a backup or an export of Active Directory holds it.
     pub name: Option<String>,
+    /// Files that set something, or may, and are no registry policy.
+    pub not_looked_at: Vec<GpoFile>,
 }
 
 /// Whether a target can be written.
@@ -116,6 +121,7 @@ pub fn detect(path: &Path, snapshot: Option<&Snapshot>) -> Detection {
         store: None,
         hives: Vec::new(),
         domain: Vec::new(),
+        files: Vec::new(),
         gpos: Vec::new(),
         image: None,
         writable: None,
@@ -132,9 +138,10 @@ pub fn detect(path: &Path, snapshot: Option<&Snapshot>) -> Detection {
             found.unreadable = set.unreadable.iter().map(ToString::to_string).collect();
             found.store = set.gpos.iter().find_map(|gpo| gpo.store.as_ref()).map(|store| store.display().to_string());
             for gpo in set.gpos {
+                let not_looked_at = contents::overlooked(&found.files_of(&gpo));
                 let path = gpo.path.display().to_string();
                 found.findings.extend(gpo.findings);
-                found.gpos.push(GpoModel { kind: gpo.kind, path, guid: gpo.guid, name: gpo.name });
+                found.gpos.push(GpoModel { kind: gpo.kind, path, guid: gpo.guid, name: gpo.name, not_looked_at });
             }
         }
         Err(error) => found.of_error(error),
@@ -159,8 +166,17 @@ impl Detection {
         self.writable = Some(writable(&target));
         self.version = target.sides.first().and_then(|side| version_of(side).ok()?).map(VersionModel::from);
         self.sides = target.sides.iter().map(SideModel::new).collect();
+        self.files = self.files_of(&target);
         self.store = target.store.map(|store| store.display().to_string());
         (self.guid, self.name, self.findings) = (target.guid, target.name, target.findings);
+    }
+
+    /// The files of a GPO; if its folder cannot be listed, that is told.
+    fn files_of(&mut self, target: &Target) -> Vec<GpoFile> {
+        contents::of(target).map(|contents| contents.files).unwrap_or_else(|error| {
+            self.unreadable.push(format!("{}: {error}", target.path.display()));
+            Vec::new()
+        })
     }
 
     fn of_error(&mut self, error: TargetError) {

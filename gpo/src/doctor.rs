@@ -15,6 +15,7 @@ use admx::Side;
 use serde::Serialize;
 
 use crate::ad::Snapshot;
+use crate::contents::{self, GpoFile};
 use crate::error::Error;
 use crate::filter::Check;
 use crate::image::Image;
@@ -37,6 +38,8 @@ pub struct Doctor {
     pub verdict: Answer,
     /// What was looked at.
     pub probes: Vec<Probe>,
+    /// Files of other extensions than that of registry policy, which the answer does not speak of.
+    pub not_judged: Vec<GpoFile>,
 }
 
 /// Yes, no, or not to be known from here.
@@ -150,6 +153,9 @@ pub(crate) fn examine(
     snapshot: Option<&Snapshot>,
 ) -> Result<Doctor, Error> {
     let mut probes = Probes::default();
+    let contents = contents::of(target).map_err(|source| Error::Io { path: target.path.clone(), source })?;
+    let is_asked = |file: &&GpoFile| only.is_none_or(|scope| file.is_of(scope));
+    let not_judged = contents::overlooked(contents.files.iter().filter(is_asked));
     match target.kind {
         Kind::Pol => probes
             .uncertain("target", "a policy file alone: whether Windows reads it depends on the GPO that it belongs to"),
@@ -158,9 +164,9 @@ pub(crate) fn examine(
             "a GPO backup: Windows never applies one",
             "import it into a GPO (Import-GPO, or Import Settings in the Group Policy Management Console)",
         ),
-        Kind::GpoSysvol | Kind::GpoCached => domain::probe(target, only, snapshot, &mut probes)?,
+        Kind::GpoSysvol | Kind::GpoCached => domain::probe(target, only, snapshot, &not_judged, &mut probes)?,
         _ => {
-            let configured = files::probe(target, only, &mut probes)?;
+            let configured = files::probe(target, only, &not_judged, &mut probes)?;
             if let Some(image) = image {
                 machine::probe(image, &configured, &mut probes);
             } else {
@@ -174,7 +180,8 @@ pub(crate) fn examine(
         Some(Side::User) => "at the next logon",
         None => "at the next boot and logon",
     };
-    Ok(Doctor { schema: "gpol.doctor/1", target: TargetModel::new(target), when, verdict, probes: probes.list })
+    let (schema, target) = ("gpol.doctor/1", TargetModel::new(target));
+    Ok(Doctor { schema, target, when, verdict, probes: probes.list, not_judged })
 }
 
 /// What decides as well and is not in the target.

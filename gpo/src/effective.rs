@@ -22,6 +22,7 @@ use foldhash::fast::RandomState;
 use polfile::{Action, Effect, Folded, PolicyFile, Registry, WideStr, WideString};
 use serde::Serialize;
 
+use crate::contents::GpoFile;
 use crate::model::{ElementModel, PolicyModel, Text};
 use crate::scope::Scope;
 use crate::search::{Unreadable, keys_of};
@@ -73,6 +74,8 @@ pub struct LayerModel {
     pub link_order: Option<usize>,
     /// Whether the link is enforced.
     pub enforced: bool,
+    /// Files that set something, or may, and are no registry policy: nothing of them is in the result.
+    pub not_looked_at: Vec<GpoFile>,
 }
 
 /// How many values there are, and what became of them.
@@ -227,6 +230,7 @@ impl LayerModel {
             linked: layer.link.as_ref().map(|link| link.container.clone()),
             link_order: layer.link.as_ref().map(|link| link.number),
             enforced: layer.link.as_ref().is_some_and(|link| link.enforced),
+            not_looked_at: layer.overlooked().cloned().collect(),
         }
     }
 }

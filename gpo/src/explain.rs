@@ -26,6 +26,7 @@ pub use decision::{Certainty, Decision, Possible, Verdict};
 pub use layers::{Layer, Place, RegistryModel};
 pub use machine::{ControlSets, ImageModel};
 
+use crate::contents::{self, Role};
 use crate::doctor::Answer;
 use crate::edit::{comments_of, file_of, read};
 use crate::error::Error;
@@ -365,6 +366,15 @@ fn not_seen(target: &Target, scope: &Scope, machine: Option<&Machine>) -> Vec<St
     }
     if machine.is_none() && target.kind == Kind::Windows {
         unseen.push("the registry of this installation".to_owned());
+    }
+    let files = contents::of(target).map(|contents| contents.files).unwrap_or_default();
+    let mut roles: Vec<Role> =
+        files.iter().filter(|file| file.is_overlooked() && file.is_of(scope)).map(|file| file.role).collect();
+    roles.sort_unstable();
+    roles.dedup();
+    if !roles.is_empty() {
+        let roles: Vec<&str> = roles.into_iter().map(Role::name).collect();
+        unseen.push(format!("what is set here beside registry policy, and may win: {}", roles.join(", ")));
     }
     let others = match (target.kind, machine) {
         (Kind::GpoSysvol | Kind::GpoCached | Kind::GpoBackup, _) => {

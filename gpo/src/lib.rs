@@ -16,6 +16,7 @@ pub mod by_scope;
 pub mod check;
 pub mod comments;
 pub mod compare;
+pub mod contents;
 pub mod desired;
 pub mod detect;
 pub mod diagnose;

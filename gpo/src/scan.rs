@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::ad::Snapshot;
+use crate::contents::GpoFile;
 use crate::error::Error;
 use crate::scope::Scope;
 use crate::target::{Kind, TargetError};
@@ -88,6 +89,8 @@ pub struct Read {
     pub parts: Vec<Part>,
     /// Its `gpt.ini` and the folder's whose policy is one group's or user's, where they are asked for.
     pub gpt_ini: Vec<(Vec<Scope>, Vec<u8>)>,
+    /// All its files, where they are asked for.
+    pub files: Vec<GpoFile>,
     /// What could not be read.
     pub problems: Vec<Problem>,
 }
@@ -99,6 +102,8 @@ pub struct Wanted {
     pub settings: bool,
     /// `gpt.ini`.
     pub gpt_ini: bool,
+    /// The list of all files.
+    pub files: bool,
 }
 
 /// How far a scan has come; another thread may look.

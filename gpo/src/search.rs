@@ -15,6 +15,7 @@ use admx::{Catalog, FindError, Side, State};
 use polfile::{PolicyFile, ValueType};
 use serde::Serialize;
 
+use crate::contents::{self, GpoFile};
 use crate::effective::{InDirectory, Linked};
 use crate::error::Error;
 use crate::model::RecordModel;
@@ -202,8 +203,29 @@ pub struct Search {
     pub gpos: Vec<GpoMatches>,
     /// What could not be read; then the answer is not complete.
     pub unreadable: Vec<Unreadable>,
+    /// Files that set something, or may, and that were not searched, or not all of them.
+    pub not_searched: Vec<NotSearched>,
     /// How much there was.
     pub searched: Searched,
+}
+
+/// A GPO with files that were not searched.
+#[derive(Debug, Serialize)]
+pub struct NotSearched {
+    /// Which one.
+    pub gpo: TargetModel,
+    /// The files.
+    pub files: Vec<FileNotSearched>,
+}
+
+/// A file that was not searched, or not all of it.
+#[derive(Debug, Serialize)]
+pub struct FileNotSearched {
+    /// Which one.
+    #[serde(flatten)]
+    pub file: GpoFile,
+    /// Whether the registry values that it sets were searched; nothing else of it was.
+    pub registry_values: bool,
 }
 
 /// How much was searched and found.
@@ -215,6 +237,10 @@ pub struct Searched {
     pub records: usize,
     /// Registry values of preferences and security templates.
     pub settings: usize,
+    /// Files of which only the registry values that they set were searched.
+    pub files_partly: usize,
+    /// Files that set something, or may, and of which nothing was searched.
+    pub files_not: usize,
     /// Matches.
     pub matches: usize,
 }
@@ -304,7 +330,7 @@ pub fn search(
     linked: Option<&Linked<'_>>,
     progress: &Progress,
 ) -> Result<Search, TargetError> {
-    let wanted = Wanted { settings: true, gpt_ini: false };
+    let wanted = Wanted { settings: true, gpt_ini: false, files: true };
     let scan = |query: &Query<'_>| {
         scan::scan(targets, wanted, progress, |mut read| {
             read.gpo.take_name(linked.map(Linked::snapshot));
@@ -323,6 +349,7 @@ pub fn search(
         admx: query.catalog.map(AdmxModel::new),
         gpos: Vec::new(),
         unreadable: Vec::new(),
+        not_searched: Vec::new(),
         searched: Searched::default(),
     };
     for gpo in found {
@@ -330,6 +357,12 @@ pub fn search(
         search.searched.records += gpo.records;
         search.searched.settings += gpo.settings;
         search.searched.matches += gpo.matches.len();
+        let partly = gpo.files.iter().filter(|file| file.registry_values).count();
+        search.searched.files_partly += partly;
+        search.searched.files_not += gpo.files.len() - partly;
+        if !gpo.files.is_empty() {
+            search.not_searched.push(NotSearched { gpo: (&gpo.gpo).into(), files: gpo.files });
+        }
         search.unreadable.extend(gpo.problems.iter().map(|problem| Unreadable::new(&gpo.gpo, problem)));
         if !gpo.matches.is_empty() {
             let Gpo { kind, path, guid, .. } = &gpo.gpo;
@@ -345,13 +378,16 @@ struct OfGpo {
     gpo: Gpo,
     matches: Vec<Match>,
     problems: Vec<Problem>,
+    files: Vec<FileNotSearched>,
     records: usize,
     settings: usize,
 }
 
 impl Query<'_> {
     fn gpo(&self, read: Read) -> OfGpo {
-        let mut found = OfGpo { gpo: read.gpo, matches: Vec::new(), problems: read.problems, records: 0, settings: 0 };
+        let files = self.not_searched(&read);
+        let (gpo, problems) = (read.gpo, read.problems);
+        let mut found = OfGpo { gpo, matches: Vec::new(), problems, files, records: 0, settings: 0 };
         for part in read.parts {
             if self.filter.scope.is_some() && part.scope.is_some() && part.scope != self.filter.scope {
                 continue;
@@ -369,6 +405,14 @@ impl Query<'_> {
             }
         }
         found
+    }
+
+    /// The files of the scope that is asked for that are no registry policy.
+    fn not_searched(&self, read: &Read) -> Vec<FileNotSearched> {
+        let is_asked = |file: &&GpoFile| self.filter.scope.as_ref().is_none_or(|scope| file.is_of(scope));
+        let files = contents::overlooked(read.files.iter().filter(is_asked));
+        let values = |file: &GpoFile| read.parts.iter().any(|part| part.path == file.path);
+        files.into_iter().map(|file| FileNotSearched { registry_values: values(&file), file }).collect()
     }
 
     fn policy_file(&self, part: Part, found: &mut OfGpo) {

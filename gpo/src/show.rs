@@ -8,6 +8,7 @@ use polfile::PolicyFile;
 use serde::Serialize;
 
 use crate::bookkeeping::{Directory, DirectoryError};
+use crate::contents::{self, GpoFile};
 use crate::edit::{comments_of, file_of, read_there};
 use crate::effective::{LinkModel, Linked};
 use crate::error::Error;
@@ -30,6 +31,8 @@ pub struct Show {
     pub sides: Vec<SideModel>,
     /// `gpt.ini`'s version, where the target has one.
     pub version: Option<VersionModel>,
+    /// All files of the target, also those that nothing of this was read from: what gpol does not look at is known by its place.
+    pub files: Vec<GpoFile>,
     /// What is wrong with the target's folders.
     pub findings: Vec<Finding>,
     /// What an export of Active Directory says of a domain GPO, where one was read; `null` if that does not hold it.
@@ -288,13 +291,17 @@ pub fn show(target: &Target, catalog: Option<&Catalog>, view: &View) -> Result<S
         }
         sides.push(model);
     }
-    target.still_there().map_err(|source| Error::Io { path: target.path.clone(), source })?;
+    let io = |source| Error::Io { path: target.path.clone(), source };
+    let mut all_files = contents::of(target).map_err(io)?.files;
+    all_files.retain(|file| view.only.as_ref().is_none_or(|scope| file.is_of(scope)));
+    target.still_there().map_err(io)?;
     Ok(Show {
         schema: "gpol.show/1",
         target: TargetModel::new(target),
         admx: catalog.map(AdmxModel::new),
         sides,
         version: target.sides.first().map(version_of).transpose()?.flatten().map(VersionModel::from),
+        files: all_files,
         findings: target.findings.clone(),
         directory: None,
     })

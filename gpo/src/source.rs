@@ -3,8 +3,8 @@
 //!
 //! A source is recognised by its content ([`SourceKind`]). It has [`Part`]s: the records of one scope of one GPO or
 //! text, in their order and with directives as records, each with its place for messages. What a source holds beside
-//! registry policy (security settings, audit policy, scripts, preferences) is counted and named in
-//! [`Source::asides`], never silently dropped.
+//! registry policy (security settings, audit policy, scripts, preferences) is named in [`Source::asides`] where it stands in
+//! a text, and in [`Source::contents`] where it is a file of a GPO; it is never silently dropped.
 //!
 //! ```no_run
 //! use gpo::source::{Options, read};
@@ -20,6 +20,7 @@
 mod error;
 mod folder;
 
+use std::collections::HashMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -28,6 +29,7 @@ use admx::file::Refused;
 use polfile::PolicyFile;
 
 use crate::ad::Snapshot;
+use crate::contents::{Contents, GpoFile};
 use crate::effective::{PlanError, by_lines, is_gpo};
 use crate::exchange::lgpo::{self, Scope};
 use crate::exchange::state::{self, Absent, Named, Notation, StateFile};
@@ -93,8 +95,10 @@ pub struct Source {
     pub path: PathBuf,
     /// The records, by GPO and scope. A text has a part for each scope, in the order in which it names them.
     pub parts: Vec<Part>,
-    /// What it holds beside registry policy.
+    /// What a text holds beside registry policy.
     pub asides: Vec<SetAside>,
+    /// Its GPOs with all their files, in the order in which they count. A text has none, and a policy file alone.
+    pub contents: Vec<Contents>,
     /// What a person should know: keys that Windows may trip over, a text that is read otherwise than LGPO.exe reads it.
     pub notes: Vec<(Place, String)>,
     /// The state file itself, which says more than records.
@@ -134,21 +138,52 @@ impl Part {
         Place { path: self.path.clone(), spot }
     }
 
-    /// Whether its GPO is meant by its GUID, its name or its path.
-    pub fn is_called(&self, name: &str) -> bool {
-        let folder = self.folder.as_deref().unwrap_or(&self.path);
-        is_gpo(self.guid.as_deref(), self.gpo.as_deref(), folder, name)
-    }
-
-    /// What people know its GPO by: its name, else its path.
-    pub fn title(&self) -> String {
-        let folder = self.folder.as_ref().unwrap_or(&self.path);
-        self.gpo.clone().unwrap_or_else(|| folder.display().to_string())
-    }
-
     /// As `--scope` takes it; `unknown` where nothing tells.
     pub fn scope_word(&self) -> String {
         self.scope.as_ref().map_or_else(|| "unknown".to_owned(), Scope::word)
+    }
+}
+
+/// A GPO of a source: its records and its files; or a part that is of no GPO.
+#[derive(Clone, Debug)]
+pub struct OfGpo {
+    /// Its policy files, those that are there.
+    pub parts: Vec<Part>,
+    /// Its files; `None` for a part of a text.
+    pub contents: Option<Contents>,
+}
+
+impl OfGpo {
+    /// The GPO's folder.
+    pub fn folder(&self) -> Option<&PathBuf> {
+        self.contents.as_ref().map(|contents| &contents.folder)
+    }
+
+    /// Name of the GPO, else its GUID, where there are any.
+    pub fn name(&self) -> Option<&String> {
+        let part = || self.parts.first().and_then(|part| part.gpo.as_ref());
+        self.contents.as_ref().map_or_else(part, |contents| contents.gpo.as_ref())
+    }
+
+    /// GUID of the GPO, where it has one.
+    pub fn guid(&self) -> Option<&String> {
+        self.contents.as_ref().and_then(|contents| contents.guid.as_ref())
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        let part = || self.parts.first().map(|part| part.folder.as_ref().unwrap_or(&part.path));
+        self.folder().or_else(part).map_or(Path::new(""), PathBuf::as_path)
+    }
+
+    /// Whether it is meant by its GUID, its name or its path.
+    pub fn is_called(&self, name: &str) -> bool {
+        is_gpo(self.guid().map(String::as_str), self.name().map(String::as_str), self.path(), name)
+    }
+
+    /// What people know it by: its name, else its path.
+    pub fn title(&self) -> String {
+        self.name().cloned().unwrap_or_else(|| self.path().display().to_string())
     }
 }
 
@@ -196,6 +231,12 @@ pub struct SetAside {
     pub what: String,
     /// How many of them.
     pub count: usize,
+}
+
+impl From<&GpoFile> for SetAside {
+    fn from(file: &GpoFile) -> Self {
+        Self { place: Place { path: file.path.clone(), spot: Spot::Line(0) }, what: file.what(), count: 1 }
+    }
 }
 
 /// Reads a file or a folder, all of it.
@@ -374,16 +415,26 @@ impl Part {
 }
 
 impl Source {
-    /// The parts GPO by GPO, in their order; parts of no GPO stand alone.
-    pub fn gpos(&self) -> Vec<Vec<Part>> {
-        let mut gpos: Vec<Vec<Part>> = Vec::new();
+    /// What it holds beside registry policy, in texts and in files.
+    pub fn beside_policy(&self) -> Vec<SetAside> {
+        let files = self.contents.iter().flat_map(|gpo| &gpo.files).filter(|file| file.is_overlooked());
+        self.asides.iter().cloned().chain(files.map(SetAside::from)).collect()
+    }
+
+    /// The source GPO by GPO, in their order; parts of no GPO stand alone.
+    pub fn gpos(&self) -> Vec<OfGpo> {
+        let mut gpos: Vec<OfGpo> = self
+            .contents
+            .iter()
+            .map(|contents| OfGpo { parts: Vec::new(), contents: Some(contents.clone()) })
+            .collect();
+        let places: HashMap<&PathBuf, usize> =
+            self.contents.iter().enumerate().map(|(at, contents)| (&contents.folder, at)).collect();
         for part in &self.parts {
-            let same = |gpo: &&mut Vec<Part>| {
-                gpo.first().is_some_and(|first| first.folder.is_some() && first.folder == part.folder)
-            };
-            match gpos.iter_mut().find(same) {
-                Some(gpo) => gpo.push(part.clone()),
-                None => gpos.push(vec![part.clone()]),
+            let at = part.folder.as_ref().and_then(|folder| places.get(folder));
+            match at.and_then(|at| gpos.get_mut(*at)) {
+                Some(gpo) => gpo.parts.push(part.clone()),
+                None => gpos.push(OfGpo { parts: vec![part.clone()], contents: None }),
             }
         }
         gpos
@@ -396,15 +447,16 @@ impl Source {
     ///
     /// [`PlanError`] if a line means none of them, or several.
     pub fn sort_gpos(&mut self, order: &str) -> Result<Vec<String>, PlanError> {
-        let is_called = |gpo: &Vec<Part>, name: &str| gpo.first().is_some_and(|part| part.is_called(name));
-        let (sorted, left) = by_lines(self.gpos(), order, is_called)?;
-        self.parts = sorted.into_iter().flatten().collect();
-        Ok(left.iter().filter_map(|gpo| gpo.first()).map(Part::title).collect())
+        let (sorted, left) = by_lines(self.gpos(), order, |gpo, name| gpo.is_called(name))?;
+        self.parts = sorted.iter().flat_map(|gpo| gpo.parts.clone()).collect();
+        self.contents = sorted.into_iter().filter_map(|gpo| gpo.contents).collect();
+        Ok(left.iter().map(OfGpo::title).collect())
     }
 
     fn empty(kind: SourceKind, path: &Path) -> Self {
         let path = path.to_path_buf();
-        Self { kind, path, parts: Vec::new(), asides: Vec::new(), notes: Vec::new(), state: None }
+        let (parts, asides, contents) = (Vec::new(), Vec::new(), Vec::new());
+        Self { kind, path, parts, asides, contents, notes: Vec::new(), state: None }
     }
 
     fn of_entries(kind: SourceKind, path: &Path, entries: Vec<Entry>) -> Self {

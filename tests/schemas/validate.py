@@ -65,6 +65,11 @@ def cases():
     yield "what a target does not have", ("have.pol", "state.yaml"), 7
     yield "GPO by GPO", ("left", "right", "--each", "--exact"), 1
     yield "paths with blanks", ("left/two & more", "want.txt"), 1
+    template = WORK / "right/one/DomainSysvol/GPO/Machine/Microsoft/Windows NT/SecEdit/GptTmpl.inf"
+    template.parent.mkdir(parents=True)
+    template.write_text("[System Access]\r\nMinimumPasswordAge = 1\r\n")
+    yield "a file that is not compared", ("left", "right", "--each"), 7
+    yield "a file that is let through", ("left", "right", "--each", "--registry-only"), 1
 
 
 def broken_sarif(log):

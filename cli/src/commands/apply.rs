@@ -23,6 +23,7 @@ use crate::context::{failed, load_templates, open_gpo};
 use crate::directory::AdArgs;
 use crate::error::{Code, CommandError, Stop};
 use crate::exit::Exit;
+use crate::overlooked::MOST;
 use crate::paste::this_command;
 use crate::source_error::desired_error;
 use crate::ui::Ui;
@@ -184,9 +185,13 @@ impl Case {
         for (place, note) in &desired.notes {
             ui.warning(format!("{place}: {note}"));
         }
-        for aside in &desired.asides {
+        let asides = desired.beside_policy();
+        for aside in asides.iter().take(MOST) {
             let times = if aside.count > 1 { format!(" ({} of them)", aside.count) } else { String::new() };
             ui.warning(format!("{}: {}{times} is not registry policy and stays out of this", aside.place, aside.what));
+        }
+        if let Some(more) = asides.len().checked_sub(MOST).filter(|more| *more > 0) {
+            ui.warning(format!("{more} more are not registry policy and stay out of this; --format json has them all"));
         }
         if let (Kind::Pol, [first, second, ..]) = (target.kind, &*desired.scopes) {
             let what = format!("settings of {} and of {} are wanted; a policy file has one", first.scope, second.scope);

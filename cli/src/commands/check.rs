@@ -31,8 +31,12 @@ use waivers::Waivers;
 /// counted. Several expectations, the files that a state file extends, and several GPOs on a side are
 /// taken in order as one, a later one wins; what that overrides is listed.
 ///
+/// Security settings, audit policy, scripts, preferences and other files of GPOs are compared byte by byte; what is not the same
+/// is listed, since nobody here knows whether it sets the same.
+///
 /// Exit code: 0 as expected, 1 not, 3 if not a single setting was checked, 7 if something that a
-/// state file says cannot be checked on this target, or one of several GPOs cannot be read.
+/// state file says cannot be checked on this target, one of several GPOs cannot be read, or what is
+/// expected beside registry policy is not the same, unless --registry-only lets that through.
 #[derive(Args, Debug)]
 pub struct CheckArgs {
     /// Policy file, GPO, backup, Windows image, or any other thing that says policy
@@ -106,8 +110,9 @@ pub fn run(args: &CheckArgs, ui: &Ui) -> Result<Exit, Stop> {
     if case.is_empty() {
         return Err(nothing(args).into());
     }
-    let check = Check::new(case, catalog, &mut waivers, Rules { exact: args.exact, fail_on: args.fail_on })?;
-    if check.summary.checked == 0 {
+    let rules = Rules { exact: args.exact, fail_on: args.fail_on, registry_only: args.sides.registry_only };
+    let check = Check::new(case, catalog, &mut waivers, rules, args.sides.scope.as_ref())?;
+    if check.summary.checked == 0 && !check.has_others() {
         let nothing = nothing(args);
         return Err(check.unsupported.iter().fold(nothing, |error, what| error.detail(what)).into());
     }

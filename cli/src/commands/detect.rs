@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use gpo::contents::GpoFile;
 use gpo::detect::{Detection, SideModel, Writable, detect};
 use gpo::scope::Scope;
 use gpo::target::{Kind, Probe, TargetError};
@@ -13,6 +14,7 @@ use crate::commands::explain::below;
 use crate::directory::AdArgs;
 use crate::error::Stop;
 use crate::exit::Exit;
+use crate::overlooked;
 use crate::paste::quoted;
 use crate::target_error::{instead, mounting, next};
 use crate::ui::{Line, Page, Style, Ui};
@@ -109,11 +111,25 @@ fn page(detected: &Detected) -> Page {
         field("Version", text(&format!("user {}, computer {}", version.user, version.computer)));
     }
     for side in &found.sides {
-        field(&title(side), of_side(side, &found.path));
+        let others = found.files.iter().any(|file| file.is_overlooked() && file.scope == side.scope);
+        field(&title(side), of_side(side, others, &found.path));
     }
     for gpo in &found.gpos {
         let name = gpo.name.as_deref().map(|name| format!("  {name}")).unwrap_or_default();
-        field("", text(&format!("{}{name}", below(&gpo.path, &found.path))));
+        let others = match gpo.not_looked_at.is_empty() {
+            true => String::new(),
+            false => format!("  not registry policy: {}", overlooked::by_role(&gpo.not_looked_at)),
+        };
+        field("", text(&format!("{}{name}", below(&gpo.path, &found.path))).span(Style::Faint, others));
+    }
+    let others: Vec<&GpoFile> = found.files.iter().filter(|file| file.is_overlooked()).collect();
+    for (i, file) in others.iter().take(overlooked::MOST).enumerate() {
+        let what = Line::new().text(overlooked::place(file, &found.path));
+        let label = if i == 0 { "Other files" } else { "" };
+        field(label, what.span(Style::Faint, format!("  ({}, which gpol does not look at)", file.role.name())));
+    }
+    if let Some(more) = others.len().checked_sub(overlooked::MOST).filter(|more| *more > 0) {
+        field("", text(&format!("and {more} more; --format json has them all")));
     }
     if let Some(store) = &found.store {
         field("Templates", text(&below(store, &found.path)));
@@ -158,7 +174,8 @@ fn title(side: &SideModel) -> String {
     }
 }
 
-fn of_side(side: &SideModel, target: &str) -> Line {
+/// `others` says that the side has files that are no registry policy.
+fn of_side(side: &SideModel, others: bool, target: &str) -> Line {
     let whose = match &side.scope {
         Some(scope) if scope.sid().is_some() => match side.version {
             Some(version) => format!("{scope}, version {version}  "),
@@ -167,7 +184,11 @@ fn of_side(side: &SideModel, target: &str) -> Line {
         _ => String::new(),
     };
     let line = Line::new().text(whose).text(below(&side.file, target));
-    if side.exists { line } else { line.span(Style::Faint, "  (not there: nothing is configured)") }
+    match (side.exists, others) {
+        (true, _) => line,
+        (false, false) => line.span(Style::Faint, "  (not there: nothing is configured)"),
+        (false, true) => line.span(Style::Faint, "  (not there: no registry policy)"),
+    }
 }
 
 fn of_probe(probe: &Probe, target: &str) -> Line {

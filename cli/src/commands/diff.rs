@@ -15,7 +15,7 @@ use super::sides::{SidesArgs, open, side_needed};
 use crate::error::{Code, CommandError, Stop};
 use crate::exit::Exit;
 use crate::ui::Ui;
-use model::Diff;
+use model::{Diff, NotCompared};
 use three::ThreeDiff;
 
 /// Compare two things that say policy: files, GPOs, backups, images, texts
@@ -28,8 +28,12 @@ use three::ThreeDiff;
 /// With --base, what each side made of their common base: what only one of them changed, what both changed alike,
 /// and the conflicts, which both changed differently.
 ///
+/// Security settings, audit policy, scripts, preferences and other files of GPOs are compared byte by byte; what is not the same
+/// is listed, since nobody here knows whether it sets the same.
+///
 /// Exit code: 0 if both say the same, with --base if all three do; 1 if they differ, whatever --only
-/// prints; 7 if one of several GPOs cannot be read.
+/// prints; 7 if one of several GPOs cannot be read, or files beside registry policy are not the same,
+/// unless --registry-only lets that through.
 #[derive(Args, Debug)]
 pub struct DiffArgs {
     /// File or folder, or `-` for standard input
@@ -104,17 +108,19 @@ pub fn run(args: &DiffArgs, ui: &Ui) -> Result<Exit, Stop> {
     let base = args.base.as_deref().map(open).transpose()?;
     let rows = args.sides.rows([base.as_slice(), std::slice::from_ref(&left), std::slice::from_ref(&right)])?;
     let silent = [Some(&left), Some(&right), base.as_ref()].into_iter().flatten().all(|side| side.parts.is_empty());
-    if rows.is_empty() && (args.sides.scope.is_some() || silent) {
+    let not_compared = NotCompared::new([&left, &right], base.as_ref(), &args.sides);
+    if rows.is_empty() && (args.sides.scope.is_some() || silent) && not_compared.is_silent() {
         return Err(nothing(args).into());
     }
     if args.by == By::Policy && rows.iter().any(|[_, left, _]| left.scope.is_none()) {
         return Err(side_needed(&args.left).help("or compare without names of policies:  --by record").into());
     }
     let catalog = (args.by == By::Policy).then_some(catalog);
-    let three = base.as_ref().map(|base| ThreeDiff::new(base, &rows, catalog, args.only));
+    let others_same = not_compared.is_same();
+    let three = base.as_ref().map(|base| ThreeDiff::new(base, &rows, others_same, catalog, args.only));
     let pairs: Vec<_> = rows.into_iter().map(|[_, left, right]| (left, right)).collect();
-    let mut diff = Diff::new([&left, &right], base.as_ref(), &pairs, catalog, args.only);
-    let partial = !unreadable.is_empty();
+    let mut diff = Diff::new([&left, &right], not_compared, &pairs, catalog, args.only);
+    let partial = !unreadable.is_empty() || diff.not_compared.iter().any(|aside| aside.decides);
     diff.unreadable = unreadable;
     let same = three.as_ref().map_or(diff.same, |three| three.three_way.same);
     match (args.format, three) {

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use gpo::contents::GpoFile;
 use gpo::doctor::{Answer, Doctor, doctor_with};
 
 use crate::args::{Format, OutputArgs, ScopeArgs};
@@ -11,6 +12,7 @@ use crate::directory::AdArgs;
 use crate::error::Stop;
 use crate::exit::Exit;
 use crate::heading;
+use crate::overlooked;
 use crate::ui::{Line, Page, Style, Ui};
 
 /// Tell whether Windows will apply a target's policy: yes, no or uncertain, and why
@@ -18,7 +20,7 @@ use crate::ui::{Line, Page, Style, Ui};
 /// Looks at what makes Windows read a policy file: gpt.ini's version and extension lists, sides that are
 /// switched off, and, in an image, what the registry says of the last time, of the edition and of the
 /// Group Policy client; of a domain GPO, what --ad says of it. What cannot be seen, or is not documented, makes the answer
-/// uncertain. Exit code 0 is yes.
+/// uncertain. Registry policy alone is judged; files of other extensions are listed. Exit code 0 is yes.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Example:
@@ -71,6 +73,11 @@ pub fn verdict(doctor: &Doctor) -> Page {
                 page.line(Line::indented(13).span(Style::Good, "help: ").hang().text(help));
             }
         }
+    }
+    if !doctor.not_judged.is_empty() {
+        let files: Vec<&GpoFile> = doctor.not_judged.iter().collect();
+        let heading = "This is about registry policy alone; files of other extensions, which are not judged:";
+        overlooked::list(page.blank(), heading, &files, &doctor.target.path);
     }
     page
 }

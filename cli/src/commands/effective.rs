@@ -22,6 +22,7 @@ use crate::context::{failed, find_named_to_read, load_templates_of};
 use crate::directory::{AdArgs, bad_link, container_name};
 use crate::error::{Code, CommandError, Stop};
 use crate::exit::Exit;
+use crate::overlooked;
 use crate::progress::while_reading;
 use crate::ui::{Line, Page, Style, Ui};
 
@@ -160,12 +161,30 @@ fn page(effective: &Effective<'_>, with_values: bool, unsaid: Option<&Policy>) -
         page.blank().line(Line::new().span(Style::Strong, capital(side.side)));
         side_of(&mut page, effective, side, with_values);
     }
+    not_looked_at(&mut page, effective);
     page.blank();
     if let Some(policy) = unsaid {
         page.line(Line::new().text("Not configured by any of them: ").hang_at(2).text(policy.display_name.trim()));
     }
     page.line(&*summary(effective));
     page
+}
+
+/// What is in the GPOs and not in the result.
+fn not_looked_at(page: &mut Page, effective: &Effective<'_>) {
+    let others: Vec<&LayerModel> = effective.order.iter().filter(|layer| !layer.not_looked_at.is_empty()).collect();
+    if others.is_empty() {
+        return;
+    }
+    page.blank().line(Line::new().span(Style::Warn, "Not in the result, since it is no registry policy:"));
+    for other in others.iter().take(overlooked::MOST) {
+        let files = overlooked::by_role(&other.not_looked_at);
+        page.line(Line::indented(2).text(layer(effective, other.number)).text(": ").hang().text(files));
+    }
+    if let Some(more) = others.len().checked_sub(overlooked::MOST).filter(|more| *more > 0) {
+        let text = format!("and in {}; --format json has them all", count(more, "more GPO"));
+        page.line(Line::indented(2).span(Style::Faint, text));
+    }
 }
 
 fn head(page: &mut Page, effective: &Effective<'_>) {

@@ -10,7 +10,8 @@ use clap::{Args, ValueEnum};
 use gpo::effective::InDirectory;
 use gpo::scan::{self, Progress};
 use gpo::search::{
-    Case, Filter, GpoMatches, Manner, Match, Places, Query, QueryError, Search, Setting, Unreadable, search,
+    Case, Filter, GpoMatches, Manner, Match, NotSearched, Places, Query, QueryError, Search, Setting, Unreadable,
+    search,
 };
 use gpo::show::TargetModel;
 use gpo::target::Kind;
@@ -25,14 +26,15 @@ use crate::context::{failed, load_templates_of, no_such_policy};
 use crate::directory::{AdArgs, in_words, links};
 use crate::error::{Code, CommandError, Stop};
 use crate::exit::Exit;
+use crate::overlooked::by_role;
 use crate::progress::while_reading;
 use crate::ui::{Line, Page, Style, Ui};
 
 /// Search many GPOs: who sets this value, this policy, this text?
 ///
 /// Looks at every record of every policy file, and at the registry values of Group Policy Preferences
-/// and security templates. Names match in any case, with and without a hive or **del. in front;
-/// those of policies in any language of the templates. PATTERN is a regular expression, or:
+/// and security templates; what is not searched is listed. Names match in any case, with or without
+/// hive and **del.; those of policies in any language of the templates. PATTERN is a regex, or:
 ///
 ///   HKLM\key!value   that value, and what deletes it; also HKLM:\ and HKEY_LOCAL_MACHINE\
 ///   HKLM\key         that key and all below it; reg:key without a hive
@@ -233,6 +235,8 @@ impl SearchArgs {
                 let line = if self.count { format!("{path}:{}", gpo.matches.len()) } else { path.clone() };
                 page.line(Line::from(&*line).whole());
             }
+            // For scripts, which do not look for what else there is: what nothing at all was searched of.
+            not_searched(found).into_iter().filter(|_| found.searched.files_not > 0).for_each(|text| ui.warning(text));
             return ui.page(&page);
         }
         match self.format {
@@ -262,6 +266,13 @@ struct OfUnreadable<'a> {
 }
 
 #[derive(Serialize)]
+struct OfNotSearched<'a> {
+    schema: &'static str,
+    #[serde(flatten)]
+    not_searched: &'a NotSearched,
+}
+
+#[derive(Serialize)]
 struct Summary<'a> {
     schema: &'static str,
     pattern: &'a str,
@@ -276,6 +287,9 @@ fn lines(found: &Search, ui: &Ui) -> io::Result<()> {
     }
     for unreadable in &found.unreadable {
         ui.json_line(&OfUnreadable { schema: "gpol.search-unreadable/1", unreadable })?;
+    }
+    for not_searched in &found.not_searched {
+        ui.json_line(&OfNotSearched { schema: "gpol.search-not-searched/1", not_searched })?;
     }
     ui.json_line(&Summary {
         schema: "gpol.search-summary/1",
@@ -308,6 +322,9 @@ fn page(found: &Search, with_directory: bool, took: Option<Duration>) -> Page {
         page.blank();
     }
     page.line(&*summary(found, took));
+    for text in not_searched(found) {
+        page.line(Line::new().span(Style::Warn, text).hang_at(2));
+    }
     page.field("ADMX", &*templates(found.admx.as_ref()));
     page
 }
@@ -380,6 +397,20 @@ fn setting_line(line: Line, this: &Match, setting: &Setting) -> Line {
     };
     let what = if this.source == "security" { "security template" } else { "preferences, not policy" };
     line.text(format!(r"{hive}\{}!{name}  {value}", setting.key)).span(Style::Faint, format!("  ({what})"))
+}
+
+/// What was not searched, and what only in part: roles, files, GPOs.
+fn not_searched(found: &Search) -> Vec<String> {
+    let told = |partly: bool, start: &str, end: &str| {
+        let files = |of: &&NotSearched| of.files.iter().any(|file| file.registry_values == partly);
+        let gpos: Vec<&NotSearched> = found.not_searched.iter().filter(files).collect();
+        let all = gpos.iter().flat_map(|of| &of.files).filter(|file| file.registry_values == partly);
+        let roles = by_role(all.map(|file| &file.file));
+        (!gpos.is_empty()).then(|| format!("{start}: {roles}, in {}{end}", count(gpos.len(), "GPO")))
+    };
+    let not = told(false, "Not searched", "; --format json lists the files.");
+    let partly = told(true, "Searched for registry values alone", ".");
+    not.into_iter().chain(partly).collect()
 }
 
 /// A GPO in a sentence: its GUID or path, and its name where that is known.

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use gpo::bookkeeping::Directory;
+use gpo::contents::GpoFile;
 use gpo::error::Error;
 use gpo::model::{ElementModel, PolicyModel, RecordModel};
 use gpo::scope::Scope;
@@ -19,6 +20,7 @@ use crate::directory::{AdArgs, in_words, links};
 use crate::error::Stop;
 use crate::exit::Exit;
 use crate::heading;
+use crate::overlooked;
 use crate::ui::{Line, Page, Style, Ui};
 
 /// Show what a policy file, a GPO or a Windows image configures, named as GPMC names it
@@ -128,12 +130,26 @@ fn page(show: &Show) -> Page {
         }
     }
     page.field("ADMX", templates(show.admx.as_ref()).as_str());
+    let (others, silent): (Vec<&GpoFile>, Vec<&GpoFile>) =
+        show.files.iter().filter(|file| !file.read).partition(|file| file.is_overlooked());
     if show.sides.is_empty() {
-        page.blank().line("No policy file: nothing is configured.");
+        page.blank().line(match others.is_empty() {
+            true => "No policy file: nothing is configured.",
+            false => "No policy file. What is configured stands in files that gpol does not look at.",
+        });
     }
     for side in &show.sides {
         page.blank();
         side_of(&mut page, side, &show.target.path, show.admx.is_some());
+    }
+    if !others.is_empty() {
+        overlooked::list(page.blank(), "Not looked at, since it is no registry policy:", &others, &show.target.path);
+    }
+    if !silent.is_empty() {
+        let places = silent.iter().take(overlooked::MOST).map(|file| overlooked::place(file, &show.target.path));
+        let text = format!("Also there, and sets nothing: {}", places.collect::<Vec<_>>().join(", "));
+        page.blank().line(Line::new().span(Style::Faint, text).hang_at(2));
+        overlooked::more(&mut page, silent.len());
     }
     page
 }

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use ::admx::Catalog;
 use clap::Args;
 use gpo::by_scope::{Joined, ScopeUnknown, rows};
+use gpo::contents::{Contents, GpoFile, Role, Unequal};
+use gpo::desired::Desired;
 use gpo::exchange::lgpo::Scope;
 use gpo::model::RecordModel;
 use gpo::scan;
@@ -17,6 +19,7 @@ use crate::args::TemplateArgs;
 use crate::context::{load_templates_of, read_input};
 use crate::directory::AdArgs;
 use crate::error::{Code, CommandError};
+use crate::overlooked::MOST;
 use crate::paste::this_command;
 use crate::source_error::source_error;
 use crate::ui::{Line, Page, Style, Ui};
@@ -28,6 +31,10 @@ pub struct SidesArgs {
     /// computer, user, user:administrators, user:non-administrators or user:SID
     #[arg(short, long, value_name = "SCOPE")]
     pub scope: Option<Asked>,
+    /// Compare registry policy alone: other files and settings (security settings, audit policy, scripts, preferences) that
+    /// are not the same on both sides are listed, and do not make the exit code 7
+    #[arg(long)]
+    pub registry_only: bool,
     #[command(flatten)]
     pub ad: AdArgs,
     #[command(flatten)]
@@ -132,32 +139,120 @@ impl SourceModel {
     }
 }
 
-/// What a source holds beside registry policy, which is not looked at.
+/// What sides hold beside registry policy and is not the same on them, byte for byte: nothing is said of what it sets.
 #[derive(Serialize)]
 pub struct AsideModel {
     pub what: String,
     pub count: usize,
     pub place: String,
+    /// How the sides differ: `not the same`, or `only` and the sides that have it.
+    pub how: String,
+    /// What a file is for; `null` for what stands in a text.
+    pub role: Option<Role>,
+    pub scope: Option<Asked>,
+    /// The GPO, where GPOs are checked one by one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gpo: Option<String>,
+    /// Where it is on each side that has it.
+    pub at: Vec<AsideAt>,
+    /// Whether the exit code is 7 on account of it.
+    pub decides: bool,
+}
+
+/// Where something is on one side.
+#[derive(Serialize)]
+pub struct AsideAt {
+    pub side: &'static str,
+    pub file: String,
+    /// In bytes; `null` for what stands in a text.
+    pub size: Option<u64>,
 }
 
 impl AsideModel {
-    pub fn all<'s>(asides: impl IntoIterator<Item = &'s SetAside>) -> Vec<Self> {
-        asides
-            .into_iter()
-            .map(|aside| {
-                let place = match aside.place.spot {
-                    Spot::Line(0) | Spot::Record { .. } => aside.place.path.display().to_string(),
-                    Spot::Line(_) => aside.place.to_string(),
-                };
-                Self { what: aside.what.clone(), count: aside.count, place }
-            })
-            .collect()
+    /// Of one side.
+    pub fn of(aside: &SetAside, side: &'static str, decides: bool) -> Self {
+        let place = match aside.place.spot {
+            Spot::Line(0) | Spot::Record { .. } => aside.place.path.display().to_string(),
+            Spot::Line(_) => aside.place.to_string(),
+        };
+        let at = vec![AsideAt { side, file: place.clone(), size: None }];
+        let (what, count, how) = (aside.what.clone(), aside.count, format!("only {side}"));
+        Self { what, count, place, how, role: None, scope: None, gpo: None, at, decides }
     }
 
-    pub fn line(&self) -> Line {
-        let times = if self.count > 1 { format!(" ({} of them)", self.count) } else { String::new() };
-        Line::indented(2).text(format!("{}{times}", self.what)).span(Style::Faint, format!("  {}", self.place))
+    /// All that expectations hold.
+    pub fn of_expected(desired: &Desired) -> Vec<Self> {
+        let texts = desired.asides.iter().map(|aside| Self::of(aside, "expected", false));
+        let files = files_of(&desired.contents, None).into_iter().filter(|file| file.is_overlooked());
+        texts.chain(files.filter_map(|file| Self::of_files(&Unequal([Some(file)]), ["expected"], false))).collect()
     }
+
+    /// Files of one place that are not the same on all sides.
+    pub fn of_files<const N: usize>(unequal: &Unequal<'_, N>, names: [&'static str; N], decides: bool) -> Option<Self> {
+        let there = names.into_iter().zip(unequal.0).filter_map(|(side, file)| Some((side, file?)));
+        let there: Vec<(&'static str, &GpoFile)> = there.collect();
+        let (_, first) = there.first()?;
+        let at = |(side, file): &(&'static str, &GpoFile)| AsideAt {
+            side,
+            file: file.path.display().to_string(),
+            size: Some(file.size),
+        };
+        let sides: Vec<&str> = there.iter().map(|(side, _)| *side).collect();
+        Some(Self {
+            what: first.what(),
+            count: 1,
+            place: first.path.display().to_string(),
+            how: if N > 1 && there.len() == N {
+                "not the same".to_owned()
+            } else {
+                format!("only {}", sides.join(" and "))
+            },
+            role: Some(first.role),
+            scope: first.scope.clone(),
+            gpo: None,
+            at: there.iter().map(at).collect(),
+            decides,
+        })
+    }
+
+    /// In a sentence: what, on which sides, and where.
+    pub fn sentence(&self) -> String {
+        let gpo = self.gpo.as_ref().map(|gpo| format!("{gpo}: ")).unwrap_or_default();
+        let places: Vec<&str> = self.at.iter().map(|at| &*at.file).collect();
+        format!("{gpo}{}{}, {}: {}", self.what, self.times(), self.how, places.join(", "))
+    }
+
+    fn times(&self) -> String {
+        if self.count > 1 { format!(" ({} of them)", self.count) } else { String::new() }
+    }
+
+    fn line(&self) -> Line {
+        let gpo = self.gpo.as_ref().map(|gpo| format!("{gpo}: ")).unwrap_or_default();
+        let places: Vec<&str> = self.at.iter().map(|at| &*at.file).collect();
+        let what = format!("{gpo}{}{}, {}", self.what, self.times(), self.how);
+        Line::indented(2).text(what).hang_at(4).span(Style::Faint, format!("  {}", places.join(", ")))
+    }
+}
+
+/// What was left aside, under a heading; the first of it if it is much.
+pub fn asides<'a>(page: &mut Page, heading: Line, all: impl IntoIterator<Item = &'a AsideModel>) {
+    let all: Vec<&AsideModel> = all.into_iter().collect();
+    if all.is_empty() {
+        return;
+    }
+    page.blank().line(heading);
+    for aside in all.iter().take(MOST) {
+        page.line(aside.line());
+    }
+    if let Some(more) = all.len().checked_sub(MOST).filter(|more| *more > 0) {
+        page.line(Line::indented(2).span(Style::Faint, format!("and {more} more; --format json has them all")));
+    }
+}
+
+/// The files of GPOs that are of the scope that is asked for.
+pub fn files_of<'g>(gpos: impl IntoIterator<Item = &'g Contents>, asked: Option<&Asked>) -> Vec<&'g GpoFile> {
+    let all = gpos.into_iter().flat_map(|gpo| &gpo.files);
+    all.filter(|file| asked.is_none_or(|scope| file.is_of(scope))).collect()
 }
 
 /// A record and where it comes from.

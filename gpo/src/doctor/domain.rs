@@ -3,6 +3,7 @@
 use super::Probes;
 use super::files::{Present, present};
 use crate::ad::{GpoObject, Snapshot, domain_of};
+use crate::contents::GpoFile;
 use crate::doctor::Answer;
 use crate::effective::containers;
 use crate::error::Error;
@@ -19,6 +20,7 @@ pub(super) fn probe(
     target: &Target,
     only: Option<&Scope>,
     snapshot: Option<&Snapshot>,
+    others: &[GpoFile],
     probes: &mut Probes,
 ) -> Result<(), Error> {
     let object = snapshot.and_then(|snapshot| snapshot.gpo_in(target.kind, target.guid.as_deref(), &target.path));
@@ -26,7 +28,7 @@ pub(super) fn probe(
         probes.check(filter::gpo(object));
     }
     let mut asked = false;
-    present(target, only, probes, |Present { file, scope, policy }, probes| {
+    present(target, only, others, probes, |Present { file, scope, policy }, probes| {
         let ini = version_file(file)?;
         let check = filter::version_file(&ini);
         // Both sides have the same file, and a version is told with each.

@@ -4,6 +4,7 @@ use admx::Side;
 use polfile::{Field, ParseError, PolicyFile};
 
 use super::{Answer, Probes};
+use crate::contents::GpoFile;
 use crate::edit;
 use crate::error::Error;
 use crate::extensions::{ExtensionList, REGISTRY};
@@ -28,10 +29,12 @@ pub(super) struct Present<'t> {
     pub policy: PolicyFile,
 }
 
-/// Probes every side that has a policy file; gives those that can be read, and asks `more` of each.
+/// Probes every side that has a policy file; gives those that can be read, and asks `more` of each. `others` are files of other
+/// extensions.
 pub(super) fn present(
     target: &Target,
     only: Option<&Scope>,
+    others: &[GpoFile],
     probes: &mut Probes,
     mut more: impl FnMut(Present<'_>, &mut Probes) -> Result<(), Error>,
 ) -> Result<(), Error> {
@@ -63,8 +66,13 @@ pub(super) fn present(
         more(Present { file, scope: scope.clone(), policy }, probes)?;
     }
     probes.scope = None;
-    if !any {
-        probes.yes("policy-file", "no Registry.pol is there: nothing is configured");
+    match others.is_empty() {
+        _ if any => {}
+        true => probes.yes("policy-file", "no Registry.pol is there: nothing is configured"),
+        false => probes.uncertain(
+            "policy-file",
+            "no Registry.pol is there; whether Windows applies the files of other extensions is not judged",
+        ),
     }
     Ok(())
 }
@@ -84,9 +92,14 @@ fn malformed(scope: &Scope, file: &SideFile, error: &ParseError, probes: &mut Pr
 }
 
 /// Probes every side of a local GPO that has a policy file; gives those that can be read.
-pub(super) fn probe(target: &Target, only: Option<&Scope>, probes: &mut Probes) -> Result<Vec<Configured>, Error> {
+pub(super) fn probe(
+    target: &Target,
+    only: Option<&Scope>,
+    others: &[GpoFile],
+    probes: &mut Probes,
+) -> Result<Vec<Configured>, Error> {
     let mut configured = Vec::new();
-    present(target, only, probes, |Present { file, scope, policy }, probes| {
+    present(target, only, others, probes, |Present { file, scope, policy }, probes| {
         let side = scope.side();
         let version = match gpt_ini(file)? {
             None => {

@@ -42,7 +42,7 @@ pub fn read_for(
 ) -> Result<Plan, PlanError> {
     let (mut plan, sharing) = (Plan::default(), Sharing::default());
     let chain = chain(place, &mut plan)?;
-    let wanted = Wanted { settings: false, gpt_ini: true };
+    let wanted = Wanted { settings: false, gpt_ini: true, files: true };
     let there = scan::scan(targets, wanted, progress, |mut read| {
         read.gpo.take_name(Some(place.snapshot));
         let gpo = read.gpo.clone();

@@ -6,6 +6,7 @@ use admx::Side;
 use polfile::PolicyFile;
 
 use super::shared::{SharedFile, Sharing};
+use crate::contents::{self, GpoFile};
 use crate::error::Error;
 use crate::filter::{Details, VersionFile};
 use crate::gpt_ini::GptIni;
@@ -32,6 +33,8 @@ pub struct Layer {
     pub passed_over: Vec<PassedOver>,
     /// The link that brings it, for an order that comes from Active Directory.
     pub link: Option<LinkedFrom>,
+    /// Files that set something, or may, and are no registry policy: nothing of them is in the result.
+    pub overlooked: Vec<GpoFile>,
 }
 
 /// Why clients pass over a GPO.
@@ -94,11 +97,17 @@ impl Layer {
         let whole = self.passed_over.iter().any(|reason| reason.side.is_none());
         whole || !self.passed_over.is_empty() && ![Side::Computer, Side::User].into_iter().any(counts)
     }
+
+    /// The files that the result lacks, but for those of a side that is switched off.
+    pub fn overlooked(&self) -> impl Iterator<Item = &GpoFile> {
+        let is_off = |file: &GpoFile| file.scope.as_ref().is_some_and(|scope| self.off.contains(&scope.side()));
+        self.overlooked.iter().filter(move |file| !is_off(file))
+    }
 }
 
 /// The layers of a GPO as it was read: one, and one more for each per-user local GPO in it. What is malformed joins the problems.
 pub(super) fn layers(read: Read, sharing: &Sharing) -> (Vec<Layer>, Vec<Problem>) {
-    let Read { gpo, parts, gpt_ini, mut problems } = read;
+    let Read { gpo, parts, gpt_ini, files: all_files, mut problems } = read;
     let mut files: Vec<(Option<Scope>, PathBuf, SharedFile)> = Vec::new();
     for part in parts.into_iter().filter(|part| part.content == Content::Policy) {
         if files.iter().any(|(scope, path, _)| *scope == part.scope && *path != part.path) {
@@ -135,7 +144,8 @@ pub(super) fn layers(read: Read, sharing: &Sharing) -> (Vec<Layer>, Vec<Problem>
         let off = off.iter().filter(|(of, _)| *of == scope || (scope == Scope::User && *of == Scope::Computer));
         let off = off.map(|(_, side)| *side).collect();
         let (ini, passed_over) = (ini.clone(), Vec::new());
-        Layer { gpo: gpo.clone(), computer: None, user: None, scope, off, ini, passed_over, link: None }
+        let (gpo, overlooked) = (gpo.clone(), Vec::new());
+        Layer { gpo, computer: None, user: None, scope, off, ini, passed_over, link: None, overlooked }
     };
     let mut layers = vec![layer(Scope::User)];
     for (scope, _, file) in files {
@@ -143,6 +153,15 @@ pub(super) fn layers(read: Read, sharing: &Sharing) -> (Vec<Layer>, Vec<Problem>
             None | Some(Scope::Computer) => layers[0].computer = Some(file),
             Some(Scope::User) => layers[0].user = Some(file),
             Some(other) => layers.push(Layer { user: Some(file), ..layer(other) }),
+        }
+    }
+    for file in contents::overlooked(&all_files) {
+        let whose = file.scope.as_ref().filter(|scope| scope.sid().is_some());
+        let at = whose.map_or(Some(0), |whose| layers.iter().position(|layer| layer.scope == *whose));
+        match at.and_then(|at| layers.get_mut(at)) {
+            Some(layer) => layer.overlooked.push(file),
+            // It has files and no policy file.
+            None => layers.push(Layer { overlooked: vec![file.clone()], ..layer(file.scope.unwrap_or(Scope::User)) }),
         }
     }
     layers[1..].sort_by(|a, b| a.scope.cmp(&b.scope));

@@ -117,7 +117,7 @@ pub fn read(
     users: &[Scope],
     progress: &Progress,
 ) -> Result<Plan, PlanError> {
-    let wanted = Wanted { settings: false, gpt_ini: true };
+    let wanted = Wanted { settings: false, gpt_ini: true, files: true };
     let (mut plan, sharing) = (Plan::default(), Sharing::default());
     let mut gpos: Vec<Vec<Layer>> = Vec::new();
     for target in targets {

@@ -95,6 +95,7 @@ fn plan(files: &[Vec<Step>]) -> Plan {
         ini: crate::filter::VersionFile::Missing,
         passed_over: Vec::new(),
         link: None,
+        overlooked: Vec::new(),
     };
     Plan { layers: files.iter().map(layer).collect(), ..Plan::default() }
 }

@@ -84,7 +84,7 @@ fn settings_that_are_no_policy_are_read_where_they_are_wanted() {
         &format!("{A}/User/Preferences/Registry/Registry.xml"),
     ]);
     assert_eq!(found(&dir, A, Wanted::default()), [format!("{A}: {A}/Machine/Registry.pol")]);
-    let all = found(&dir, A, Wanted { settings: true, gpt_ini: false });
+    let all = found(&dir, A, Wanted { settings: true, ..Wanted::default() });
     assert!(all[0].contains("GptTmpl.inf") && all[0].ends_with("Registry.xml"), "{all:?}");
 }
 
@@ -161,7 +161,7 @@ fn nothing_is_read_where_a_link_in_a_gpo_leads_out_of_the_target() {
     let user = "x/image/Windows/System32/GroupPolicy/User";
     symlink("../../../../../secret", dir.path().join(user)).unwrap();
     assert_eq!(
-        found(&dir, "x", Wanted { settings: true, gpt_ini: true }),
+        found(&dir, "x", Wanted { settings: true, gpt_ini: true, files: false }),
         [
             format!("x/image: unread {user}"),
             format!("x/{A}: unread x/{A}/Machine"),

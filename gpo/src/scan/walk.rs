@@ -13,6 +13,7 @@ use std::thread;
 use admx::file;
 
 use super::{Content, Gpo, Part, Problem, Progress, Read, Wanted, problem};
+use crate::contents::{self, GpoFile};
 use crate::error::Error;
 use crate::folders::{Identity, Leads, leads};
 use crate::limits;
@@ -223,14 +224,14 @@ impl<T: Send, F: Fn(Read) -> T + Sync> Walk<'_, F> {
 
     fn failed(&self, path: &Path, problem: Problem) -> T {
         let gpo = Gpo { kind: Kind::GpoSysvol, path: path.to_path_buf(), guid: folder_guid(path), name: None };
-        (self.each)(Read { gpo, parts: Vec::new(), gpt_ini: Vec::new(), problems: vec![problem] })
+        (self.each)(Read { gpo, parts: Vec::new(), gpt_ini: Vec::new(), files: Vec::new(), problems: vec![problem] })
     }
 
     /// A folder that is named by a GUID: the fast way, since there are thousands of them.
     fn domain_gpo(&self, path: &Path, root: &Path, guid: Option<String>, entries: &[Entry]) -> Read {
         let kind = if is_cached(root) { Kind::GpoCached } else { Kind::GpoSysvol };
         let gpo = Gpo { kind, path: path.to_path_buf(), guid, name: None };
-        let mut read = Read { gpo, parts: Vec::new(), gpt_ini: Vec::new(), problems: Vec::new() };
+        let mut read = empty(gpo);
         for (scope, name) in [(Scope::Computer, "Machine"), (Scope::User, "User")] {
             for entry in entries.iter().filter(|entry| entry.is(name)) {
                 if !entry.kind.is_symlink() || stays(&mut read, &entry.path, Some(root)) {
@@ -245,13 +246,20 @@ impl<T: Send, F: Fn(Read) -> T + Sync> Walk<'_, F> {
                 }
             }
         }
+        if self.wanted.files {
+            take_files(&mut read, contents::listed(path, None));
+        }
         read
     }
 
     /// Any other target, in the target that was named.
     fn of_target(&self, target: Target, root: Option<&Path>) -> T {
+        let files = self.wanted.files.then(|| contents::of(&target).map(|contents| contents.files));
         let gpo = Gpo { kind: target.kind, path: target.path, guid: target.guid, name: target.name };
-        let mut read = Read { gpo, parts: Vec::new(), gpt_ini: Vec::new(), problems: Vec::new() };
+        let mut read = empty(gpo);
+        if let Some(files) = files {
+            take_files(&mut read, files);
+        }
         for side in &target.sides {
             let file = &side.file.path;
             match (&side.scope, file.parent()) {
@@ -302,6 +310,18 @@ impl<T: Send, F: Fn(Read) -> T + Sync> Walk<'_, F> {
                 setting(read, scope, Content::Security, &entry.path, &["Windows NT", "SecEdit", "GptTmpl.inf"], root);
             }
         }
+    }
+}
+
+/// A GPO of which nothing has been read.
+fn empty(gpo: Gpo) -> Read {
+    Read { gpo, parts: Vec::new(), gpt_ini: Vec::new(), files: Vec::new(), problems: Vec::new() }
+}
+
+fn take_files(read: &mut Read, files: io::Result<Vec<GpoFile>>) {
+    match files {
+        Ok(files) => read.files = files,
+        Err(error) => read.problems.push(problem(&read.gpo.path, error)),
     }
 }
 

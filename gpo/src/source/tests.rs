@@ -98,9 +98,9 @@ fn a_gpo_has_its_sides_and_names_what_is_no_registry_policy() {
         ("gpt.ini", &b"[General]\r\nVersion=1\r\n"[..]),
         ("MACHINE/registry.pol", file.as_bytes()),
         ("MACHINE/comment.cmtx", b"<x/>"),
-        ("MACHINE/Microsoft/Windows NT/SecEdit/GptTmpl.inf", b"[Unicode]"),
+        ("MACHINE/Microsoft/Windows NT/SecEdit/GptTmpl.inf", b"[System Access]\r\nMinimumPasswordAge=1\r\n"),
         ("MACHINE/Scripts/Startup/empty.txt", b""),
-        ("User/Preferences/Drives/Drives.xml", b"<x/>"),
+        ("User/Preferences/Drives/Drives.xml", b"<x><Drive/></x>"),
     ] {
         let path = gpo.join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -111,6 +111,6 @@ fn a_gpo_has_its_sides_and_names_what_is_no_registry_policy() {
     assert_eq!(source.parts.len(), 1);
     assert_eq!(source.parts[0].gpo.as_deref(), Some("{31B2F340-016D-11D2-945F-00C04FB984F9}"));
     assert!(source.parts[0].place(0).to_string().ends_with("registry.pol, record 1 @ 0x8"));
-    let asides: Vec<&str> = source.asides.iter().map(|aside| aside.what.as_str()).collect();
+    let asides: Vec<String> = source.beside_policy().into_iter().map(|aside| aside.what).collect();
     assert_eq!(asides, ["security settings (GptTmpl.inf)", "preferences (Drives.xml)"]);
 }

@@ -17,6 +17,7 @@ use crate::commands::halves::{BackupModel, DirectoryModel, notes};
 use crate::commands::history::recorded;
 use crate::commands::pol::count;
 use crate::commands::policy::in_words;
+use crate::commands::sides::AsideModel;
 use crate::commands::values;
 use crate::heading;
 use crate::ui::{Line, Page, Style};
@@ -46,6 +47,8 @@ pub struct Report {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     backup: Vec<BackupModel>,
     notes: Vec<String>,
+    /// What EXPECT holds beside registry policy: it stays out of this.
+    not_applied: Vec<AsideModel>,
     /// Names in state files that ids took the place of; only with `--write-ids`.
     #[serde(skip_serializing_if = "Option::is_none")]
     ids: Option<Vec<IdModel>>,
@@ -152,6 +155,7 @@ impl Report {
                 .map(|(scope, _)| scope.side().as_str())
                 .collect(),
             notes: all_notes,
+            not_applied: AsideModel::of_expected(&case.desired),
             ids: None,
             plan: outcome.plan.hash(),
             change: None,

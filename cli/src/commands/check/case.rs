@@ -1,16 +1,17 @@
 //! What is checked against what: the target, and what is wanted of it.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use ::admx::Catalog;
 use gpo::ad::domain_of;
 use gpo::by_scope::{only_scope, settle, take, unknown};
 use gpo::check::{ImageChecked, ImageError, of_image, switched_off};
+use gpo::contents::GpoFile;
 use gpo::desired::{self, Desired};
 use gpo::exchange::lgpo::Scope;
 use gpo::exchange::state::{StateFile, Unmanaged};
-use gpo::source::{Options, Part, Place, SetAside, Source};
+use gpo::source::{OfGpo, Options, Place, Source};
 use gpo::target::{self, Opened, Target};
 
 use super::{CheckArgs, nothing};
@@ -32,8 +33,6 @@ pub struct Case {
     pub states: Vec<(PathBuf, StateFile)>,
     /// What they say of an installation.
     pub image: Vec<ImageChecked>,
-    /// What the expectations hold beside registry policy.
-    pub asides: Vec<SetAside>,
     /// What state files say and is not checked.
     pub unsupported: Vec<String>,
     /// GPOs that cannot be read, and why.
@@ -72,7 +71,7 @@ impl Case {
         for path in &args.expected {
             expected.push(read(path, options, &mut unreadable, ui)?);
         }
-        if expected.iter().all(is_silent) {
+        if expected.iter().all(|source| is_silent(source) && (args.sides.registry_only || !holds_others(source))) {
             return Err(nothing(args));
         }
         // A policy file without a record needs no scope.
@@ -95,7 +94,6 @@ impl Case {
             pairs: Vec::new(),
             states: Vec::new(),
             image: Vec::new(),
-            asides: Vec::new(),
             unsupported: Vec::new(),
             unreadable,
             extended: Vec::new(),
@@ -104,10 +102,7 @@ impl Case {
         };
         if args.each {
             case.pairs = each(&target, &expected, catalog, args)?;
-            for source in expected {
-                warn(&source.notes, ui);
-                case.asides.extend(source.asides);
-            }
+            expected.iter().for_each(|source| warn(&source.notes, ui));
             return Ok(case);
         }
         if let Some(path) = unknown(&expected) {
@@ -116,7 +111,6 @@ impl Case {
         let mut desired =
             desired::of(expected, catalog, args.sides.scope.as_ref(), args.extends.reach()).map_err(desired_error)?;
         warn(&desired.notes, ui);
-        case.asides = std::mem::take(&mut desired.asides);
         case.states = std::mem::take(&mut desired.states);
         let is_named = |path: &PathBuf| args.expected.contains(path);
         case.extended = case.states.iter().map(|(path, _)| path).filter(|path| !is_named(path)).cloned().collect();
@@ -131,7 +125,10 @@ impl Case {
 
     /// Whether nothing is wanted.
     pub fn is_empty(&self) -> bool {
-        let of_pair = |pair: &Pair| pair.desired.scopes.iter().all(|it| it.file.is_empty() && it.forgotten.is_empty());
+        let of_pair = |pair: &Pair| {
+            let no_policy = pair.desired.scopes.iter().all(|it| it.file.is_empty() && it.forgotten.is_empty());
+            no_policy && pair.desired.beside_policy().is_empty()
+        };
         self.pairs.iter().all(of_pair) && self.image.is_empty() && self.unsupported.is_empty()
     }
 
@@ -175,6 +172,11 @@ fn is_silent(source: &Source) -> bool {
     let says = |state: &StateFile| [state.extends.len(), state.facts.len(), state.verdicts.len()] != [0; 3];
     source.parts.iter().all(|part| part.file.is_empty() && part.absent.is_empty())
         && !source.state.as_ref().is_some_and(says)
+}
+
+/// Whether it holds something beside registry policy.
+fn holds_others(source: &Source) -> bool {
+    !source.beside_policy().is_empty()
 }
 
 fn warn(notes: &[(Place, String)], ui: &Ui) {
@@ -230,41 +232,74 @@ fn scope_of(desired: &Desired) -> Option<Scope> {
 
 /// How many GPOs of the expectations have a namesake in the target.
 fn namesakes(target: &Source, expected: &[Source]) -> usize {
-    let folded = |text: &Option<String>| text.as_ref().map(|text| text.trim().to_lowercase());
-    let gpos = target.gpos();
-    let parts = || gpos.iter().filter(|gpo| gpo.first().is_some_and(|part| part.folder.is_some())).flatten();
-    let names: HashSet<String> = parts().filter_map(|part| folded(&part.gpo)).collect();
-    let guids: HashSet<String> = parts().filter_map(|part| folded(&part.guid)).collect();
-    let is_there = |part: &Part| {
-        folded(&part.gpo).is_some_and(|name| names.contains(&name))
-            || folded(&part.guid).is_some_and(|guid| guids.contains(&guid))
-    };
-    let first = |gpo: &Vec<Part>| gpo.first().is_some_and(|part| part.folder.is_some() && is_there(part));
-    expected.iter().flat_map(Source::gpos).filter(first).count()
+    let there = target.gpos();
+    let called = Called::of(&there);
+    let counts = |gpo: &OfGpo| says_something(gpo) && called.has_namesake(gpo);
+    expected.iter().flat_map(Source::gpos).filter(counts).count()
 }
 
-/// The GPOs that have the name of this one; else those that have its GUID. Where several have, those of its domain: the two
-/// default GPOs have the same GUIDs in every domain, and mostly the same names.
-fn matches<'g>(gpo: &[Part], of: &'g [Vec<Part>], among: &[Vec<Part>]) -> Vec<&'g Vec<Part>> {
-    let Some(first) = gpo.first().filter(|part| part.folder.is_some()) else { return Vec::new() };
-    let same = |a: &Option<String>, b: &Option<String>| matches!((a, b), (Some(a), Some(b)) if a.trim().to_lowercase() == b.trim().to_lowercase());
-    let is_namesake = |other: &Vec<Part>| other.iter().any(|part| same(&part.gpo, &first.gpo));
-    let has_guid = |other: &Vec<Part>| other.iter().any(|part| same(&part.guid, &first.guid));
-    let folders = || of.iter().filter(|other| other.first().is_some_and(|part| part.folder.is_some()));
-    let by_name: Vec<_> = folders().filter(|other| is_namesake(other)).collect();
-    let (found, twins) = match by_name.is_empty() {
-        false => (by_name, among.iter().filter(|other| is_namesake(other)).count()),
-        true => {
-            (folders().filter(|other| has_guid(other)).collect(), among.iter().filter(|other| has_guid(other)).count())
+/// GPOs in folders, by what they are called.
+struct Called<'g> {
+    gpos: &'g [OfGpo],
+    names: HashMap<String, Vec<usize>>,
+    guids: HashMap<String, Vec<usize>>,
+}
+
+impl<'g> Called<'g> {
+    fn of(gpos: &'g [OfGpo]) -> Self {
+        let (mut names, mut guids): (HashMap<String, Vec<usize>>, HashMap<String, Vec<usize>>) = Default::default();
+        for (at, gpo) in gpos.iter().enumerate().filter(|(_, gpo)| gpo.folder().is_some()) {
+            for (called, table) in [(gpo.name(), &mut names), (gpo.guid(), &mut guids)] {
+                if let Some(called) = called {
+                    table.entry(folded(called)).or_default().push(at);
+                }
+            }
         }
-    };
-    let domain = |gpo: &[Part]| gpo.first()?.folder.as_deref().and_then(domain_of);
-    match domain(gpo) {
-        Some(own) if found.len() > 1 || twins > 1 => {
-            found.into_iter().filter(|other| domain(other).is_none_or(|other| other == own)).collect()
-        }
-        _ => found,
+        Self { gpos, names, guids }
     }
+
+    /// Those that have the name of this one; else those that have its GUID. Where several have, or several `among` those
+    /// that it is one of, those of its domain: the two default GPOs have the same GUIDs in every domain, and mostly the
+    /// same names.
+    fn like(&self, gpo: &OfGpo, among: &Self) -> Vec<&'g OfGpo> {
+        if gpo.folder().is_none() {
+            return Vec::new();
+        }
+        let of = |table: &HashMap<String, Vec<usize>>, called: Option<&String>| {
+            called.and_then(|called| table.get(&folded(called))).cloned().unwrap_or_default()
+        };
+        let by_name = of(&self.names, gpo.name());
+        let (found, twins) = match by_name.is_empty() {
+            false => (by_name, of(&among.names, gpo.name()).len()),
+            true => (of(&self.guids, gpo.guid()), of(&among.guids, gpo.guid()).len()),
+        };
+        let found: Vec<&OfGpo> = found.into_iter().filter_map(|at| self.gpos.get(at)).collect();
+        let domain = |gpo: &OfGpo| gpo.folder().and_then(|folder| domain_of(folder));
+        match domain(gpo) {
+            Some(own) if found.len() > 1 || twins > 1 => {
+                found.into_iter().filter(|other| domain(other).is_none_or(|other| other == own)).collect()
+            }
+            _ => found,
+        }
+    }
+
+    /// Whether one has this one's name or GUID.
+    fn has_namesake(&self, gpo: &OfGpo) -> bool {
+        let has = |table: &HashMap<String, Vec<usize>>, called: Option<&String>| {
+            called.is_some_and(|called| table.contains_key(&folded(called)))
+        };
+        gpo.folder().is_some() && (has(&self.names, gpo.name()) || has(&self.guids, gpo.guid()))
+    }
+}
+
+fn folded(text: &str) -> String {
+    text.trim().to_lowercase()
+}
+
+/// Whether a GPO has a policy file, or another one that sets something.
+fn says_something(gpo: &OfGpo) -> bool {
+    let files = gpo.contents.iter().flat_map(|contents| &contents.files);
+    !gpo.parts.is_empty() || files.into_iter().any(GpoFile::is_overlooked)
 }
 
 /// GPO by GPO: each of the expectations with its namesake of the target, then those of the target that nothing is
@@ -281,39 +316,51 @@ fn each(target: &Source, expected: &[Source], catalog: &Catalog, args: &CheckArg
                 .help("leave --each out, or name a folder of GPOs or of GPO backups on both sides"));
         }
     }
-    let gpos = target.gpos();
-    let wanted: Vec<(&Source, Vec<Part>)> =
+    let there = target.gpos();
+    let gpos = Called::of(&there);
+    let wanted: Vec<(&Source, OfGpo)> =
         expected.iter().flat_map(|source| source.gpos().into_iter().map(move |gpo| (source, gpo))).collect();
-    let all_wanted: Vec<Vec<Part>> = wanted.iter().map(|(_, gpo)| gpo.clone()).collect();
-    let of =
-        |source: &Source, parts: Vec<Part>| Source { parts, asides: Vec::new(), notes: Vec::new(), ..source.clone() };
-    let (mut pairs, mut used) = (Vec::new(), Vec::new());
+    let (sources, all_wanted): (Vec<&Source>, Vec<OfGpo>) =
+        wanted.into_iter().filter(|(_, gpo)| says_something(gpo)).unzip();
+    let called = Called::of(&all_wanted);
+    let of = |source: &Source, gpo: &OfGpo| Source {
+        kind: source.kind,
+        path: source.path.clone(),
+        parts: gpo.parts.clone(),
+        asides: Vec::new(),
+        contents: gpo.contents.clone().into_iter().collect(),
+        notes: Vec::new(),
+        state: source.state.clone(),
+    };
+    let nothing = OfGpo { parts: Vec::new(), contents: None };
+    let (mut pairs, mut used) = (Vec::new(), HashSet::new());
     // The only ones are a pair whatever they are called; an image has no name at all.
-    let only = gpos.len() == 1 && wanted.len() == 1;
-    for (source, gpo) in wanted {
-        let Some(first) = gpo.first() else { continue };
-        let name = first.title();
-        let found = if only { gpos.iter().collect() } else { matches(&gpo, &gpos, &all_wanted) };
-        let twins = if found.len() > 1 { found.clone() } else { matches(&gpo, &all_wanted, &all_wanted) };
+    let only = there.len() == 1 && all_wanted.len() == 1;
+    for (source, gpo) in sources.into_iter().zip(&all_wanted) {
+        let name = gpo.title();
+        let found = if only { there.iter().collect() } else { gpos.like(gpo, &called) };
+        let twins = if found.len() > 1 { found.clone() } else { called.like(gpo, &called) };
         if twins.len() > 1 {
             return Err(several(&name, &twins));
         }
-        used.extend(found.first().and_then(|found| found.first()).map(|part| part.folder.clone()));
-        let parts = found.first().map(|found| (*found).clone()).unwrap_or_default();
+        used.extend(found.first().map(|found| found.folder().cloned()));
+        let target = of(target, found.first().copied().unwrap_or(&nothing));
         let desired = desired::of(vec![of(source, gpo)], catalog, args.sides.scope.as_ref(), args.extends.reach())
             .map_err(desired_error)?;
-        pairs.push(Pair { gpo: Some(name), desired, target: of(target, parts) });
+        pairs.push(Pair { gpo: Some(name), desired, target });
     }
-    for gpo in gpos {
-        let Some(first) = gpo.first().filter(|part| !used.contains(&part.folder)) else { continue };
-        pairs.push(Pair { gpo: Some(first.title()), desired: Desired::default(), target: of(target, gpo) });
+    for gpo in &there {
+        if used.contains(&gpo.folder().cloned()) || !says_something(gpo) {
+            continue;
+        }
+        pairs.push(Pair { gpo: Some(gpo.title()), desired: Desired::default(), target: of(target, gpo) });
     }
     Ok(pairs)
 }
 
-fn several(name: &str, gpos: &[&Vec<Part>]) -> CommandError {
+fn several(name: &str, gpos: &[&OfGpo]) -> CommandError {
     let what = format!("{} GPOs have the name or GUID {name:?}, and nothing says which one is meant", gpos.len());
-    let folders = gpos.iter().filter_map(|gpo| gpo.first()?.folder.as_ref());
+    let folders = gpos.iter().filter_map(|gpo| gpo.folder());
     let error = folders.fold(CommandError::new(Code::SEVERAL_GPOS, what), |error, folder| {
         error.detail(quoted(&folder.display().to_string()))
     });

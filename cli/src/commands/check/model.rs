@@ -6,6 +6,7 @@ use ::admx::Catalog;
 use gpo::by_scope::Joined;
 use gpo::check::{Checked, Finding, ImageAnswer, ImageWhat, Verdict, check};
 use gpo::compare::RecordKind;
+use gpo::contents::compare;
 use gpo::desired::{DesiredScope, Origin, What};
 use gpo::exchange::lgpo::Scope;
 use gpo::exchange::state::{StateFile, Unmanaged};
@@ -21,7 +22,7 @@ use super::finding::{FindingModel, Sides};
 use super::waivers::Waivers;
 use crate::commands::pol::count;
 use crate::commands::policy::in_words;
-use crate::commands::sides::{AsideModel, SourceModel, side_word};
+use crate::commands::sides::{AsideModel, SourceModel, files_of, side_word};
 use crate::commands::values;
 use crate::error::{Code, CommandError};
 
@@ -35,8 +36,11 @@ pub struct Check {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub extended: Vec<String>,
     pub admx: AdmxModel,
-    /// Whether nothing failed.
+    /// Whether nothing failed and no part of the answer is missing.
     pub compliant: bool,
+    /// Whether nothing failed of what was checked.
+    #[serde(skip)]
+    pub passes: bool,
     pub summary: Summary,
     /// What is not as expected.
     pub findings: Vec<FindingModel>,
@@ -48,8 +52,10 @@ pub struct Check {
     /// GPOs of the target that the order does not name.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub left_out: Vec<String>,
-    /// What an expectation holds beside registry policy.
+    /// What an expectation or the target holds beside registry policy and is not the same on both sides.
     pub not_checked: Vec<AsideModel>,
+    /// Files beside registry policy that are the same, byte for byte.
+    pub same_files: usize,
     /// What state files say and could not be checked.
     pub unsupported: Vec<String>,
     /// GPOs and folders among several that cannot be read, and why: what they say is not in the answer.
@@ -77,8 +83,10 @@ pub struct Summary {
 #[derive(Serialize)]
 pub struct GpoModel {
     pub name: String,
-    /// Whether the target has registry policy of such a GPO.
+    /// Whether the target has such a GPO.
     pub there: bool,
+    /// What is no registry policy and not the same on both sides.
+    pub not_checked: usize,
     #[serde(flatten)]
     pub summary: Summary,
 }
@@ -100,16 +108,34 @@ pub struct Overridden {
 pub struct Rules {
     pub exact: bool,
     pub fail_on: FailOn,
+    /// Whether what is no registry policy is let through.
+    pub registry_only: bool,
 }
 
 impl Check {
-    pub fn new(case: Case, catalog: &Catalog, waivers: &mut Waivers, rules: Rules) -> Result<Self, CommandError> {
+    pub fn new(
+        case: Case,
+        catalog: &Catalog,
+        waivers: &mut Waivers,
+        rules: Rules,
+        asked: Option<&Whose>,
+    ) -> Result<Self, CommandError> {
         let mut all = Collected { rules, unmanaged: case.unmanaged(), ..Collected::default() };
         for pair in &case.pairs {
-            all.of_pair(pair, catalog)?;
+            all.of_pair(pair, catalog, asked)?;
         }
         all.of_image(&case);
-        let Collected { mut summary, mut findings, mut overridden, gpos, contested, notes, .. } = all;
+        let Collected {
+            mut summary,
+            mut findings,
+            mut overridden,
+            gpos,
+            contested,
+            notes,
+            not_checked,
+            same_files,
+            ..
+        } = all;
         overridden.sort_by(|a, b| (&a.scope, &a.value).cmp(&(&b.scope, &b.value)));
         for finding in &mut findings {
             finding.waiver = waivers.find(finding);
@@ -135,33 +161,49 @@ impl Check {
                 )),
             }
         }
-        Ok(Self {
+        let passes = findings.iter().all(|finding| !finding.fails);
+        let mut checked = Self {
             schema: "gpol.check/1",
             target: case.target,
             expected: case.expected,
             extended: case.extended.iter().map(|path| path.display().to_string()).collect(),
             admx: AdmxModel::new(catalog),
-            compliant: findings.iter().all(|finding| !finding.fails),
+            compliant: false,
+            passes,
             summary,
             findings,
             overridden,
             gpos,
             left_out: case.left_out,
-            not_checked: AsideModel::all(&case.asides),
+            not_checked,
+            same_files,
             unsupported: case.unsupported,
             unreadable: case.unreadable,
             notes,
-        })
+        };
+        checked.compliant = checked.passes && !checked.is_partial();
+        Ok(checked)
     }
 
-    /// What was not looked at, and why.
-    pub fn unchecked(&self) -> impl Iterator<Item = &String> {
-        self.unsupported.iter().chain(&self.unreadable)
+    /// What was not looked at, and why, and which therefore is missing in the answer.
+    pub fn unchecked(&self) -> Vec<String> {
+        let others = self.not_checked.iter().filter(|aside| aside.decides).map(AsideModel::sentence);
+        self.unsupported.iter().chain(&self.unreadable).cloned().chain(others).collect()
+    }
+
+    /// What was not looked at, and need not be.
+    pub fn let_through(&self) -> Vec<String> {
+        self.not_checked.iter().filter(|aside| !aside.decides).map(AsideModel::sentence).collect()
+    }
+
+    /// Whether anything was compared that is no registry policy, or would have to be.
+    pub fn has_others(&self) -> bool {
+        self.same_files > 0 || self.not_checked.iter().any(|aside| aside.decides)
     }
 
     /// Whether a part of the answer is missing.
     pub fn is_partial(&self) -> bool {
-        self.unchecked().next().is_some() || self.findings.iter().any(|f| f.verdict == "unknown" && f.fails)
+        !self.unchecked().is_empty() || self.findings.iter().any(|f| f.verdict == "unknown" && f.fails)
     }
 }
 
@@ -176,17 +218,20 @@ struct Collected {
     gpos: Vec<GpoModel>,
     contested: usize,
     notes: Vec<String>,
+    not_checked: Vec<AsideModel>,
+    same_files: usize,
 }
 
 impl Default for Rules {
     fn default() -> Self {
-        Self { exact: false, fail_on: FailOn::Absent }
+        Self { exact: false, fail_on: FailOn::Absent, registry_only: false }
     }
 }
 
 impl Collected {
-    fn of_pair(&mut self, pair: &Pair, catalog: &Catalog) -> Result<(), CommandError> {
+    fn of_pair(&mut self, pair: &Pair, catalog: &Catalog, asked: Option<&Whose>) -> Result<(), CommandError> {
         let before = self.summary;
+        let not_checked = self.beside_policy(pair, asked);
         let mut scopes: Vec<DesiredScope> = pair.desired.scopes.clone();
         for part in &pair.target.parts {
             let Some(scope) = part.scope.as_ref() else { continue };
@@ -209,14 +254,33 @@ impl Collected {
         }
         if let Some(name) = &pair.gpo {
             let summary = self.summary.since(before);
-            let there = !pair.target.parts.is_empty();
-            self.gpos.push(GpoModel { name: name.clone(), there, summary });
+            let there = !pair.target.parts.is_empty() || !pair.target.contents.is_empty();
+            self.gpos.push(GpoModel { name: name.clone(), there, not_checked, summary });
         }
         Ok(())
     }
 
+    /// Compares what is no registry policy; how much of it is not the same and decides.
+    ///
+    /// An expectation without a GPO, as a state file is one, says nothing of such files: those of the target are extra.
+    fn beside_policy(&mut self, pair: &Pair, asked: Option<&Whose>) -> usize {
+        let Rules { exact, registry_only, .. } = self.rules;
+        let counts = !registry_only;
+        let texts = pair.desired.asides.iter().map(|aside| AsideModel::of(aside, "expected", counts));
+        let expected = files_of(&pair.desired.contents, asked);
+        let compared = compare([expected, files_of(&pair.target.contents, asked)]);
+        let is_expected = exact || !pair.desired.contents.is_empty();
+        let files = compared.unequal.iter();
+        let files = files.filter_map(|it| AsideModel::of_files(it, ["expected", "target"], counts && is_expected));
+        let all: Vec<AsideModel> = texts.chain(files).map(|it| AsideModel { gpo: pair.gpo.clone(), ..it }).collect();
+        let deciding = all.iter().filter(|aside| aside.decides).count();
+        self.not_checked.extend(all);
+        self.same_files += compared.same;
+        deciding
+    }
+
     fn of_scope(&mut self, checked: Checked, sides: Sides<'_>) {
-        let Rules { exact, fail_on } = self.rules;
+        let Rules { exact, fail_on, .. } = self.rules;
         self.contested += checked.contested;
         self.summary.add(checked.pass, "pass");
         for finding in &checked.findings {

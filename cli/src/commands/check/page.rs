@@ -1,9 +1,10 @@
 //! The verdict as people read it.
 
 use super::finding::FindingModel;
-use super::model::{Check, Summary};
+use super::model::{Check, GpoModel, Summary};
 use crate::commands::pol::count;
 use crate::commands::show::templates;
+use crate::commands::sides::asides;
 use crate::ui::{Line, Page, Style};
 
 pub fn page(check: &Check) -> Page {
@@ -30,12 +31,10 @@ pub fn page(check: &Check) -> Page {
         }
         of_finding(&mut page, finding);
     }
-    if !check.not_checked.is_empty() {
-        page.blank().line("Not checked, since it is no registry policy:");
-        for aside in &check.not_checked {
-            page.line(aside.line());
-        }
-    }
+    let decides = |wanted: bool| check.not_checked.iter().filter(move |aside| aside.decides == wanted);
+    asides(&mut page, "Not checked, since it is no registry policy:".into(), decides(true));
+    let heading = "Not checked and not asked for, since it is no registry policy:";
+    asides(&mut page, Line::new().span(Style::Faint, heading), decides(false));
     if !check.unsupported.is_empty() {
         page.blank().line(Line::new().span(Style::Warn, "Not checked, since the target does not have it:"));
         for what in &check.unsupported {
@@ -78,15 +77,17 @@ fn gpos(page: &mut Page, check: &Check) {
         return;
     }
     page.blank().line("GPO by GPO:");
-    let (beside, checked): (Vec<_>, Vec<_>) = check.gpos.iter().partition(|gpo| gpo.there && gpo.summary.checked == 0);
+    let is_beside = |gpo: &&GpoModel| gpo.there && gpo.summary.checked == 0 && gpo.not_checked == 0;
+    let (beside, checked): (Vec<_>, Vec<_>) = check.gpos.iter().partition(is_beside);
     for gpo in checked {
         let (word, style) = match (gpo.there, gpo.summary.pass == gpo.summary.checked) {
             (false, _) => ("MISSING", Style::Bad),
+            (true, true) if gpo.not_checked > 0 => ("unknown", Style::Warn),
             (true, true) => ("ok", Style::Good),
             (true, false) => ("differs", Style::Bad),
         };
         let line = Line::indented(2).span(style, word).column(11).hang().text(&gpo.name);
-        page.line(line.span(Style::Faint, format!("  {}", figures(&gpo.summary))));
+        page.line(line.span(Style::Faint, format!("  {}{}", figures(&gpo.summary), not_checked(gpo.not_checked))));
     }
     if !beside.is_empty() {
         let names: Vec<&str> = beside.iter().map(|gpo| &*gpo.name).collect();
@@ -132,12 +133,22 @@ fn of_finding(page: &mut Page, finding: &FindingModel) {
 
 fn conclusion(check: &Check) -> Line {
     let summary = &check.summary;
-    let (word, style) = match check.compliant {
+    let (word, style) = match check.passes {
         true if check.is_partial() => ("as expected where it was checked", Style::Warn),
         true => ("as expected", Style::Good),
         false => ("not as expected", Style::Bad),
     };
-    Line::new().span(style, word).text(": ").hang().text(figures(summary))
+    let line = Line::new().span(style, word).text(": ").hang().text(figures(summary));
+    let same = match check.same_files {
+        0 => String::new(),
+        n => format!(", {} the same", count(n, "other file")),
+    };
+    line.text(same + &not_checked(check.not_checked.iter().filter(|aside| aside.decides).count()))
+}
+
+/// `, 2 not checked`
+fn not_checked(n: usize) -> String {
+    if n > 0 { format!(", {n} not checked") } else { String::new() }
 }
 
 /// `5 settings checked, 1 pass, 2 different, 2 absent, 1 extra`

@@ -236,9 +236,11 @@ pub fn log(check: &Check) -> Log<'_> {
         help: Text { text: (*help).to_owned() },
         default_configuration: Level { level },
     });
-    let notifications = check
-        .unchecked()
-        .map(|what| Notification { level: "error", message: Text { text: format!("not checked: {what}") } });
+    let unchecked = check.unchecked().into_iter().map(|what| ("error", format!("not checked: {what}")));
+    let let_through =
+        check.let_through().into_iter().map(|what| ("note", format!("not checked, not asked for: {what}")));
+    let notifications =
+        unchecked.chain(let_through).map(|(level, text)| Notification { level, message: Text { text } });
     let driver = Driver { name: "gpol", semantic_version: env!("CARGO_PKG_VERSION"), rules: rules.collect() };
     let run = Run {
         tool: Tool { driver },

@@ -12,8 +12,10 @@ pub fn junit(check: &Check) -> String {
     let failing = check.findings.iter().filter(|finding| finding.fails).count();
     let unknown = check.findings.iter().filter(is_error).count();
     let skipped = check.findings.iter().filter(|finding| finding.is_waived()).count();
-    let (failures, errors) = (failing - unknown, unknown + check.unchecked().count());
-    let tests = check.findings.len() + check.unchecked().count() + 1;
+    let (unchecked, let_through) = (check.unchecked(), check.let_through());
+    let (failures, errors) = (failing - unknown, unknown + unchecked.len());
+    let skipped = skipped + let_through.len();
+    let tests = check.findings.len() + unchecked.len() + let_through.len() + 1;
     let suite = attribute(&check.target.path);
     let mut text = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n");
     text.push_str(&format!(
@@ -36,10 +38,15 @@ pub fn junit(check: &Check) -> String {
             _ => text.push_str(&format!("><system-out>{says}</system-out></testcase>\n")),
         }
     }
-    for what in check.unchecked() {
-        let what = attribute(what);
+    for what in unchecked {
+        let what = attribute(&what);
         text.push_str("    <testcase classname=\"gpol.check\" name=\"not checked\">");
         text.push_str(&format!("<error type=\"not-checked\" message=\"{what}\"/></testcase>\n"));
+    }
+    for what in let_through {
+        let what = attribute(&what);
+        text.push_str("    <testcase classname=\"gpol.check\" name=\"not checked\">");
+        text.push_str(&format!("<skipped message=\"not asked for: {what}\"/></testcase>\n"));
     }
     text.push_str("  </testsuite>\n</testsuites>\n");
     text
@@ -64,7 +71,10 @@ pub fn github(check: &Check) -> String {
         text.push_str(&format!("::{level} file={file},title={title}::{says}\n"));
     }
     for what in check.unchecked() {
-        text.push_str(&format!("::error title={}::{}\n", property("gpol check: not checked"), data(what)));
+        text.push_str(&format!("::error title={}::{}\n", property("gpol check: not checked"), data(&what)));
+    }
+    for what in check.let_through() {
+        text.push_str(&format!("::notice title={}::{}\n", property("gpol check: not asked for"), data(&what)));
     }
     text
 }

@@ -126,8 +126,8 @@ impl Inputs {
     }
 
     /// What is no registry policy.
-    pub fn asides(&self) -> impl Iterator<Item = &SetAside> {
-        self.sources.iter().flat_map(|source| &source.asides)
+    pub fn asides(&self) -> Vec<SetAside> {
+        self.sources.iter().flat_map(Source::beside_policy).collect()
     }
 
     /// The records by scope, in the order in which the inputs name them.

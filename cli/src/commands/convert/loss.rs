@@ -8,6 +8,7 @@ use super::format::FileFormat;
 use super::input::{Inputs, Policy};
 use crate::commands::pol::count;
 use crate::error::{Code, CommandError};
+use crate::overlooked::MOST;
 use crate::ui::{Line, Style, Ui};
 
 /// All that the output does not hold.
@@ -30,7 +31,7 @@ pub fn remark(aside: &SetAside) -> String {
 
 impl<'a> Lost<'a> {
     pub fn new(inputs: &Inputs, format: FileFormat, records: &'a [Loss]) -> Self {
-        let mut others: Vec<String> = inputs.asides().map(remark).collect();
+        let mut others: Vec<String> = inputs.asides().iter().map(remark).collect();
         let states = || inputs.sources.iter().filter_map(|source| Some((source, source.state.as_ref()?)));
         for (source, state) in states() {
             let name = source.path.display();
@@ -72,7 +73,7 @@ impl<'a> Lost<'a> {
             Line::indented(2).text(start).hang().span(Style::Faint, &loss.why)
         });
         let failed = CommandError::new(Code::CANNOT_CARRY, what).lines(lines);
-        let failed = failed.lines(self.others.iter().map(|other| Line::indented(2).text(other)));
+        let failed = failed.lines(self.other_lines().into_iter().map(|other| Line::indented(2).text(other)));
         let rest = all - lost;
         let go_on = match (lost, rest) {
             (0, _) => "add --lossy to go on without it".to_owned(),
@@ -87,6 +88,13 @@ impl<'a> Lost<'a> {
         failed.detail("Nothing was written.").help(instead)
     }
 
+    /// The others, cut where they are more than a screen holds.
+    fn other_lines(&self) -> Vec<String> {
+        let more = self.others.len().saturating_sub(MOST);
+        let last = (more > 0).then(|| format!("and {more} more that are not in it"));
+        self.others.iter().take(MOST).cloned().chain(last).collect()
+    }
+
     /// Says on standard error what is left out.
     pub fn warn(&self, ui: &Ui) {
         for loss in self.records {
@@ -97,7 +105,7 @@ impl<'a> Lost<'a> {
             };
             ui.warning(format!("record {} at {:#x} {how} {}", loss.record + 1, loss.offset, loss.why));
         }
-        for other in &self.others {
+        for other in self.other_lines() {
             ui.warning(other);
         }
         if !self.records.is_empty() {

@@ -40,7 +40,7 @@ pub fn make(
     let scopes: Vec<Scoped<'_>> =
         policy.iter().filter_map(|policy| Some(Scoped { scope: policy.scope.clone()?, file: &policy.file })).collect();
     let to_file = args.output.is_some();
-    let remarks: Vec<String> = inputs.asides().map(super::loss::remark).collect();
+    let remarks: Vec<String> = inputs.asides().iter().map(super::loss::remark).collect();
     let names: Vec<String> = inputs.sources.iter().map(|source| source.path.display().to_string()).collect();
     let (source, label) = (names.join(", "), label(inputs, args));
     let done = |bytes: Vec<u8>| Output::File { bytes, losses: Vec::new() };

@@ -5,13 +5,14 @@ use std::collections::BTreeSet;
 use ::admx::{Catalog, Side};
 use gpo::by_scope::Joined;
 use gpo::compare::{PolicyDiff, Presence, RecordDiff, RecordKind, compare};
+use gpo::contents::{GpoFile, compare as compare_files};
 use gpo::model::PolicyModel;
 use gpo::show::AdmxModel;
 use gpo::source::Source;
 use serde::Serialize;
 
 use super::Only;
-use crate::commands::sides::{AsideModel, Located, SourceModel, side_word, title};
+use crate::commands::sides::{AsideModel, Located, SidesArgs, SourceModel, files_of, side_word, title};
 
 /// How two sides differ.
 #[derive(Serialize)]
@@ -26,11 +27,63 @@ pub struct Diff {
     /// Of all differences, also those that are not asked for.
     pub summary: Summary,
     pub scopes: Vec<ScopeDiff>,
-    /// What is no registry policy.
+    /// What is no registry policy and not the same on all sides.
     pub not_compared: Vec<AsideModel>,
+    /// Files beside registry policy that are the same, byte for byte.
+    pub same_files: usize,
     /// GPOs and folders among several that cannot be read, and why: what they say is not in the answer.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub unreadable: Vec<String>,
+}
+
+/// What the sides hold beside registry policy.
+pub struct NotCompared {
+    asides: Vec<AsideModel>,
+    same_files: usize,
+}
+
+impl NotCompared {
+    /// Of left and right, and of their base if there is one.
+    pub fn new([left, right]: [&Source; 2], base: Option<&Source>, args: &SidesArgs) -> Self {
+        let decides = !args.registry_only;
+        let named = [("base", base), ("left", Some(left)), ("right", Some(right))];
+        let of_texts = named.into_iter().filter_map(|(side, source)| Some((side, source?)));
+        let mut asides: Vec<AsideModel> = of_texts
+            .flat_map(|(side, source)| source.asides.iter().map(move |aside| AsideModel::of(aside, side, decides)))
+            .collect();
+        let files = |source: &'_ Source| -> Vec<GpoFile> {
+            files_of(&source.contents, args.scope.as_ref()).into_iter().cloned().collect()
+        };
+        let [left, right] = [left, right].map(files);
+        let sides = [left.iter().collect(), right.iter().collect()];
+        let same_files = match base.map(files) {
+            None => {
+                let compared = compare_files(sides);
+                let models =
+                    compared.unequal.iter().filter_map(|it| AsideModel::of_files(it, ["left", "right"], decides));
+                asides.extend(models);
+                compared.same
+            }
+            Some(base) => {
+                let [left, right] = sides;
+                let compared = compare_files([base.iter().collect(), left, right]);
+                let names = ["base", "left", "right"];
+                asides.extend(compared.unequal.iter().filter_map(|it| AsideModel::of_files(it, names, decides)));
+                compared.same
+            }
+        };
+        Self { asides, same_files }
+    }
+
+    /// Whether all of it is the same, or what is not was let through.
+    pub fn is_same(&self) -> bool {
+        self.asides.iter().all(|aside| !aside.decides)
+    }
+
+    /// Whether no side holds anything of the kind.
+    pub fn is_silent(&self) -> bool {
+        self.asides.is_empty() && self.same_files == 0
+    }
 }
 
 /// Counts.
@@ -104,10 +157,10 @@ impl RecordEntry {
 }
 
 impl Diff {
-    /// Of left and right; what a base holds beside registry policy is named as well.
+    /// Of left and right.
     pub fn new(
         [left, right]: [&Source; 2],
-        base: Option<&Source>,
+        not_compared: NotCompared,
         pairs: &[(Joined, Joined)],
         catalog: Option<&Catalog>,
         only: Option<Only>,
@@ -117,7 +170,7 @@ impl Diff {
         for (l, r) in pairs {
             scopes.push(ScopeDiff::new(l, r, catalog, only, &mut summary));
         }
-        let same = summary.records.is_zero();
+        let same = summary.records.is_zero() && not_compared.is_same();
         Self {
             schema: "gpol.diff/1",
             left: SourceModel::new(left),
@@ -126,7 +179,8 @@ impl Diff {
             same,
             summary,
             scopes,
-            not_compared: AsideModel::all([left, right].into_iter().chain(base).flat_map(|source| &source.asides)),
+            not_compared: not_compared.asides,
+            same_files: not_compared.same_files,
             unreadable: Vec::new(),
         }
     }
@@ -247,7 +301,7 @@ impl RecordCounts {
         self.action + self.value_type + self.data + self.order
     }
 
-    fn is_zero(&self) -> bool {
+    pub fn is_zero(&self) -> bool {
         self.only_left + self.only_right + self.changed() == 0
     }
 }

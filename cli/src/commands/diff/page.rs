@@ -3,9 +3,10 @@
 use gpo::compare::{Presence, RecordKind};
 use gpo::model::{ElementModel, PolicyModel};
 
-use super::model::{Diff, PolicyEntry, RecordEntry, ScopeDiff, Summary};
+use super::model::{Diff, PolicyEntry, RecordEntry, ScopeDiff};
 use crate::commands::pol::count;
 use crate::commands::show::{category_of, state, templates};
+use crate::commands::sides::asides;
 use crate::commands::values::{self, place, record};
 use crate::ui::{Line, Page, Style};
 
@@ -20,21 +21,35 @@ pub fn page(diff: &Diff) -> Page {
         page.blank().line(Line::new().span(Style::Strong, &scope.title));
         scope_of(&mut page, scope);
     }
-    if !diff.not_compared.is_empty() {
-        page.blank().line("Not compared, since it is no registry policy:");
-        for aside in &diff.not_compared {
-            page.line(aside.line());
-        }
-    }
-    page.blank().line(summary(diff.same, &diff.summary).as_str());
+    not_compared(&mut page, diff);
+    page.blank().line(summary(diff).as_str());
     page
 }
 
+/// What is no registry policy and not the same.
+pub fn not_compared(page: &mut Page, diff: &Diff) {
+    asides(page, "Not compared, since it is no registry policy:".into(), &diff.not_compared);
+}
+
+/// ` in registry policy` where there is more that is not the same.
+pub fn in_what(diff: &Diff) -> &'static str {
+    if diff.not_compared.is_empty() { "" } else { " in registry policy" }
+}
+
+/// Files beside registry policy, at the end of a summary.
+pub fn files(diff: &Diff) -> String {
+    let not = diff.not_compared.iter().map(|aside| aside.count).sum();
+    let parts = [(diff.same_files, "other file", "the same"), (not, "thing", "not compared")];
+    let parts = parts.into_iter().filter(|(n, ..)| *n > 0);
+    parts.map(|(n, what, how)| format!("; {} {how}", count(n, what))).collect()
+}
+
 /// What it comes to, in one line.
-pub fn summary(same: bool, summary: &Summary) -> String {
-    let alike = count(summary.same, "value");
-    if same {
-        return format!("No difference: {alike} the same");
+pub fn summary(diff: &Diff) -> String {
+    let summary = &diff.summary;
+    let alike = format!("{} the same{}", count(summary.same, "value"), files(diff));
+    if summary.records.is_zero() {
+        return format!("No difference{}: {alike}", in_what(diff));
     }
     let counts = &summary.records;
     let parts: Vec<String> = [
@@ -50,7 +65,7 @@ pub fn summary(same: bool, summary: &Summary) -> String {
     .map(|(n, what)| format!("{n} {what}"))
     .collect();
     let all = counts.only_left + counts.only_right + counts.changed();
-    format!("{} differ{}: {}; {alike} the same", count(all, "value"), if all == 1 { "s" } else { "" }, parts.join(", "))
+    format!("{} differ{}: {}; {alike}", count(all, "value"), if all == 1 { "s" } else { "" }, parts.join(", "))
 }
 
 fn scope_of(page: &mut Page, scope: &ScopeDiff) {

@@ -14,7 +14,7 @@ pub fn unified(diff: &Diff) -> String {
         text.push_str(&escape(what));
         text.push('\n');
     };
-    if diff.scopes.iter().all(super::model::ScopeDiff::is_empty) {
+    if diff.scopes.iter().all(super::model::ScopeDiff::is_empty) && diff.not_compared.is_empty() {
         return text;
     }
     line("--- ", &diff.left.path);
@@ -35,13 +35,16 @@ pub fn unified(diff: &Diff) -> String {
             line(" ", &record(scope.side, &alike.record));
         }
     }
+    for aside in &diff.not_compared {
+        line("# not compared: ", &aside.sentence());
+    }
     text
 }
 
 /// A table for each scope.
 pub fn markdown(diff: &Diff) -> String {
     let mut text = format!("# {} and {}\n\n", cell(&diff.left.path), cell(&diff.right.path));
-    text.push_str(&format!("{}\n", summary(diff.same, &diff.summary)));
+    text.push_str(&format!("{}\n", summary(diff)));
     for scope in diff.scopes.iter().filter(|scope| !scope.is_empty()) {
         text.push_str(&format!("\n## {}\n", scope.title));
         if !scope.policies.is_empty() {
@@ -78,11 +81,18 @@ pub fn markdown(diff: &Diff) -> String {
             }
         }
     }
+    text.push_str(&not_compared(diff));
+    text
+}
+
+/// What is no registry policy and not the same.
+pub fn not_compared(diff: &Diff) -> String {
+    let mut text = String::new();
     if !diff.not_compared.is_empty() {
         text.push_str("\n## Not compared\n\n");
-        for aside in &diff.not_compared {
-            text.push_str(&format!("- {} ({}), {}\n", cell(&aside.what), aside.count, cell(&aside.place)));
-        }
+    }
+    for aside in &diff.not_compared {
+        text.push_str(&format!("- {}\n", cell(&aside.sentence())));
     }
     text
 }

@@ -9,7 +9,8 @@ use serde::Serialize;
 
 use super::Only;
 use super::model::Diff;
-use super::text::cell;
+use super::page::{files, in_what, not_compared};
+use super::text::{cell, not_compared as text_of_others};
 use crate::commands::pol::count;
 use crate::commands::show::{category_of, state, templates};
 use crate::commands::sides::{Located, SourceModel, side_word, title};
@@ -83,10 +84,16 @@ pub struct ChangeEntry {
 
 impl ThreeDiff {
     /// From base, left and right, scope by scope.
-    pub fn new(base: &Source, rows: &[[Joined; 3]], catalog: Option<&Catalog>, only: Option<Only>) -> Self {
+    pub fn new(
+        base: &Source,
+        rows: &[[Joined; 3]],
+        others_same: bool,
+        catalog: Option<&Catalog>,
+        only: Option<Only>,
+    ) -> Self {
         let mut summary = Counts::default();
         let scopes = rows.iter().map(|row| ScopeChanges::new(row, catalog, only, &mut summary)).collect();
-        let same = summary.all() == 0;
+        let same = summary.all() == 0 && others_same;
         Self { base: SourceModel::new(base), three_way: Body { same, summary, scopes } }
     }
 }
@@ -159,7 +166,7 @@ impl Counts {
     }
 
     /// What it comes to, in one line.
-    fn line(&self) -> String {
+    fn line(&self, two: &Diff) -> String {
         let parts = [
             (self.conflict, "in conflict"),
             (self.only_left, "changed only left"),
@@ -169,9 +176,9 @@ impl Counts {
         let parts: Vec<String> =
             parts.into_iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
         match self.all() {
-            0 => "No difference: both sides are as their base".to_owned(),
-            1 => format!("1 value differs from the base: {}", parts.join(", ")),
-            all => format!("{} differ from the base: {}", count(all, "value"), parts.join(", ")),
+            0 => format!("No difference{}: both sides are as their base{}", in_what(two), files(two)),
+            1 => format!("1 value differs from the base: {}{}", parts.join(", "), files(two)),
+            all => format!("{} differ from the base: {}{}", count(all, "value"), parts.join(", "), files(two)),
         }
     }
 }
@@ -209,13 +216,8 @@ pub fn page(diff: &ThreeDiff, two: &Diff) -> Page {
             group(&mut page, scope, who, heading);
         }
     }
-    if !two.not_compared.is_empty() {
-        page.blank().line("Not compared, since it is no registry policy:");
-        for aside in &two.not_compared {
-            page.line(aside.line());
-        }
-    }
-    page.blank().line(diff.three_way.summary.line().as_str());
+    not_compared(&mut page, two);
+    page.blank().line(diff.three_way.summary.line(two).as_str());
     page
 }
 
@@ -274,7 +276,7 @@ fn sides<T>(page: &mut Page, who: Who, indent: usize, [base, left, right]: [T; 3
 pub fn markdown(diff: &ThreeDiff, two: &Diff) -> String {
     let mut text =
         format!("# {} and {}, since {}\n\n", cell(&two.left.path), cell(&two.right.path), cell(&diff.base.path));
-    text.push_str(&format!("{}\n", diff.three_way.summary.line()));
+    text.push_str(&format!("{}\n", diff.three_way.summary.line(two)));
     for scope in diff.three_way.scopes.iter().filter(|scope| !scope.is_empty()) {
         text.push_str(&format!("\n## {}\n", scope.title));
         for (who, heading) in GROUPS {
@@ -295,6 +297,7 @@ pub fn markdown(diff: &ThreeDiff, two: &Diff) -> String {
             }
         }
     }
+    text.push_str(&text_of_others(two));
     text
 }
 

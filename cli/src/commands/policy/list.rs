@@ -5,7 +5,9 @@ use std::path::PathBuf;
 
 use admx::{Catalog, FoundIn, Policy, Side};
 use clap::Args;
+use gpo::contents::{self, GpoFile};
 use gpo::edit::{file_of, read};
+use gpo::error::Error;
 use gpo::scope::Scope;
 use gpo::show::AdmxModel;
 use gpo::target::Target;
@@ -16,6 +18,7 @@ use crate::commands::show::{state, templates};
 use crate::context::{failed, load_templates, open_target};
 use crate::error::Stop;
 use crate::exit::Exit;
+use crate::overlooked::by_role;
 use crate::ui::{Line, Page, Style, Ui};
 
 /// List the policies that the templates know
@@ -92,6 +95,9 @@ struct List {
     schema: &'static str,
     admx: AdmxModel,
     policies: Vec<Listed>,
+    /// Files of the target that set something, or may, and are no registry policy.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    not_looked_at: Vec<GpoFile>,
 }
 
 #[derive(Serialize)]
@@ -138,6 +144,10 @@ pub fn list(args: &ListArgs, ui: &Ui) -> Result<Exit, Stop> {
         Some(target) => states(catalog, target, args.filter.scope.as_ref())?,
         None => BTreeMap::new(),
     };
+    let not_looked_at = match &target {
+        Some(target) => others(target, args.filter.scope.as_ref())?,
+        None => Vec::new(),
+    };
     let mut policies: Vec<Listed> = catalog
         .policies()
         .iter()
@@ -146,7 +156,7 @@ pub fn list(args: &ListArgs, ui: &Ui) -> Result<Exit, Stop> {
         .filter(|listed| !args.configured || !listed.states.is_empty())
         .collect();
     policies.sort_by_cached_key(|p| (p.category.clone(), p.display_name.trim().to_owned(), p.id.clone()));
-    let list = List { schema: "gpol.policy-list/1", admx: AdmxModel::new(catalog), policies };
+    let list = List { schema: "gpol.policy-list/1", admx: AdmxModel::new(catalog), policies, not_looked_at };
     match args.output.format {
         Format::Json => ui.json(&list)?,
         Format::Human if args.tree => ui.page(&list.tree())?,
@@ -163,12 +173,19 @@ pub fn search(args: &SearchArgs, ui: &Ui) -> Result<Exit, Stop> {
     let policies: Vec<Listed> =
         hits.map(|hit| Listed::new(catalog, hit.policy, &BTreeMap::new(), Some(hit.found_in.into()))).collect();
     let found = !policies.is_empty();
-    let list = List { schema: "gpol.policy-search/1", admx: AdmxModel::new(catalog), policies };
+    let (schema, admx) = ("gpol.policy-search/1", AdmxModel::new(catalog));
+    let list = List { schema, admx, policies, not_looked_at: Vec::new() };
     match args.output.format {
         Format::Json => ui.json(&list)?,
         Format::Human => ui.page(&list.hits())?,
     }
     Ok(if found { Exit::Yes } else { Exit::No })
+}
+
+/// Files of the target, or of one scope, that are no registry policy.
+fn others(target: &Target, only: Option<&Scope>) -> Result<Vec<GpoFile>, Stop> {
+    let contents = contents::of(target).map_err(|source| failed(Error::Io { path: target.path.clone(), source }))?;
+    Ok(contents::overlooked(contents.files.iter().filter(|file| only.is_none_or(|scope| file.is_of(scope)))))
 }
 
 /// State of every policy that the target configures: by id, then by scope.
@@ -237,6 +254,10 @@ impl List {
         page.field("ADMX", templates(Some(&self.admx)).as_str());
         let policies = if self.policies.len() == 1 { "policy" } else { "policies" };
         page.field("Found", format!("{} {policies}{what}", self.policies.len()).as_str());
+        if !self.not_looked_at.is_empty() {
+            let others = format!("not registry policy, not looked at: {}", by_role(&self.not_looked_at));
+            page.field("", Line::new().span(Style::Warn, others));
+        }
         page
     }
 
