@@ -312,6 +312,9 @@ impl Unreadable {
                 "it vanished while it was read, or is a link that leads nowhere".to_owned()
             }
             Error::Io { source, .. } => source.to_string(),
+            Error::Target(TargetError::LeadsOut { to, .. }) => {
+                format!("it is a link that leads out of the target, to {}; gpol does not follow it", to.display())
+            }
             Error::Malformed { error, .. } => error.to_string(),
             other => other.to_string(),
         };
