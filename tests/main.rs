@@ -30,6 +30,7 @@ mod explain;
 mod git;
 mod help;
 mod hive;
+mod hostile;
 mod interrupted;
 mod journey;
 #[cfg(target_os = "linux")]

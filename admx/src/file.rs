@@ -35,10 +35,35 @@ impl Limit {
     /// An ADMX or ADML file. The largest of Windows', Office's and the browsers' have less than 2 MB.
     pub const TEMPLATE: Self = Self { kind: "template", bytes: 64 * MIB, begins: |_| true };
 
-    /// The largest size of a file that begins so.
-    fn of(&self, head: &[u8]) -> u64 {
-        if (self.begins)(head) { self.bytes } else { self.bytes.min(OTHER) }
+    /// Whether so many bytes may be one of this kind.
+    ///
+    /// # Errors
+    ///
+    /// [`Refused::TooLarge`] if not.
+    pub fn check(self, size: u64) -> Result<(), Refused> {
+        let (kind, most) = (self.kind, self.bytes);
+        match size > most {
+            true => Err(Refused::TooLarge { kind, size: Some(size), most, likeness: Likeness::Begins }),
+            false => Ok(()),
+        }
     }
+
+    /// The limit of a file that begins so.
+    fn of(self, head: &[u8]) -> (u64, Likeness) {
+        match (self.begins)(head) {
+            true => (self.bytes, Likeness::Begins),
+            false => (self.bytes.min(OTHER), Likeness::Other),
+        }
+    }
+}
+
+/// How a file begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Likeness {
+    /// As its kind does.
+    Begins,
+    /// As something else.
+    Other,
 }
 
 /// Why a file is not read, although the system would.
@@ -49,14 +74,16 @@ pub enum Refused {
     #[error("it is {0}, not a file")]
     NotAFile(&'static str),
     /// More than gpol reads of this kind.
-    #[error("it is too large: {}gpol reads at most {} of a {kind}", Has(*size), Size(*most))]
+    #[error("it is too large: {}gpol reads at most {} of {}", Has(*size), Size(*most), Kind(kind, *likeness))]
     TooLarge {
         /// What people call the kind.
         kind: &'static str,
         /// Its size, where that is known.
         size: Option<u64>,
-        /// The largest size, for how it begins.
+        /// The largest size.
         most: u64,
+        /// How it begins, on which that depends.
+        likeness: Likeness,
     },
 }
 
@@ -82,6 +109,11 @@ pub fn refused(error: &io::Error) -> Option<&Refused> {
 ///
 /// What the system says, or [`Refused::NotAFile`]. A folder is an error of the system's.
 pub fn open(path: &Path) -> io::Result<File> {
+    open_sized(path).map(|(file, _)| file)
+}
+
+/// As [`open`], with the size that the file says it has.
+fn open_sized(path: &Path) -> io::Result<(File, u64)> {
     regular(&std::fs::metadata(path)?)?;
     let mut options = OpenOptions::new();
     options.read(true);
@@ -93,8 +125,8 @@ pub fn open(path: &Path) -> io::Result<File> {
         options.custom_flags((OFlags::NONBLOCK | OFlags::NOCTTY).bits().cast_signed());
     }
     let file = options.open(path)?;
-    regular(&file.metadata()?)?;
-    Ok(file)
+    let size = regular(&file.metadata()?)?;
+    Ok((file, size))
 }
 
 /// Reads a file whole.
@@ -103,7 +135,8 @@ pub fn open(path: &Path) -> io::Result<File> {
 ///
 /// As [`open`], or [`Refused::TooLarge`].
 pub fn read(path: &Path, limit: Limit) -> io::Result<Vec<u8>> {
-    read_opened(&open(path)?, limit)
+    let (mut file, size) = open_sized(path)?;
+    drain(&mut file, Some(size), limit)
 }
 
 /// As [`read`], a file that was opened already: on Unix with `O_NONBLOCK`, else to open it may have taken for ever.
@@ -112,9 +145,8 @@ pub fn read(path: &Path, limit: Limit) -> io::Result<Vec<u8>> {
 ///
 /// As [`read`].
 pub fn read_opened(mut file: &File, limit: Limit) -> io::Result<Vec<u8>> {
-    let metadata = file.metadata()?;
-    regular(&metadata)?;
-    drain(&mut file, Some(metadata.len()), limit)
+    let size = regular(&file.metadata()?)?;
+    drain(&mut file, Some(size), limit)
 }
 
 /// Reads to the end, from something that may have none. A file says 0 as its `size` as well where the system makes it up
@@ -127,8 +159,8 @@ pub fn drain(from: &mut impl Read, size: Option<u64>, limit: Limit) -> io::Resul
     let known = size.unwrap_or_default();
     let mut bytes = Vec::with_capacity(length(known.min(HEAD)));
     let head = from.by_ref().take(HEAD).read_to_end(&mut bytes)? as u64;
-    let most = limit.of(&bytes);
-    let too_large = |size| io::Error::from(Refused::TooLarge { kind: limit.kind, size, most });
+    let (most, likeness) = limit.of(&bytes);
+    let too_large = |size| io::Error::from(Refused::TooLarge { kind: limit.kind, size, most, likeness });
     if known > most {
         return Err(too_large(size));
     }
@@ -152,10 +184,11 @@ fn length(size: u64) -> usize {
     usize::try_from(size).unwrap_or_default()
 }
 
-fn regular(metadata: &Metadata) -> io::Result<()> {
+/// The size of a regular file.
+fn regular(metadata: &Metadata) -> io::Result<u64> {
     let kind = metadata.file_type();
     match () {
-        () if kind.is_file() => Ok(()),
+        () if kind.is_file() => Ok(metadata.len()),
         () if kind.is_dir() => Err(io::ErrorKind::IsADirectory.into()),
         () => Err(Refused::NotAFile(what_else(kind)).into()),
     }
@@ -194,6 +227,18 @@ impl fmt::Display for Size {
     }
 }
 
+/// A kind of file, or what is none.
+struct Kind<'a>(&'a str, Likeness);
+
+impl fmt::Display for Kind<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self(kind, Likeness::Begins) => write!(f, "a {kind}"),
+            Self(kind, Likeness::Other) => write!(f, "a file that does not begin as a {kind} does"),
+        }
+    }
+}
+
 struct Has(Option<u64>);
 
 impl fmt::Display for Has {
@@ -222,7 +267,10 @@ mod tests {
             assert_eq!(read(&path, SMALL).unwrap(), vec![7; size]);
         }
         std::fs::write(&path, [7; 11]).unwrap();
-        assert_eq!(why(read(&path, SMALL)), Refused::TooLarge { kind: "test", size: Some(11), most: 10 });
+        assert_eq!(
+            why(read(&path, SMALL)),
+            Refused::TooLarge { kind: "test", size: Some(11), most: 10, likeness: Likeness::Begins }
+        );
         let long: Vec<u8> = (0..20_000_u32).flat_map(u32::to_le_bytes).collect();
         std::fs::write(&path, &long).unwrap();
         assert_eq!(read(&path, SIGNED).unwrap(), long);
@@ -234,7 +282,10 @@ mod tests {
         let path = dir.path().join("sparse");
         let file = File::create(&path).unwrap();
         file.set_len(65 * MIB).unwrap();
-        assert_eq!(why(read(&path, SIGNED)), Refused::TooLarge { kind: "test", size: Some(65 * MIB), most: 64 * MIB });
+        let (size, most, likeness) = (Some(65 * MIB), 64 * MIB, Likeness::Other);
+        assert_eq!(why(read(&path, SIGNED)), Refused::TooLarge { kind: "test", size, most, likeness });
+        let message = read(&path, SIGNED).unwrap_err().to_string();
+        assert!(message.ends_with("at most 64 MiB of a file that does not begin as a test does"), "{message}");
         std::fs::write(&path, "sign").unwrap();
         OpenOptions::new().write(true).open(&path).unwrap().set_len(65 * MIB).unwrap();
         assert_eq!(read(&path, SIGNED).unwrap().len() as u64, 65 * MIB);
@@ -245,7 +296,7 @@ mod tests {
     #[test]
     fn what_never_ends_is_read_up_to_its_limit() {
         let why = why(drain(&mut io::repeat(b's'), None, SIGNED));
-        assert_eq!(why, Refused::TooLarge { kind: "test", size: None, most: 64 * MIB });
+        assert_eq!(why, Refused::TooLarge { kind: "test", size: None, most: 64 * MIB, likeness: Likeness::Other });
     }
 
     #[test]
@@ -297,6 +348,7 @@ mod tests {
         let path = Path::new("/proc/self/maps");
         assert_eq!(std::fs::metadata(path).unwrap().len(), 0);
         assert!(read(path, SIGNED).unwrap().len() > 100);
-        assert_eq!(why(read(path, SMALL)), Refused::TooLarge { kind: "test", size: None, most: 10 });
+        let likeness = Likeness::Begins;
+        assert_eq!(why(read(path, SMALL)), Refused::TooLarge { kind: "test", size: None, most: 10, likeness });
     }
 }

@@ -5,7 +5,6 @@
 
 mod languages;
 
-use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
@@ -13,6 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::decode::{Decoded, decode};
+use crate::file::{self, Limit};
 use crate::finding::{Code, Finding, placed};
 use crate::resources::{Resources, short_name};
 use crate::template::{self, Template, Translation};
@@ -122,16 +122,22 @@ fn in_parallel<T: Send>(order: &[usize], job: impl Fn(usize, &mut Buffers) -> T 
 
 fn list(folder: &Path) -> std::io::Result<Store> {
     let (mut templates, mut folders, mut findings) = (Vec::new(), Vec::new(), Vec::new());
+    let root = folder.canonicalize()?;
     for entry in std::fs::read_dir(folder)? {
         let entry = entry?;
         let path = entry.path();
-        if has_extension(&path, "admx") {
+        let kind = entry.file_type()?;
+        if kind.is_symlink()
+            && let Some(finding) = leads_out(&path, &root)
+        {
+            findings.push(finding);
+        } else if has_extension(&path, "admx") {
             let size = entry.metadata().map_or(0, |metadata| metadata.len());
             templates.push((path, size));
         } else if has_extension(&path, "adml") {
             let message = "an ADML file belongs into the folder of its language; here nobody reads it";
             findings.push(Finding::new(Code::MISPLACED, &path, message.to_owned()));
-        } else if entry.file_type()?.is_dir() || path.is_dir() {
+        } else if kind.is_dir() || path.is_dir() {
             folders.push(path);
         }
     }
@@ -145,7 +151,16 @@ fn list(folder: &Path) -> std::io::Result<Store> {
             findings.push(Finding::new(Code::MISPLACED, second, message));
         }
     }
-    Ok(Store { templates, languages: Languages::new(folders), findings })
+    Ok(Store { templates, languages: Languages::new(folders, root), findings })
+}
+
+/// What there is to say of a link to a template, to texts or to a folder that lies outside of the store. It is not followed:
+/// a store is a part of a target, which may come from anywhere.
+fn leads_out(link: &Path, root: &Path) -> Option<Finding> {
+    let real = link.canonicalize().ok().filter(|real| !real.starts_with(root))?;
+    let read = has_extension(link, "admx") || has_extension(link, "adml") || real.is_dir();
+    let message = || format!("a link that leads out of the store, to {}; it is not followed", real.display());
+    read.then(|| Finding::new(Code::UNREADABLE, link, message()).help("put the file itself there".to_owned()))
 }
 
 /// By lower-cased file name, then by the name as it is.
@@ -267,9 +282,10 @@ fn read<'b>(path: &Path, buffer: &'b mut Vec<u8>) -> Result<Decoded<'b>, Finding
 /// Reads a whole file into a buffer that has held others, and gives its length. Does not ask for the length first, as
 /// [`Read::read_to_end`] does: that is two calls of the system more for each of some 500 files.
 fn fill(buffer: &mut Vec<u8>, path: &Path) -> std::io::Result<usize> {
-    let mut file = File::open(path)?;
+    let mut file = file::open(path)?;
     let mut length = 0;
     loop {
+        Limit::TEMPLATE.check(length as u64)?;
         if length == buffer.len() {
             buffer.resize(length.max(1 << 17) * 2, 0);
         }

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use crate::builtin;
 use crate::decode::decode;
+use crate::file::{self, Limit};
 
 /// Line and column in a file's text, both from 1; columns count characters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -69,11 +70,11 @@ impl Places {
         Some(lines.place(text.as_deref()?, offset))
     }
 
-    fn text(&self, file: &Path) -> Option<Cow<'static, str>> {
+    fn text(&self, path: &Path) -> Option<Cow<'static, str>> {
         if self.builtin {
-            return builtin::text(file).map(Cow::Borrowed);
+            return builtin::text(path).map(Cow::Borrowed);
         }
-        let bytes = std::fs::read(file).ok()?;
+        let bytes = file::read(path, Limit::TEMPLATE).ok()?;
         decode(&bytes).ok().map(|decoded| Cow::Owned(decoded.text.into_owned()))
     }
 }

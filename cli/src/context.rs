@@ -1,11 +1,14 @@
 //! What most commands begin with: the target, the templates, the policy, the side; and the errors of that.
 
-use std::io::{self, Read as _};
+use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
 
+use admx::file::{self, Limit, Refused};
 use admx::{Catalog, Class, FindError, LoadError, Match, Policy, Side};
 use gpo::ad::Snapshot;
 use gpo::error::Error;
+use gpo::limits;
 use gpo::plan::{CommitError, Plan, read_if_there};
 use gpo::scope::Scope;
 use gpo::target::{Finding, Kind, Target};
@@ -24,21 +27,42 @@ use crate::ui::{Line, Page, Style, Ui};
 
 /// The bytes of a file, or of standard input.
 pub fn read_input(path: &Path) -> Result<Vec<u8>, CommandError> {
-    let mut bytes = Vec::new();
-    let read = match path.as_os_str() == "-" {
-        true => io::stdin().lock().read_to_end(&mut bytes).map(|_| bytes),
-        false => std::fs::read(path),
+    read_input_as(limits::INPUT, path)
+}
+
+/// As [`read_input`], of a file of one kind.
+pub fn read_input_as(limit: Limit, path: &Path) -> Result<Vec<u8>, CommandError> {
+    let read = match path {
+        _ if path.as_os_str() == "-" => file::drain(&mut io::stdin().lock(), None, limit),
+        _ if is_handed_over(path) => File::open(path).and_then(|mut file| file::drain(&mut file, None, limit)),
+        _ => file::read(path, limit),
     };
     read.map_err(|error| cannot_read(path, &error))
 }
 
-/// A file of text, in any encoding that Windows writes.
+/// Whether a shell has opened the file already, as `<(…)` does; it may be a pipe then, as standard input.
+fn is_handed_over(path: &Path) -> bool {
+    let folders = ["/dev/fd", "/proc/self/fd"];
+    cfg!(unix) && (path == Path::new("/dev/stdin") || folders.iter().any(|dir| path.parent() == Some(Path::new(dir))))
+}
+
+/// A file of text that people write, in any encoding that Windows writes.
 pub fn read_text(path: &Path) -> Result<String, CommandError> {
-    Ok(gpo::exchange::decode(&read_input(path)?))
+    Ok(gpo::exchange::decode(&read_input_as(limits::STATE_FILE, path)?))
 }
 
 /// The error of a file or folder that cannot be read.
 pub fn cannot_read(path: &Path, error: &io::Error) -> CommandError {
+    if let Some(refused) = file::refused(error) {
+        let what = format!("{} is not read: {refused}", path.display());
+        return match refused {
+            Refused::TooLarge { .. } => CommandError::new(Code::TOO_LARGE, what)
+                .detail("It may be made to use up memory, or be another file than it is taken for.")
+                .help("limits for each kind of file:  docs/targets.md, What is read"),
+            _ => CommandError::new(Code::NOT_A_FILE, what)
+                .help("put a file in its place; what a program writes is read from standard input, as -"),
+        };
+    }
     match error.kind() {
         io::ErrorKind::NotFound => CommandError::new(Code::NO_TARGET, format!("{} does not exist", path.display())),
         _ if path.is_dir() => {

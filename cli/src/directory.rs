@@ -7,8 +7,9 @@ use gpo::ad::{Snapshot, VERSION, version_value};
 use gpo::bookkeeping::{DirectoryChange, DirectoryError};
 use gpo::effective::{LinkModel, Linked, PlanError};
 use gpo::gpt_ini::Version;
+use gpo::limits;
 
-use crate::context::read_input;
+use crate::context::read_input_as;
 use crate::error::{Code, CommandError};
 use crate::paste::{quoted, this_command};
 use crate::ui::{Line, Style};
@@ -73,7 +74,7 @@ pub fn container_name(dn: &str) -> String {
 
 /// Reads an export.
 pub fn read_snapshot(path: &Path) -> Result<Snapshot, CommandError> {
-    let bytes = read_input(path)?;
+    let bytes = read_input_as(limits::DIRECTORY, path)?;
     Snapshot::parse(&bytes).map_err(|error| {
         let what = match error.line {
             0 => format!("{} is no export of Active Directory: {}", path.display(), error.what),

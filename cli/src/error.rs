@@ -47,6 +47,7 @@ codes! {
     JSON = "E0213", Malformed, "the JSON is not that of a policy file";
     STATE = "E0214", Malformed, "the state file cannot be read, or asks for what the templates do not have";
     EXCHANGE = "E0215", Malformed, "a text of another format (.PolicyRules, .reg, samba-tool's JSON, Registry.xml) cannot be read";
+    TOO_LARGE = "E0216", Malformed, "the file is larger than gpol reads of its kind";
     GPT_INI = "E0221", Malformed, "gpt.ini cannot be understood";
     COMMENTS = "E0222", Malformed, "comment.cmtx cannot be understood, or the comment cannot stand in it";
     BACKUP_XML = "E0223", Malformed, "Backup.xml cannot be understood, or not changed without guessing";
@@ -72,6 +73,7 @@ codes! {
     NOT_IN_SNAPSHOT = "E0407", NotFound, "the export of Active Directory does not hold the GPO, or not all of it";
     NO_POLICY_OF_ITS_OWN = "E0408", NotFound, "the target is known and holds no policy of its own; another command is for it";
     NO_VERSION = "E0409", NotFound, "the target is a policy file alone, which has no version";
+    NOT_A_FILE = "E0410", NotFound, "a device, a pipe or a socket is where a file should be";
     NO_KEY = "E0411", NotFound, "the hive has no such key or value";
     LINKED_KEY = "E0412", NotFound, "the path leads through a symbolic link of the registry";
     NO_CHANGE = "E0413", NotFound, "no such change of the target is recorded";

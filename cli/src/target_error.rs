@@ -30,6 +30,8 @@ pub fn command_error(error: &TargetError) -> CommandError {
         }
         TargetError::TooLarge(_) => CommandError::new(Code::UNKNOWN_TARGET, error.to_string())
             .help("point at the folder that holds the GPOs: Policies of a SYSVOL, or the folder of the backups"),
+        TargetError::LeadsOut { path, .. } => CommandError::new(Code::LEADS_OUT, error.to_string())
+            .help(format!("if that is meant, name it itself:  {}", quoted(&path.display().to_string()))),
         TargetError::Misplaced { path, is } => misplaced(path, is),
         TargetError::Io { path, source } => cannot_read(path, source),
         other => CommandError::new(Code::READ, other.to_string()),

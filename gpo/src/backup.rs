@@ -1,10 +1,6 @@
 //! What a GPO backup says of the GPO it was made from: `bkupInfo.xml`.
 
-use std::fs;
-use std::path::Path;
-
 use crate::exchange::lgpo::decode;
-use crate::place::find;
 
 /// Name and GUID of the GPO that was backed up.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -16,13 +12,9 @@ pub struct BackupInfo {
 }
 
 impl BackupInfo {
-    /// Reads the file in the folder of a backup. A missing or broken one says nothing: the policy is elsewhere.
-    pub fn of(folder: &Path) -> Self {
-        let read = || {
-            let place = find(folder, &["bkupInfo.xml"]).ok()??;
-            Some(Self::parse(&decode(&fs::read(place.path).ok()?)))
-        };
-        read().unwrap_or_default()
+    /// Reads what the file holds. A broken one says nothing: the policy is elsewhere.
+    pub fn of(bytes: &[u8]) -> Self {
+        Self::parse(&decode(bytes))
     }
 
     fn parse(text: &str) -> Self {

@@ -1,6 +1,5 @@
 //! What a path is, why, what belongs to it: the whole of what recognising a target knows.
 
-use std::fs;
 use std::path::Path;
 
 use serde::Serialize;
@@ -195,7 +194,7 @@ impl SideModel {
 fn has_signature(path: &Path) -> bool {
     use std::io::Read as _;
     let mut signature = [0; 4];
-    fs::File::open(path).and_then(|mut file| file.read_exact(&mut signature)).is_ok() && signature == *b"PReg"
+    admx::file::open(path).and_then(|mut file| file.read_exact(&mut signature)).is_ok() && signature == *b"PReg"
 }
 
 /// Those of these entries of the Windows folder that are there.

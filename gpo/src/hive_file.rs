@@ -7,12 +7,13 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::vec;
 
+use admx::file;
 use hive::{Hive, HiveError, Key, Subkeys};
 
 use crate::image::{Image, ImageError, When};
+use crate::limits::{self, read_if_there};
 use crate::model::{DamageModel, HiveModel, HiveValueModel, KeyModel, key_path};
 use crate::place::find;
-use crate::plan::read_if_there;
 
 /// Why a hive does not tell what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -155,7 +156,7 @@ impl HiveFile {
             let path = path.to_path_buf();
             move |source| HiveFileError::Io { path, source }
         };
-        let bytes = std::fs::read(path).map_err(io(path))?;
+        let bytes = file::read(path, limits::HIVE).map_err(io(path))?;
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let log = |ending: &str| -> Result<Option<PathBuf>, HiveFileError> {
             let Some(name) = path.file_name().and_then(|name| name.to_str()) else { return Ok(None) };
@@ -163,7 +164,7 @@ impl HiveFile {
         };
         let logs = [log(".LOG1")?.or(log(".LOG")?), log(".LOG2")?];
         let read = |log: &Option<PathBuf>| match log {
-            Some(log) => read_if_there(log).map_err(io(log)),
+            Some(log) => read_if_there(log, limits::HIVE_LOG).map_err(io(log)),
             None => Ok(None),
         };
         let [log1, log2] = [read(&logs[0])?, read(&logs[1])?];

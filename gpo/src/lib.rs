@@ -27,6 +27,7 @@ pub mod exchange;
 pub mod explain;
 pub mod extensions;
 pub mod facts;
+mod folders;
 pub mod gpt_ini;
 pub mod hive_file;
 pub mod image;

@@ -6,6 +6,7 @@
 
 mod walk;
 
+use std::collections::HashSet;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -69,6 +70,15 @@ pub struct Problem {
     pub error: Error,
 }
 
+impl Problem {
+    /// Whether it is a folder that cannot be listed, or a link that leads out of the target, where GPOs might be.
+    pub fn is_in_place_of(&self, gpo: &Gpo) -> bool {
+        let leads_out = matches!(self.error, Error::Target(TargetError::LeadsOut { .. }));
+        // A domain GPO is told by its GUID.
+        self.path == gpo.path && (leads_out || gpo.kind == Kind::GpoSysvol && gpo.guid.is_none())
+    }
+}
+
 /// A GPO with the bytes of its files.
 #[derive(Debug)]
 pub struct Read {
@@ -116,7 +126,8 @@ impl Progress {
     }
 }
 
-/// Reads all GPOs of the targets and hands each to `each`.
+/// Reads all GPOs of the targets and hands each to `each`. A folder that is reached twice counts once. Links that lead out
+/// of a target are not followed; each is a [`Problem`], with what would be a GPO.
 ///
 /// # Errors
 ///
@@ -136,9 +147,9 @@ pub fn scan<T: Send>(
             each(read)
         },
     };
-    let mut all = Vec::new();
+    let (mut all, mut known) = (Vec::new(), HashSet::new());
     for target in targets {
-        all.extend(walk.target(target)?);
+        all.extend(walk.target(target, &mut known)?);
     }
     Ok(all)
 }

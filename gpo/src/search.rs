@@ -286,6 +286,9 @@ impl Unreadable {
                 "it vanished while it was read, or is a link that leads nowhere".to_owned()
             }
             Error::Io { source, .. } => source.to_string(),
+            Error::Target(TargetError::LeadsOut { to, .. }) => {
+                format!("it is a link that leads out of the target, to {}; gpol does not follow it", to.display())
+            }
             Error::Malformed { error, .. } => error.to_string(),
             other => other.to_string(),
         };
@@ -323,9 +326,10 @@ pub fn search(
         admx: query.catalog.map(AdmxModel::new),
         gpos: Vec::new(),
         unreadable: Vec::new(),
-        searched: Searched { gpos: found.len(), ..Searched::default() },
+        searched: Searched::default(),
     };
     for gpo in found {
+        search.searched.gpos += usize::from(!gpo.problems.iter().any(|problem| problem.is_in_place_of(&gpo.gpo)));
         search.searched.records += gpo.records;
         search.searched.settings += gpo.settings;
         search.searched.matches += gpo.matches.len();

@@ -24,6 +24,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use admx::Catalog;
+use admx::file::Refused;
 use polfile::PolicyFile;
 
 use crate::ad::Snapshot;
@@ -31,6 +32,7 @@ use crate::effective::{PlanError, by_lines, is_gpo};
 use crate::exchange::lgpo::{self, Scope};
 use crate::exchange::state::{self, Absent, Named, Notation, StateFile};
 use crate::exchange::{Entry, Sniffed, decode, gpp, json, policy_rules, reg, samba, sniff};
+use crate::limits;
 use crate::target::{self, Opened, Target};
 
 pub use error::SourceError;
@@ -224,7 +226,8 @@ pub fn read_what_can_be(path: &Path, options: Options<'_>) -> Result<(Source, Ve
             Opened::Several(set) => folder::several(path, set),
         };
     }
-    let bytes = std::fs::read(path).map_err(|source| SourceError::Io { path: path.to_path_buf(), source })?;
+    let bytes =
+        admx::file::read(path, limits::INPUT).map_err(|source| SourceError::Io { path: path.to_path_buf(), source })?;
     Ok((read_bytes(path, bytes, options)?, Vec::new()))
 }
 
@@ -326,6 +329,8 @@ fn policy_file(path: &Path, bytes: Vec<u8>) -> Result<Source, SourceError> {
 
 fn state(path: &Path, text: &str, notation: Notation, options: Options<'_>) -> Result<Source, SourceError> {
     let wrong = |error| SourceError::State { path: path.to_path_buf(), error: Box::new(error) };
+    let too_large = |refused: Refused| SourceError::Io { path: path.to_path_buf(), source: refused.into() };
+    limits::STATE_FILE.check(text.len() as u64).map_err(too_large)?;
     let state = state::parse(text, notation).map_err(wrong)?;
     let mut source = Source::empty(SourceKind::State, path);
     for resolved in state::resolve(&state, options.catalog).map_err(wrong)? {

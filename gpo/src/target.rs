@@ -152,7 +152,8 @@ pub struct Target {
 /// Something wrong with a target's folders.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Finding {
-    /// `GPT012`: entries that differ only by case; `GPT017`: a per-user local GPO that Windows ignores.
+    /// `GPT012`: entries that differ only by case; `GPT017`: a per-user local GPO that Windows ignores; `GPT018`: a file
+    /// that says more of the target and cannot be read; `GPT019`: templates that a link has outside of the target.
     pub code: &'static str,
     /// The folder or file.
     pub path: PathBuf,
@@ -161,6 +162,18 @@ pub struct Finding {
 }
 
 impl Finding {
+    /// A store that is not used.
+    fn leads_out(path: PathBuf, to: &Path) -> Self {
+        let message =
+            format!("is a link that leads out of the target, to {}; its templates are not used", to.display());
+        Self { code: "GPT019", path, message }
+    }
+
+    /// A file that cannot be read.
+    fn unreadable(path: PathBuf, error: &io::Error) -> Self {
+        Self { code: "GPT018", path, message: format!("cannot be read: {error}") }
+    }
+
     /// An entry that differs only by case from the one that is read.
     fn twin(path: PathBuf) -> Self {
         let message = "differs only by case from an entry beside it; Windows sees one of the two".to_owned();
@@ -294,6 +307,11 @@ pub fn open_noting(path: &Path, trail: &mut Trail) -> Result<Opened, TargetError
     let backups = gpos.iter().any(|gpo| gpo.kind == Kind::GpoBackup);
     let kind = if backups { Kind::BackupSet } else { Kind::Sysvol };
     Ok(Opened::Several(TargetSet { kind, path: given(), gpos, unreadable }))
+}
+
+/// The target that a folder itself is, if it is one; what lies below it is not looked at.
+pub(crate) fn recognise(folder: &Path) -> io::Result<Option<Target>> {
+    Ok(folder::recognise(folder, &mut Trail::default())?.map(Target::with_twins_found))
 }
 
 impl Opened {

@@ -1,14 +1,16 @@
 //! The language folders of a store.
 
 use std::collections::{HashMap, HashSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use super::{has_extension, lower_name, lower_stem, sort};
+use super::{has_extension, leads_out, lower_name, lower_stem, sort};
 use crate::finding::{Code, Finding};
 
 /// All folders of a store whose names are those of cultures. Their files are listed when they are asked for first.
 pub(super) struct Languages {
+    /// The real path of the store.
+    root: PathBuf,
     cultures: Vec<Culture>,
 }
 
@@ -23,16 +25,18 @@ struct Culture {
 struct Files {
     adml: HashMap<String, PathBuf>,
     misplaced: Vec<PathBuf>,
+    /// Links that are not followed.
+    outside: Vec<Finding>,
 }
 
 impl Languages {
-    pub(super) fn new(mut folders: Vec<PathBuf>) -> Self {
+    pub(super) fn new(mut folders: Vec<PathBuf>, root: PathBuf) -> Self {
         sort(&mut folders);
         let cultures = folders.into_iter().filter_map(|path| {
             let name = path.file_name()?.to_str()?.to_owned();
             is_culture(&name).then(|| Culture { name, path, files: OnceLock::new() })
         });
-        Languages { cultures: cultures.collect() }
+        Languages { root, cultures: cultures.collect() }
     }
 
     /// Names of the folders.
@@ -74,7 +78,7 @@ impl Languages {
                 for (culture, tried) in self.cultures.iter().zip(&mut tried).rev() {
                     if !*tried && wanted(&culture.name) {
                         *tried = true;
-                        let found = culture.files().adml.get(stem);
+                        let found = culture.files(&self.root).adml.get(stem);
                         queue.extend(found.map(|path| (culture.name.as_str(), path.clone())));
                     }
                 }
@@ -94,6 +98,7 @@ impl Languages {
             let orphan = "an ADML file without an ADMX file of this name";
             findings.extend(orphans.iter().map(|path| Finding::new(Code::LANGUAGE, path, orphan.to_owned())));
             let misplaced = "an ADMX file belongs above the language folders; here nobody reads it";
+            findings.extend(files.outside.iter().cloned());
             let files = files.misplaced.iter();
             findings.extend(files.map(|path| Finding::new(Code::MISPLACED, path, misplaced.to_owned())));
         }
@@ -103,11 +108,19 @@ impl Languages {
 
 impl Culture {
     /// An unreadable folder counts as empty: its templates then have no translation, which is a finding of theirs.
-    fn files(&self) -> &Files {
+    fn files(&self, root: &Path) -> &Files {
         self.files.get_or_init(|| {
             let mut files = Files::default();
             let entries = std::fs::read_dir(&self.path).into_iter().flatten().flatten();
-            let mut paths: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
+            let mut paths: Vec<PathBuf> = Vec::new();
+            for entry in entries {
+                let is_link = entry.file_type().is_ok_and(|kind| kind.is_symlink());
+                match is_link.then(|| leads_out(&entry.path(), root)).flatten() {
+                    Some(finding) => files.outside.push(finding),
+                    None => paths.push(entry.path()),
+                }
+            }
+            files.outside.sort_by(|a, b| a.file.cmp(&b.file));
             sort(&mut paths);
             for path in paths {
                 if has_extension(&path, "adml") {
@@ -137,6 +150,6 @@ fn is_culture(name: &str) -> bool {
 
 #[cfg(test)]
 pub(super) fn culture_names(paths: &[&std::path::Path]) -> Vec<String> {
-    let languages = Languages::new(paths.iter().map(|p| p.to_path_buf()).collect());
+    let languages = Languages::new(paths.iter().map(|p| p.to_path_buf()).collect(), PathBuf::new());
     languages.cultures.into_iter().map(|c| c.name).collect()
 }

@@ -20,7 +20,8 @@ use crate::ui::{Line, Page, Style, Ui};
 /// Tell what files and folders are, why gpol thinks so, and what can be done with them
 ///
 /// Everything is recognised by its content, in any letter case. Exit code 3 if something is not recognised, 6 if it
-/// cannot be read; of several paths, or folders below one, all are shown, and 7 says that some could not be read.
+/// cannot be read; of several paths, or folders below one, all are shown, and 7 says that some could not be read, or are
+/// links that lead out of it, which are not followed.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Example:

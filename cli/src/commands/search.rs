@@ -39,7 +39,7 @@ use crate::ui::{Line, Page, Style, Ui};
 ///   id:X  name:X     the policy with this id or display name
 ///   A > B > C        that policy, or those of that category, as a KB prints it; also A\B\C
 ///
-/// Exit code 0 if something was found, 1 if not, 7 if a GPO could not be read.
+/// Exit code 0 if something was found, 1 if not, 7 if a GPO could not be read or a link leads out.
 #[derive(Args, Debug)]
 #[command(
     verbatim_doc_comment,

@@ -115,16 +115,68 @@ fn what_vanishes_between_listing_and_reading_is_a_problem() {
     );
 }
 
-/// `sysvol/<domain>` of a domain controller is a link; a link that leads back inside adds nothing.
+/// `sysvol/<domain>` of a domain controller is a link to `domain` beside it: inside of the one, outside of the other.
 #[test]
 #[cfg(unix)]
-fn links_are_followed_once() {
+fn a_link_is_not_followed_and_one_that_leads_out_is_told() {
     use std::os::unix::fs::symlink;
-    let dir = tree(&[&format!("domain/Policies/{A}/Machine/Registry.pol")]);
-    fs::create_dir(dir.path().join("sysvol")).unwrap();
-    symlink("../domain", dir.path().join("sysvol/example.test")).unwrap();
-    symlink(".", dir.path().join("sysvol/again")).unwrap();
-    assert_eq!(found(&dir, "sysvol", Wanted::default()).len(), 1);
-    symlink(dir.path().join("domain/Policies"), dir.path().join("domain/again")).unwrap();
-    assert_eq!(found(&dir, "domain", Wanted::default()).len(), 1);
+    let gpo = format!("domain/Policies/{A}");
+    let dir = tree(&[&format!("x/{gpo}/Machine/Registry.pol"), "x/notes/readme.txt"]);
+    fs::create_dir(dir.path().join("x/sysvol")).unwrap();
+    symlink("../domain", dir.path().join("x/sysvol/example.test")).unwrap();
+    symlink("..", dir.path().join("x/sysvol/up")).unwrap();
+    symlink("../notes/readme.txt", dir.path().join("x/sysvol/file")).unwrap();
+    symlink("gone", dir.path().join("x/sysvol/gone")).unwrap();
+    let one = format!("{gpo}/Machine/Registry.pol");
+    assert_eq!(found(&dir, "x", Wanted::default()), [format!("x/{gpo}: x/{one}")]);
+    let out = |link: &str| format!("{link}: unread {link}");
+    let links = [out("x/sysvol/example.test"), out("x/sysvol/up")];
+    assert_eq!(found(&dir, "x/sysvol", Wanted::default()), links);
+    // Named itself, a link is what is asked for.
+    let named = found(&dir, "x/sysvol/example.test", Wanted::default());
+    assert_eq!(
+        named,
+        [format!("x/sysvol/example.test/Policies/{A}: x/sysvol/example.test/Policies/{A}/Machine/Registry.pol")]
+    );
+}
+
+/// A link in a GPO, to what is no part of the target.
+#[test]
+#[cfg(unix)]
+fn nothing_is_read_where_a_link_in_a_gpo_leads_out_of_the_target() {
+    use std::os::unix::fs::symlink;
+    let dir = tree(&[
+        "secret/Registry.pol",
+        "secret/Registry/Registry.xml",
+        &format!("x/{A}/gpt.ini"),
+        &format!("x/{B}/Machine/x"),
+        &format!("x/{B}/Own.pol"),
+        "x/image/Windows/System32/GroupPolicy/gpt.ini",
+    ]);
+    symlink("../../secret", dir.path().join(format!("x/{A}/Machine"))).unwrap();
+    symlink("../../../secret/Registry.pol", dir.path().join(format!("x/{B}/Machine/Registry.pol"))).unwrap();
+    symlink("../../../secret", dir.path().join(format!("x/{B}/Machine/Preferences"))).unwrap();
+    fs::create_dir(dir.path().join(format!("x/{B}/User"))).unwrap();
+    symlink("../Own.pol", dir.path().join(format!("x/{B}/User/Registry.pol"))).unwrap();
+    let user = "x/image/Windows/System32/GroupPolicy/User";
+    symlink("../../../../../secret", dir.path().join(user)).unwrap();
+    assert_eq!(
+        found(&dir, "x", Wanted { settings: true, gpt_ini: true }),
+        [
+            format!("x/image: unread {user}"),
+            format!("x/{A}: unread x/{A}/Machine"),
+            format!(
+                "x/{B}: x/{B}/User/Registry.pol unread x/{B}/Machine/Preferences/Registry/Registry.xml \
+                 unread x/{B}/Machine/Registry.pol"
+            ),
+        ]
+    );
+}
+
+#[test]
+fn a_folder_counts_once_however_often_it_is_named() {
+    let dir = tree(&[&format!("x/Policies/{A}/Machine/Registry.pol"), &format!("x/Policies/{B}/gpt.ini")]);
+    let targets = ["x", "x/Policies", &format!("x/Policies/{A}")].map(|name| dir.path().join(name));
+    let all = scan(&targets, Wanted::default(), &Progress::default(), |read| read.gpo.guid).unwrap();
+    assert_eq!(all, [Some(A.to_owned()), Some(B.to_owned())]);
 }

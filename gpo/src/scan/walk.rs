@@ -1,5 +1,6 @@
 //! The walk itself. Every call to the system counts: a folder of GPOs is thousands of small ones.
 
+use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::fs;
 use std::io;
@@ -9,13 +10,15 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
+use admx::file;
+
 use super::{Content, Gpo, Part, Problem, Progress, Read, Wanted, problem};
+use crate::error::Error;
+use crate::folders::{Identity, Leads, leads};
+use crate::limits;
 use crate::place::find;
 use crate::scope::Scope;
-use crate::target::{Kind, LOCAL, Target, TargetError, folder_guid, is_cached};
-
-/// How many folders deep GPOs are looked for; nobody's tree is deeper, and a walk must end.
-const DEEPEST: usize = 64;
+use crate::target::{Kind, LOCAL, Target, TargetError, folder_guid, is_cached, recognise};
 
 /// A folder of templates: hundreds of files and no GPO.
 const TEMPLATES: &str = "PolicyDefinitions";
@@ -65,60 +68,95 @@ fn is_target(entries: &[Entry]) -> bool {
     OF_A_TARGET.iter().any(|name| has(entries, name))
 }
 
-/// Cuts a folder into jobs. Folders that are named by a GUID may be thousands; they are not listed here.
-fn plan(path: &Path, entries: Vec<Entry>, depth: usize, jobs: &mut Vec<Job>) {
-    if folder_guid(path).is_some() || is_target(&entries) {
-        return jobs.push(Job::Folder(path.to_path_buf(), entries, depth));
+/// A part of the work, for any core to take.
+enum Job {
+    /// A folder with its entries.
+    Folder(PathBuf, Vec<Entry>),
+    /// A folder that is not listed yet.
+    Below(PathBuf),
+    /// A folder that cannot be listed, or a link that is not followed.
+    Unread(PathBuf, Problem),
+}
+
+impl Job {
+    fn unread(path: PathBuf, source: io::Error) -> Self {
+        let problem = problem(&path, source);
+        Self::Unread(path, problem)
     }
-    if depth == 0 {
-        return;
-    }
-    for entry in entries {
-        if entry.kind.is_symlink() || folder_guid(&entry.path).is_some() {
-            jobs.push(Job::Below(entry, depth));
-        } else if entry.kind.is_dir() && !entry.is(TEMPLATES) {
-            match list(&entry.path) {
-                Ok(entries) => plan(&entry.path, entries, depth - 1, jobs),
-                Err(error) => jobs.push(Job::Unreadable(entry.path, error)),
-            }
+
+    /// Lists a folder.
+    fn listed(path: PathBuf) -> Self {
+        match list(&path) {
+            Ok(entries) => Self::Folder(path, entries),
+            Err(error) => Self::unread(path, error),
         }
     }
 }
 
-/// A part of the work, for any core to take.
-enum Job {
-    /// A folder that is a target by its entries, or looks like one.
-    Folder(PathBuf, Vec<Entry>, usize),
-    /// An entry of a folder, with how deep to look below it.
-    Below(Entry, usize),
-    /// A folder that cannot be listed.
-    Unreadable(PathBuf, io::Error),
+/// Cuts a folder into jobs. Folders that are named by a GUID may be thousands; they are not listed here. A folder that is
+/// reached a second time, by a mount, is left out.
+fn plan(path: &Path, entries: Vec<Entry>, root: &Path) -> Vec<Job> {
+    let (mut jobs, mut waiting) = (Vec::new(), vec![Job::Folder(path.to_path_buf(), entries)]);
+    let mut seen = HashSet::new();
+    while let Some(job) = waiting.pop() {
+        match job {
+            Job::Folder(path, entries) if folder_guid(&path).is_none() && !is_target(&entries) => {
+                waiting.extend(below(entries, root).into_iter().rev());
+            }
+            Job::Below(path) if folder_guid(&path).is_none() => {
+                match Identity::of(&path).map(|folder| seen.insert(folder)) {
+                    Ok(true) => waiting.push(Job::listed(path)),
+                    Ok(false) => {}
+                    Err(error) => jobs.push(Job::unread(path, error)),
+                }
+            }
+            job => jobs.push(job),
+        }
+    }
+    jobs
+}
+
+/// What there is to do in a folder that is no GPO. What a link leads to inside the target is reached without it; one that
+/// leads out of the target is not followed, and told.
+fn below(entries: Vec<Entry>, root: &Path) -> Vec<Job> {
+    let mut jobs = Vec::new();
+    for Entry { path, kind } in entries.into_iter().filter(|entry| !entry.is(TEMPLATES)) {
+        if kind.is_dir() {
+            jobs.push(Job::Below(path));
+        } else if kind.is_symlink() {
+            match leads(&path, root) {
+                Leads::Out(to) if to.is_dir() => jobs.push(Job::Unread(path.clone(), leads_out(&path, to))),
+                Leads::Nowhere(error) if folder_guid(&path).is_some() => jobs.push(Job::unread(path, error)),
+                Leads::Nowhere(_) | Leads::Inside | Leads::Out(_) => {}
+            }
+        }
+    }
+    jobs
 }
 
 impl<T: Send, F: Fn(Read) -> T + Sync> Walk<'_, F> {
-    /// All GPOs of a target that was named.
-    pub fn target(&self, path: &Path) -> Result<Vec<T>, TargetError> {
+    /// All GPOs of a target that was named, but for those that were found already.
+    pub fn target(&self, path: &Path, known: &mut HashSet<Identity>) -> Result<Vec<T>, TargetError> {
         let io = |source: io::Error| match source.kind() {
             io::ErrorKind::NotFound => TargetError::NotFound(path.to_path_buf()),
             _ => TargetError::Io { path: path.to_path_buf(), source },
         };
         if path.as_os_str() == LOCAL || !fs::metadata(path).map_err(io)?.is_dir() {
-            return Ok(vec![self.of_target(Target::open(path)?)]);
+            return Ok(vec![self.of_target(Target::open(path)?, None)]);
         }
         let entries = list(path).map_err(io)?;
         let root = fs::canonicalize(path).map_err(io)?;
-        let mut jobs = Vec::new();
-        plan(path, entries, DEEPEST, &mut jobs);
-        let found = self.on_all_cores(jobs, &root);
-        match found.is_empty() {
+        let found = self.on_all_cores(plan(path, entries, &root), &root);
+        if found.is_empty() {
             // Looked at closely, it says itself why it is no target.
-            true => Ok(vec![self.of_target(Target::open(path)?)]),
-            false => Ok(found),
+            return Ok(vec![self.of_target(Target::open(path)?, Some(&root))]);
         }
+        let new = found.into_iter().filter_map(|(gpo, found)| gpo.is_none_or(|gpo| known.insert(gpo)).then_some(found));
+        Ok(new.collect())
     }
 
     /// Does the jobs; the results come in the order of the jobs.
-    fn on_all_cores(&self, jobs: Vec<Job>, root: &Path) -> Vec<T> {
+    fn on_all_cores(&self, jobs: Vec<Job>, root: &Path) -> Vec<(Option<Identity>, T)> {
         let cores = thread::available_parallelism().map_or(1, NonZero::get).min(jobs.len());
         let jobs: Vec<Mutex<Option<Job>>> = jobs.into_iter().map(|job| Mutex::new(Some(job))).collect();
         self.progress.known.fetch_add(jobs.len(), Ordering::Relaxed);
@@ -134,7 +172,7 @@ impl<T: Send, F: Fn(Read) -> T + Sync> Walk<'_, F> {
                 self.progress.done.fetch_add(1, Ordering::Relaxed);
             }
         };
-        let mut done: Vec<(usize, Vec<T>)> = thread::scope(|scope| {
+        let mut done: Vec<(usize, Vec<_>)> = thread::scope(|scope| {
             let others: Vec<_> = (1..cores).map(|_| scope.spawn(work)).collect();
             let mut done = work();
             for other in others {
@@ -149,76 +187,38 @@ impl<T: Send, F: Fn(Read) -> T + Sync> Walk<'_, F> {
         done.into_iter().flat_map(|(_, found)| found).collect()
     }
 
-    fn job(&self, job: Job, root: &Path) -> Vec<T> {
-        match job {
-            Job::Folder(path, entries, depth) => self.folder(&path, root, entries, depth),
-            Job::Below(entry, depth) => self.below(&entry, root, depth),
-            Job::Unreadable(path, error) => vec![self.unreadable(&path, error)],
+    /// All GPOs at and below a folder, each with what tells it from others.
+    fn job(&self, job: Job, root: &Path) -> Vec<(Option<Identity>, T)> {
+        let (mut found, mut waiting) = (Vec::new(), vec![job]);
+        while let Some(job) = waiting.pop() {
+            match job {
+                Job::Below(path) => waiting.push(Job::listed(path)),
+                Job::Unread(path, problem) => found.push((None, self.failed(&path, problem))),
+                Job::Folder(path, entries) => match self.gpo(&path, root, &entries) {
+                    Some(gpo) => found.push((Identity::of(&path).ok(), gpo)),
+                    None => waiting.extend(below(entries, root).into_iter().rev()),
+                },
+            }
         }
+        found
     }
 
-    /// All GPOs in a folder whose entries are known.
-    fn folder(&self, path: &Path, root: &Path, entries: Vec<Entry>, depth: usize) -> Vec<T> {
+    /// The GPO that a folder is; `None` if it is none, or holds others.
+    fn gpo(&self, path: &Path, root: &Path, entries: &[Entry]) -> Option<T> {
         let guid = folder_guid(path);
-        if guid.is_some() && !has(&entries, "DomainSysvol") && !has(&entries, "bkupInfo.xml") {
-            if ["gpt.ini", "Machine", "User"].iter().any(|name| has(&entries, name)) {
-                return vec![(self.each)(self.domain_gpo(path, root, guid, &entries))];
-            }
-        } else if is_target(&entries) {
-            match Target::open(path) {
-                Ok(target) if target.path == path => return vec![self.of_target(target)],
-                // It only looked like one, or holds others: they are looked for one by one.
-                Ok(_) | Err(TargetError::Several { .. } | TargetError::Misplaced { .. }) => {}
-                Err(TargetError::Other { .. } | TargetError::TooLarge(_)) => {}
-                Err(TargetError::Io { path, source }) => return vec![self.unreadable(&path, source)],
-                Err(error) => {
-                    let problem = Problem { path: path.to_path_buf(), error: error.into() };
-                    return vec![self.failed(path, problem)];
-                }
-            }
+        if guid.is_some() && !has(entries, "DomainSysvol") && !has(entries, "bkupInfo.xml") {
+            let is_one = ["gpt.ini", "Machine", "User"].iter().any(|name| has(entries, name));
+            return is_one.then(|| (self.each)(self.domain_gpo(path, root, guid, entries)));
         }
-        if depth == 0 {
-            return Vec::new();
+        if !is_target(entries) {
+            return None;
         }
-        let folders = entries.iter().filter(|entry| !entry.is(TEMPLATES));
-        folders.flat_map(|entry| self.below(entry, root, depth)).collect()
-    }
-
-    /// All GPOs at or below an entry of a folder.
-    fn below(&self, entry: &Entry, root: &Path, depth: usize) -> Vec<T> {
-        let path = &entry.path;
-        if entry.kind.is_symlink() {
-            return self.behind_link(path, root, depth);
+        match recognise(path) {
+            Ok(Some(target)) => Some(self.of_target(target, Some(root))),
+            // It only looked like one, or holds others: they are looked for one by one.
+            Ok(None) => None,
+            Err(error) => Some(self.failed(path, problem(path, error))),
         }
-        if !entry.kind.is_dir() {
-            return Vec::new();
-        }
-        match list(path) {
-            Ok(entries) => self.folder(path, root, entries, depth - 1),
-            Err(error) => vec![self.unreadable(path, error)],
-        }
-    }
-
-    /// As [`Self::below`]. What a link leads to and lies below the target as well is reached without the link. Others are
-    /// followed where they may hold GPOs: a domain controller has `sysvol/<domain>`, which leads to the folder of `Policies`.
-    fn behind_link(&self, path: &Path, root: &Path, depth: usize) -> Vec<T> {
-        let is_guid = folder_guid(path).is_some();
-        match fs::canonicalize(path) {
-            Ok(real) if real.starts_with(root) || !real.is_dir() => Vec::new(),
-            Ok(_) => match list(path) {
-                Ok(entries) if is_guid || entries.iter().any(|entry| entry.is("Policies")) => {
-                    self.folder(path, root, entries, depth - 1)
-                }
-                Ok(_) => Vec::new(),
-                Err(error) => vec![self.unreadable(path, error)],
-            },
-            Err(error) if is_guid => vec![self.unreadable(path, error)],
-            Err(_) => Vec::new(),
-        }
-    }
-
-    fn unreadable(&self, path: &Path, source: io::Error) -> T {
-        self.failed(path, problem(path, source))
     }
 
     fn failed(&self, path: &Path, problem: Problem) -> T {
@@ -233,25 +233,34 @@ impl<T: Send, F: Fn(Read) -> T + Sync> Walk<'_, F> {
         let mut read = Read { gpo, parts: Vec::new(), gpt_ini: Vec::new(), problems: Vec::new() };
         for (scope, name) in [(Scope::Computer, "Machine"), (Scope::User, "User")] {
             for entry in entries.iter().filter(|entry| entry.is(name)) {
-                self.side(&mut read, &entry.path, &scope);
+                if !entry.kind.is_symlink() || stays(&mut read, &entry.path, Some(root)) {
+                    self.side(&mut read, &entry.path, &scope, Some(root));
+                }
             }
         }
         if self.wanted.gpt_ini {
             for entry in entries.iter().filter(|entry| entry.is("gpt.ini")).take(1) {
-                ini(&mut read, &entry.path, vec![Scope::Computer, Scope::User]);
+                if !entry.kind.is_symlink() || stays(&mut read, &entry.path, Some(root)) {
+                    ini(&mut read, &entry.path, vec![Scope::Computer, Scope::User]);
+                }
             }
         }
         read
     }
 
-    /// Any other target.
-    fn of_target(&self, target: Target) -> T {
+    /// Any other target, in the target that was named.
+    fn of_target(&self, target: Target, root: Option<&Path>) -> T {
         let gpo = Gpo { kind: target.kind, path: target.path, guid: target.guid, name: target.name };
         let mut read = Read { gpo, parts: Vec::new(), gpt_ini: Vec::new(), problems: Vec::new() };
         for side in &target.sides {
             let file = &side.file.path;
             match (&side.scope, file.parent()) {
-                (Some(scope), Some(folder)) if target.kind != Kind::Pol => self.side(&mut read, folder, scope),
+                (Some(scope), Some(folder)) if target.kind != Kind::Pol => {
+                    // Every folder on the way may be a link.
+                    if stays(&mut read, folder, root) {
+                        self.side(&mut read, folder, scope, root);
+                    }
+                }
                 (scope, _) => part(&mut read, scope.clone(), Content::Policy, file),
             }
         }
@@ -265,14 +274,16 @@ impl<T: Send, F: Fn(Read) -> T + Sync> Walk<'_, F> {
                 }
             }
             for (path, scopes) in places.into_iter().filter(|(path, _)| path.exists()) {
-                ini(&mut read, path, scopes);
+                if stays(&mut read, path, root) {
+                    ini(&mut read, path, scopes);
+                }
             }
         }
         (self.each)(read)
     }
 
     /// The files of one side. Entries that differ only by case are all read: Windows sees one of them, and nothing says which.
-    fn side(&self, read: &mut Read, folder: &Path, scope: &Scope) {
+    fn side(&self, read: &mut Read, folder: &Path, scope: &Scope, root: Option<&Path>) {
         let entries = match list(folder) {
             Ok(entries) => entries,
             // A target may lack a side; the folder of a domain GPO was listed before.
@@ -282,11 +293,13 @@ impl<T: Send, F: Fn(Read) -> T + Sync> Walk<'_, F> {
         };
         for entry in &entries {
             if entry.is("Registry.pol") {
-                part(read, Some(scope.clone()), Content::Policy, &entry.path);
+                if !entry.kind.is_symlink() || stays(read, &entry.path, root) {
+                    part(read, Some(scope.clone()), Content::Policy, &entry.path);
+                }
             } else if self.wanted.settings && entry.is("Preferences") {
-                setting(read, scope, Content::Preferences, &entry.path, &["Registry", "Registry.xml"]);
+                setting(read, scope, Content::Preferences, &entry.path, &["Registry", "Registry.xml"], root);
             } else if self.wanted.settings && entry.is("Microsoft") {
-                setting(read, scope, Content::Security, &entry.path, &["Windows NT", "SecEdit", "GptTmpl.inf"]);
+                setting(read, scope, Content::Security, &entry.path, &["Windows NT", "SecEdit", "GptTmpl.inf"], root);
             }
         }
     }
@@ -296,11 +309,30 @@ fn is_domain_gpo(gpo: &Gpo) -> bool {
     matches!(gpo.kind, Kind::GpoSysvol | Kind::GpoCached)
 }
 
-fn setting(read: &mut Read, scope: &Scope, content: Content, folder: &Path, names: &[&str]) {
+fn leads_out(path: &Path, to: PathBuf) -> Problem {
+    let path = path.to_path_buf();
+    Problem { error: Error::Target(TargetError::LeadsOut { path: path.clone(), to }), path }
+}
+
+/// Whether what belongs to a GPO lies in the target that was named. If a link leads out of it, that is a problem of the GPO.
+fn stays(read: &mut Read, path: &Path, root: Option<&Path>) -> bool {
+    match root.map(|root| leads(path, root)) {
+        Some(Leads::Out(to)) => {
+            read.problems.push(leads_out(path, to));
+            false
+        }
+        // What leads nowhere says so when it is read.
+        _ => true,
+    }
+}
+
+fn setting(read: &mut Read, scope: &Scope, content: Content, folder: &Path, names: &[&str], root: Option<&Path>) {
     match find(folder, names) {
         Ok(Some(found)) => {
-            for path in std::iter::once(&found.path).chain(&found.twins).filter(|path| path.is_file()) {
-                part(read, Some(scope.clone()), content, path);
+            for path in std::iter::once(&found.path).chain(&found.twins).filter(|path| !path.is_dir()) {
+                if stays(read, path, root) {
+                    part(read, Some(scope.clone()), content, path);
+                }
             }
         }
         Ok(None) => {}
@@ -309,14 +341,15 @@ fn setting(read: &mut Read, scope: &Scope, content: Content, folder: &Path, name
 }
 
 fn part(read: &mut Read, scope: Option<Scope>, content: Content, path: &Path) {
-    match fs::read(path) {
+    let limit = if content == Content::Policy { limits::POLICY_FILE } else { limits::TEXT };
+    match file::read(path, limit) {
         Ok(bytes) => read.parts.push(Part { scope, content, path: path.to_path_buf(), bytes }),
         Err(error) => read.problems.push(problem(path, error)),
     }
 }
 
 fn ini(read: &mut Read, path: &Path, scopes: Vec<Scope>) {
-    match fs::read(path) {
+    match file::read(path, limits::GPT_INI) {
         Ok(bytes) => read.gpt_ini.push((scopes, bytes)),
         Err(error) => read.problems.push(problem(path, error)),
     }
@@ -337,16 +370,19 @@ const STORE_DEEPEST: usize = 3;
 
 fn store_below(folder: &Path, depth: usize) -> Option<PathBuf> {
     let entries = list(folder).ok()?;
-    if is_target(&entries) {
-        return Target::open(folder).ok()?.store;
+    if is_target(&entries)
+        && let Some(target) = recognise(folder).ok()?
+    {
+        return target.store;
     }
-    if let Some(store) = entries.iter().find(|entry| entry.is(TEMPLATES) && entry.path.is_dir()) {
+    // A link may lead out of the target.
+    if let Some(store) = entries.iter().find(|entry| entry.is(TEMPLATES) && entry.kind.is_dir()) {
         return Some(store.path.clone());
     }
     let (gpos, others): (Vec<&Entry>, Vec<&Entry>) =
-        entries.iter().filter(|entry| !entry.kind.is_file()).partition(|entry| folder_guid(&entry.path).is_some());
+        entries.iter().filter(|entry| entry.kind.is_dir()).partition(|entry| folder_guid(&entry.path).is_some());
     // Of domain GPOs there is nothing to ask, their store would stand beside them; backups have theirs elsewhere.
-    let of_gpo = gpos.first().and_then(|gpo| Target::open(&gpo.path).ok()?.store);
+    let of_gpo = gpos.first().and_then(|gpo| recognise(&gpo.path).ok()??.store);
     of_gpo.or_else(|| {
         let others = others.into_iter().filter(|_| depth > 0);
         others.into_iter().find_map(|entry| store_below(&entry.path, depth - 1))

@@ -10,9 +10,6 @@ use crate::error::Error;
 use crate::exchange::lgpo::Scope;
 use crate::target::{SideFile, Target, TargetSet};
 
-/// How deep files of a GPO lie; a loop of links ends there.
-const DEEPEST: usize = 16;
-
 /// Reads the policy files of a GPO, and names what else configures something.
 pub(super) fn one(path: &Path, target: &Target) -> Result<Source, SourceError> {
     let mut source = Source::empty(SourceKind::Target(target.kind), path);
@@ -62,35 +59,36 @@ impl Source {
 
 /// Files of a side that are no registry policy and no comments on it, by their paths.
 fn other_files(folder: &Path) -> io::Result<Vec<PathBuf>> {
-    let mut files = Vec::new();
-    collect(folder, DEEPEST, &mut files)?;
+    let mut files = all_files(folder)?;
     files.retain(|path| {
         let beside = path.parent() == Some(folder);
         let name = path.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
         let known = name == "registry.pol" || name == "comment.cmtx";
-        let empty = fs::metadata(path).is_ok_and(|metadata| metadata.len() == 0);
+        let empty = fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_file() && metadata.len() == 0);
         !(beside && known || name.ends_with(".cmtl") || empty)
     });
     files.sort();
     Ok(files)
 }
 
-fn collect(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> io::Result<()> {
-    let entries = match fs::read_dir(folder) {
-        Ok(entries) => entries,
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => return Ok(()),
-        Err(error) => return Err(error),
-    };
-    for entry in entries {
-        let entry = entry?;
-        let kind = entry.file_type()?;
-        if kind.is_dir() && depth > 0 {
-            collect(&entry.path(), depth.saturating_sub(1), files)?;
-        } else if kind.is_file() {
-            files.push(entry.path());
+/// All that is no folder, in a folder and below it. Links are not followed.
+fn all_files(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let (mut files, mut waiting) = (Vec::new(), vec![folder.to_path_buf()]);
+    while let Some(folder) = waiting.pop() {
+        let entries = match fs::read_dir(&folder) {
+            Ok(entries) => entries,
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => continue,
+            Err(error) => return Err(error),
+        };
+        for entry in entries {
+            let entry = entry?;
+            match entry.file_type()?.is_dir() {
+                true => waiting.push(entry.path()),
+                false => files.push(entry.path()),
+            }
         }
     }
-    Ok(())
+    Ok(files)
 }
 
 /// What people call a file, by its name.

@@ -36,6 +36,14 @@ pub enum TargetError {
     /// A folder with so many folders in it that the search for GPOs was given up.
     #[error("{} has too many folders in it to search them all for GPOs", .0.display())]
     TooLarge(PathBuf),
+    /// A link that leads out of the target, or above it.
+    #[error("{} is a link that leads out of the target, to {}; gpol does not follow it", path.display(), to.display())]
+    LeadsOut {
+        /// The link.
+        path: PathBuf,
+        /// Where it leads.
+        to: PathBuf,
+    },
     /// Something known that holds no policy of its own.
     #[error("{} is {}", path.display(), with_article(kind.name()))]
     Other {

@@ -1,9 +1,9 @@
 //! What a file is, by its first bytes: binary signatures, else text in UTF-8 or UTF-16, marked or not.
 
-use std::fs::File;
 use std::io::{self, Read, Seek};
 use std::path::Path;
 
+use admx::file::{open, refused};
 use encoding_rs::{UTF_16BE, UTF_16LE};
 
 use super::{ImageFormat, Kind};
@@ -21,12 +21,12 @@ pub(super) enum FileKind {
     Unknown,
 }
 
-/// Looks at a file. What is no plain file, a pipe for one, is not read.
+/// Looks at a file. What is none, a pipe for one, is nothing known: to read it says so.
 pub(super) fn recognise(path: &Path) -> io::Result<FileKind> {
-    if !std::fs::metadata(path)?.is_file() {
-        return Ok(FileKind::Unknown);
-    }
-    let mut file = File::open(path)?;
+    let mut file = match open(path) {
+        Err(error) if refused(&error).is_some() => return Ok(FileKind::Unknown),
+        opened => opened?,
+    };
     let mut head = Vec::new();
     (&mut file).take(HEAD).read_to_end(&mut head)?;
     if head.starts_with(b"PReg") {

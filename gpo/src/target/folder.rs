@@ -5,9 +5,13 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use admx::file::Limit;
+
 use super::{Finding, Kind, SideFile, Target, TargetError, Trail, users};
 use crate::backup::BackupInfo;
+use crate::folders::{Identity, Leads, leads};
 use crate::gpt_ini::GptIni;
+use crate::limits;
 use crate::place::{Found, Listings, find, find_or_name};
 use crate::scope::Scope;
 
@@ -61,17 +65,16 @@ fn recognise_among(path: &Path, beside: &mut Listings, trail: &mut Trail) -> io:
         return Ok(Some(Target { guid, ..gpo(Kind::GpoCached, path, &named)? }));
     }
     // A local GPO keeps its extension lists in gpt.ini; a domain's has them in Active Directory.
-    let lists = match &gpt_ini {
-        Some(ini) => GptIni::parse(fs::read(&ini.path)?).is_ok_and(|ini| ini.has_extensions()),
-        None => false,
-    };
+    let mut findings = Vec::new();
+    let lists = gpt_ini.as_ref().and_then(|ini| bytes_or_finding(&ini.path, limits::GPT_INI, &mut findings));
+    let lists = lists.is_some_and(|bytes| GptIni::parse(bytes).is_ok_and(|ini| ini.has_extensions()));
     trail.note("extension lists in gpt.ini", gpt_ini.as_ref().filter(|_| lists).map(|ini| &*ini.path));
     if guid.is_none() || lists {
-        return gpo(Kind::GpoLocal, path, &here(path)).map(Some);
+        return Ok(Some(Target { findings, ..gpo(Kind::GpoLocal, path, &here(path))? }));
     }
-    let mut domain = Target { guid, ..gpo(Kind::GpoSysvol, path, &named)? };
+    let mut domain = Target { guid, findings, ..gpo(Kind::GpoSysvol, path, &named)? };
     if let Some(policies) = real.parent() {
-        domain.take_store(trail.find_beside(beside, policies, "PolicyDefinitions")?);
+        domain.take_store(trail.find_beside(beside, policies, "PolicyDefinitions")?, policies);
     }
     Ok(Some(domain))
 }
@@ -112,8 +115,14 @@ pub(super) fn installation(path: &Path, system32: &Found, windows: &Path, trail:
     installation.sides.extend(of_users);
     installation.findings.extend(findings);
     installation.users = Some(group_policy_users);
-    installation.take_store(store);
+    installation.take_store(store, path);
     Ok(installation)
+}
+
+/// The bytes of a file that says more of a target. Without it the target is the same one; that it cannot be read is a finding.
+fn bytes_or_finding(path: &Path, limit: Limit, findings: &mut Vec<Finding>) -> Option<Vec<u8>> {
+    let read = admx::file::read(path, limit);
+    read.map_err(|error| findings.push(Finding::unreadable(path.to_path_buf(), &error))).ok()
 }
 
 /// The folder of all per-user local GPOs.
@@ -128,13 +137,15 @@ fn backup(path: &Path, real: &Path, beside: &mut Listings, trail: &mut Trail) ->
     let sysvol = trail.find(path, &["DomainSysvol", "GPO"])?;
     let info = trail.find(path, &["bkupInfo.xml"])?;
     let twins: Vec<PathBuf> = info.iter().flat_map(|info| info.twins.clone()).collect();
+    let described = info.as_ref().map(|info| info.path.clone());
     let files = match (sysvol, info) {
         (Some(sysvol), _) => sysvol,
         (None, Some(_)) => find_or_name(path, &["DomainSysvol", "GPO"])?,
         (None, None) => return Ok(None),
     };
-    let info = BackupInfo::of(path);
     let mut backup = gpo(Kind::GpoBackup, path, &files)?;
+    let bytes = described.and_then(|path| bytes_or_finding(&path, limits::TEXT, &mut backup.findings));
+    let info = bytes.map(|bytes| BackupInfo::of(&bytes)).unwrap_or_default();
     backup.findings.extend(twins.into_iter().map(Finding::twin));
     for side in &mut backup.sides {
         side.gpt_ini = None;
@@ -145,13 +156,26 @@ fn backup(path: &Path, real: &Path, beside: &mut Listings, trail: &mut Trail) ->
 /// The `Templates` that Microsoft's baselines have beside the folder of their backups.
 fn templates_beside(backup: &Path, beside: &mut Listings, trail: &mut Trail) -> io::Result<Option<PathBuf>> {
     for folder in backup.ancestors().skip(1).take(2) {
-        if let Some(templates) = beside.find(folder, "Templates")?.filter(|found| holds_templates(&found.path)) {
+        if let Some(templates) = beside.find(folder, "Templates")?.filter(|found| holds_templates(&found.path))
+            && link_out(&templates.path, folder).is_none()
+        {
             trail.note("Templates beside the backups", Some(&templates.path));
             return Ok(Some(templates.path));
         }
     }
     trail.note("Templates beside the backups", None);
     Ok(None)
+}
+
+/// Where a link leads, if that is out of a folder.
+fn link_out(path: &Path, folder: &Path) -> Option<PathBuf> {
+    if !fs::symlink_metadata(path).ok()?.is_symlink() {
+        return None;
+    }
+    match leads(path, &fs::canonicalize(folder).ok()?) {
+        Leads::Out(to) => Some(to),
+        Leads::Inside | Leads::Nowhere(_) => None,
+    }
 }
 
 /// Whether a folder has ADMX templates in it.
@@ -173,10 +197,14 @@ fn target(kind: Kind, path: &Path, findings: Vec<Finding>) -> Target {
 }
 
 impl Target {
-    /// The store that was found; entries that differ from it by case are told.
-    fn take_store(&mut self, found: Option<Found>) {
+    /// The store that was found in a folder; entries that differ from it by case are told. One that a link has outside of the
+    /// folder is none.
+    fn take_store(&mut self, found: Option<Found>, within: &Path) {
         let Some(found) = found else { return };
         self.findings.extend(found.twins.into_iter().map(Finding::twin));
+        if let Some(to) = link_out(&found.path, within) {
+            return self.findings.push(Finding::leads_out(found.path, &to));
+        }
         self.store = Some(found.path);
     }
 }
@@ -215,62 +243,98 @@ pub(crate) fn guid_of(real: &Path) -> Option<String> {
 /// Domain GPOs and backups below a folder, by their paths, and what could not be read; `None` if it has too many folders
 /// to look at them all.
 ///
-/// Symbolic links are not followed, but for the one that a domain controller has: `sysvol/<domain>` leads to
-/// the folder that holds `Policies`.
+/// Links are not followed: what one leads to inside the folder is reached without it, and one that leads out of it is told.
 pub(super) fn gpos_below(folder: &Path) -> io::Result<Option<(Vec<Target>, Vec<TargetError>)>> {
-    let mut search = Search::default();
-    for folder in search.folders_in(folder)?.0 {
-        search.visit(&folder);
+    let mut search = Search {
+        root: fs::canonicalize(folder)?,
+        seen: HashSet::from([Identity::of(folder)?]),
+        gpos: Vec::new(),
+        unreadable: Vec::new(),
+        beside: Listings::default(),
+    };
+    let top = Listed::of(folder)?;
+    search.note_links(top.links);
+    let mut waiting = top.folders;
+    while let Some(folder) = waiting.pop() {
+        // One that cannot be read hides none of the others.
+        match search.look(&folder) {
+            Ok(below) => waiting.extend(below),
+            Err(source) => search.unreadable.push(TargetError::Io { path: folder, source }),
+        }
+        if search.seen.len() > MOST {
+            return Ok(None);
+        }
     }
-    Ok((search.seen.len() <= MOST).then_some((search.gpos, search.unreadable)))
+    Ok(Some((search.gpos, search.unreadable)))
 }
 
-#[derive(Default)]
 struct Search {
-    /// Folders by their real paths: a link can lead to one that is reached without it, too.
-    seen: HashSet<PathBuf>,
+    /// The real path of the folder in which all must lie.
+    root: PathBuf,
+    /// Folders that were looked at: a mount can lead to one that is reached without it, too.
+    seen: HashSet<Identity>,
     gpos: Vec<Target>,
     unreadable: Vec<TargetError>,
     beside: Listings,
 }
 
 impl Search {
-    /// Looks at a folder and all below it. One that cannot be read hides none of the others.
-    fn visit(&mut self, folder: &Path) {
-        match self.look(folder) {
-            Ok(below) => below.iter().for_each(|folder| self.visit(folder)),
-            Err(source) => self.unreadable.push(TargetError::Io { path: folder.to_path_buf(), source }),
-        }
-    }
-
-    /// Looks at a folder; the folders that are to be looked at because it is no GPO itself.
+    /// Looks at a folder; the folders that are to be looked at because it is no GPO itself, the last one first.
     fn look(&mut self, folder: &Path) -> io::Result<Vec<PathBuf>> {
-        if self.seen.len() > MOST || !self.seen.insert(fs::canonicalize(folder)?) {
+        if !self.seen.insert(Identity::of(folder)?) {
             return Ok(Vec::new());
         }
-        let (folders, promising) = self.folders_in(folder)?;
+        let listed = Listed::of(folder)?;
         // Most folders have nothing in them that any target has; they are listed once.
-        if promising && let Some(target) = recognise_among(folder, &mut self.beside, &mut Trail::default())? {
+        if listed.promising
+            && let Some(target) = recognise_among(folder, &mut self.beside, &mut Trail::default())?
+        {
             if matches!(target.kind, Kind::GpoSysvol | Kind::GpoCached | Kind::GpoBackup) {
                 self.gpos.push(target);
             }
             return Ok(Vec::new());
         }
-        Ok(folders)
+        self.note_links(listed.links);
+        Ok(listed.folders)
     }
 
-    /// The folders in a folder, by their names, and whether it has an entry that a target has.
-    fn folders_in(&self, folder: &Path) -> io::Result<(Vec<PathBuf>, bool)> {
-        let (mut folders, mut promising) = (Vec::new(), false);
+    fn note_links(&mut self, links: Vec<PathBuf>) {
+        for path in links {
+            if let Leads::Out(to) = leads(&path, &self.root)
+                && to.is_dir()
+            {
+                self.unreadable.push(TargetError::LeadsOut { path, to });
+            }
+        }
+    }
+}
+
+/// What a folder has in it.
+#[derive(Default)]
+struct Listed {
+    /// By their names, the last one first.
+    folders: Vec<PathBuf>,
+    /// By their names.
+    links: Vec<PathBuf>,
+    /// Whether it has an entry that a target has.
+    promising: bool,
+}
+
+impl Listed {
+    fn of(folder: &Path) -> io::Result<Self> {
+        let mut listed = Self::default();
         for entry in fs::read_dir(folder)? {
             let entry = entry?;
             let (kind, path) = (entry.file_type()?, entry.path());
-            promising |= OF_TARGETS.iter().any(|name| entry.file_name().eq_ignore_ascii_case(name));
-            if kind.is_dir() || (kind.is_symlink() && find(&path, &["Policies"]).is_ok_and(|found| found.is_some())) {
-                folders.push(path);
+            listed.promising |= OF_TARGETS.iter().any(|name| entry.file_name().eq_ignore_ascii_case(name));
+            if kind.is_dir() {
+                listed.folders.push(path);
+            } else if kind.is_symlink() {
+                listed.links.push(path);
             }
         }
-        folders.sort();
-        Ok((folders, promising))
+        listed.folders.sort_by(|a, b| b.cmp(a));
+        listed.links.sort();
+        Ok(listed)
     }
 }

@@ -65,7 +65,10 @@ pub(super) fn by_its_place(path: &Path, trail: &mut Trail) -> io::Result<Misplac
     if let Some(above) = above.as_ref().filter(|_| in_windows) {
         return Ok(Misplaced::TooDeep(above.clone()));
     }
-    let mut entries: Vec<PathBuf> = fs::read_dir(path)?.flatten().map(|entry| entry.path()).collect();
+    // Where a link leads may be elsewhere.
+    let is_link = |entry: &fs::DirEntry| entry.file_type().is_ok_and(|kind| kind.is_symlink());
+    let entries = fs::read_dir(path)?.flatten().filter(|entry| !is_link(entry));
+    let mut entries: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
     entries.sort();
     let below = entries
         .iter()

@@ -167,14 +167,16 @@ fn gpos_are_found_however_deep_they_lie() {
 
 #[cfg(unix)]
 #[test]
-fn the_link_of_a_domain_controllers_sysvol_is_followed_once() {
+fn the_link_of_a_domain_controllers_sysvol_is_not_followed_out_of_the_target() {
     let dir = tree(&[(&format!("SYSVOL/domain/Policies/{GUID}/GPT.INI"), INI)]);
     fs::create_dir(dir.path().join("SYSVOL/sysvol")).unwrap();
     std::os::unix::fs::symlink("../domain", dir.path().join("SYSVOL/sysvol/corp.test")).unwrap();
-    for folder in ["SYSVOL", "SYSVOL/sysvol"] {
+    for folder in ["SYSVOL", "SYSVOL/sysvol/corp.test"] {
         let target = Target::open(&dir.path().join(folder)).unwrap();
         assert_eq!(target.guid.as_deref(), Some(GUID), "{folder}: one GPO, not two");
     }
+    let out = Target::open(&dir.path().join("SYSVOL/sysvol")).unwrap_err();
+    assert!(matches!(&out, TargetError::LeadsOut { path, .. } if path.ends_with("corp.test")), "{out}");
 }
 
 #[test]

@@ -1,8 +1,9 @@
 //! Whether the volume below a target may be written: what a hibernated Windows has in memory would overwrite it.
 
-use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+
+use admx::file::open;
 
 use crate::place::find;
 
@@ -38,7 +39,7 @@ impl Hibernation {
         };
         let Some(found) = find(root, &["hiberfil.sys"])? else { return Ok(Self::None) };
         let mut head = Vec::new();
-        let read = File::open(&found.path).and_then(|file| file.take(4096).read_to_end(&mut head));
+        let read = open(&found.path).and_then(|file| file.take(4096).read_to_end(&mut head));
         Ok(match (read, &*head) {
             (Err(_), _) => Self::None,
             (Ok(_), [b'h', b'i', b'b', b'r', ..] | [b'H', b'I', b'B', b'R', ..]) => Self::Active(found.path),
