@@ -103,6 +103,7 @@ fn provoked(dir: &TestDir) -> Vec<(&'static str, Run)> {
     };
     dir.write("weaker.yaml", state("", "enabled"));
     dir.write("contradicts.yaml", state("extends: [weaker.yaml]\n", "disabled"));
+    dir.write("elsewhere.yaml", state("extends: [../weaker.yaml]\n", "disabled"));
     let huge = std::fs::File::create(dir.path("huge.pol")).expect("a file");
     huge.set_len(65 << 20).expect("zeros, which take no room where the file system can do without");
     let run = |words: &[&str]| dir.run(words.iter().copied());
@@ -148,6 +149,7 @@ fn provoked(dir: &TestDir) -> Vec<(&'static str, Run)> {
         ("E0215", text(dir, "<PolicyRules>")),
         ("E0215", text(dir, "[{\"keyname\": \"K\"}]")),
         ("E0216", run(&["pol", "cat", "huge.pol"])),
+        ("E0217", run(&["plan", "side.pol", "elsewhere.yaml"])),
         ("E0221", set("bad", &[NLA, "disabled"])),
         ("E0221", set("list", &[NLA, "disabled"])),
         ("E0222", set("notes", &[NLA, "disabled", "--comment", "x"])),
@@ -246,7 +248,7 @@ fn a_refused_change_writes_nothing() {
     let dir = TestDir::new();
     // The inputs are written anew before each run: paths and bytes are compared, not times.
     let left = || dir.state().into_iter().map(|entry| (entry.path, entry.bytes)).collect::<Vec<_>>();
-    let inputs = "x.txt side.pol lossy.pol huge.pol weaker.yaml contradicts.yaml store empty bad list notes Policies backup gpo lgpo.txt GroupPolicy hive hive.LOG1 gold.qcow2 install.wim setup.esd folder asleep";
+    let inputs = "x.txt side.pol lossy.pol huge.pol weaker.yaml contradicts.yaml elsewhere.yaml store empty bad list notes Policies backup gpo lgpo.txt GroupPolicy hive hive.LOG1 gold.qcow2 install.wim setup.esd folder asleep";
     provoked(&dir);
     let first = left();
     for (path, bytes) in &first {

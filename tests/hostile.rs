@@ -368,3 +368,107 @@ fn a_folder_that_no_path_reaches_is_told_and_hides_none_of_the_others() {
     let detected = run(&dir, &["detect", "sv", "-f", "json"]);
     assert_eq!(detected.status, Some(7), "{detected}");
 }
+
+/// Each file extends the next one twice: 2^40 ways to the last.
+#[test]
+fn a_state_file_is_read_once_however_often_it_is_extended() {
+    let dir = TestDir::with("x.pol", PolBuilder::new().build());
+    for level in 0..40 {
+        dir.write(&format!("d{level}.yaml"), format!("{HEAD}extends: [d{0}.yaml, ./d{0}.yaml]\n", level + 1));
+    }
+    dir.write("d40.yaml", format!("{HEAD}computer: {{registry: [{{key: {KEY}, value: V, type: dword, data: 1}}]}}\n"));
+    for command in ["plan", "check"] {
+        let once = parse(&run(&dir, &[command, "x.pol", "d40.yaml", "-f", "json"]).expect(1));
+        let often = parse(&run(&dir, &[command, "x.pol", "d0.yaml", "-f", "json"]).expect(1));
+        assert_eq!(often["changes"], once["changes"]);
+        assert_eq!(often["findings"], once["findings"]);
+    }
+    // A chain is followed so far and no further.
+    for level in 0..200 {
+        dir.write(&format!("c{level}.yaml"), format!("{HEAD}extends: [c{}.yaml]\n", level + 1));
+    }
+    let chain = run(&dir, &["plan", "x.pol", "c0.yaml"]);
+    assert_eq!(chain.refused(4), "E0214");
+    assert!(chain.stderr().contains("more than 64 files"), "{chain}");
+}
+
+#[test]
+fn of_two_files_that_extend_a_third_the_later_one_wins() {
+    let dir = TestDir::with("x.pol", PolBuilder::new().build());
+    let value = |data: u32| format!("computer: {{registry: [{{key: {KEY}, value: V, type: dword, data: {data}}}]}}\n");
+    dir.write("base.yaml", format!("{HEAD}{}", value(1)));
+    dir.write("over.yaml", format!("{HEAD}extends: [base.yaml]\n{}", value(2)));
+    dir.write("same.yaml", format!("{HEAD}extends: [base.yaml]\n"));
+    // The last word is that of the base, which the second file brings in behind the first.
+    for (order, data) in [("over.yaml, same.yaml", 1), ("same.yaml, over.yaml", 2)] {
+        dir.write("top.yaml", format!("{HEAD}extends: [{order}]\n"));
+        let plan = parse(&run(&dir, &["plan", "x.pol", "top.yaml", "-f", "json"]).expect(1));
+        assert_eq!(plan["changes"][0]["record"]["right"]["value"], data, "{order}: {plan}");
+    }
+}
+
+const SECRET: &str = "root:x:0:0:canary";
+
+#[test]
+fn a_state_file_extends_nothing_outside_of_its_folder_unless_that_is_allowed() {
+    let dir = TestDir::with("x.pol", PolBuilder::new().build());
+    let value = format!("computer: {{registry: [{{key: {KEY}, value: V, type: dword, data: 1}}]}}\n");
+    dir.write("base.yaml", format!("{HEAD}{value}"));
+    dir.write("secret.yaml", SECRET);
+    dir.write("repo/sub/up.yaml", format!("{HEAD}extends: [../inside.yaml]\n"));
+    dir.write("repo/inside.yaml", format!("{HEAD}{value}"));
+    dir.write("repo/fine.yaml", format!("{HEAD}extends: [sub/up.yaml]\n"));
+    run(&dir, &["plan", "x.pol", "repo/fine.yaml"]).expect(1);
+    #[cfg(unix)]
+    std::os::unix::fs::symlink("../base.yaml", dir.path("repo/link.yaml")).expect("a link");
+    let absolute = dir.path("base.yaml").display().to_string().replace('\\', "/");
+    let mut outside = vec!["../base.yaml", "sub/../../base.yaml", &absolute];
+    outside.extend(cfg!(unix).then_some("link.yaml"));
+    for name in outside {
+        dir.write("repo/top.yaml", format!("{HEAD}extends: [{name:?}]\n"));
+        for command in [&["plan", "x.pol"][..], &["apply", "x.pol", "-n"], &["check", "x.pol"]] {
+            let words = [command, &["repo/top.yaml"]].concat();
+            let refused = run(&dir, &words);
+            assert_eq!(refused.refused(5), "E0217", "{name}: {words:?}");
+            let message = refused.stderr();
+            assert!(message.contains("repo/top.yaml:3") && message.contains("--allow-outside"), "{refused}");
+            run(&dir, &[&words[..], &["--allow-outside"]].concat()).expect(1);
+        }
+    }
+    // Not even whether something is there is told.
+    for name in ["../secret.yaml", "../gone.yaml"] {
+        dir.write("repo/top.yaml", format!("{HEAD}extends: [{name}]\n"));
+        let refused = run(&dir, &["plan", "x.pol", "repo/top.yaml"]);
+        assert_eq!(refused.refused(5), "E0217", "{name}");
+        assert!(!refused.stderr().contains("canary"), "{refused}");
+    }
+}
+
+/// What a link in a pull request could lead to.
+#[test]
+fn nothing_of_a_file_that_is_no_state_file_is_quoted() {
+    let dir = TestDir::with("x.pol", PolBuilder::new().build());
+    let texts = [
+        SECRET.to_owned(),
+        format!("{{\"canary\": {SECRET}"),
+        format!("[{{\"canary\" {SECRET}"),
+        format!("<PolicyRules>{SECRET}"),
+        format!("REGEDIT4\n{SECRET}\n"),
+        format!("Computer\nK\nV\n{SECRET}\n"),
+        format!("PReg\x01\0\0\0{SECRET}"),
+    ];
+    for text in texts {
+        dir.write("theirs", &text);
+        dir.write("top.yaml", format!("{HEAD}extends: [theirs]\n"));
+        let refused = run(&dir, &["plan", "x.pol", "top.yaml"]);
+        assert_eq!(refused.refused(4), "E0214", "{text}");
+        assert!(refused.stderr().contains("top.yaml, line 3"), "{refused}");
+        assert!(!refused.stderr().contains("canary"), "{text}: {refused}");
+    }
+    dir.write("named.yaml", SECRET);
+    for command in ["plan", "check", "diff"] {
+        let refused = run(&dir, &[command, "x.pol", "named.yaml"]);
+        assert_eq!(refused.refused(4), "E0214", "{command}");
+        assert!(!refused.stderr().contains("canary"), "{refused}");
+    }
+}

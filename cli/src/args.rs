@@ -6,6 +6,7 @@ use ::admx::Side;
 use anstream::ColorChoice;
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use gpo::desired::Reach;
 use gpo::scope::Scope;
 use gpo::templates::Templates;
 
@@ -183,6 +184,20 @@ impl ScopeArgs {
     /// The same option for another command, behind a blank.
     pub fn again(&self) -> String {
         self.scope.as_ref().map(|scope| format!(" --scope {scope}")).unwrap_or_default()
+    }
+}
+
+/// Which files state files may build on.
+#[derive(Args, Debug)]
+pub struct ExtendsArgs {
+    /// Let state files extend files outside of their own folder
+    #[arg(long)]
+    allow_outside: bool,
+}
+
+impl ExtendsArgs {
+    pub fn reach(&self) -> Reach {
+        if self.allow_outside { Reach::Anywhere } else { Reach::OwnFolder }
     }
 }
 

@@ -48,6 +48,7 @@ codes! {
     STATE = "E0214", Malformed, "the state file cannot be read, or asks for what the templates do not have";
     EXCHANGE = "E0215", Malformed, "a text of another format (.PolicyRules, .reg, samba-tool's JSON, Registry.xml) cannot be read";
     TOO_LARGE = "E0216", Malformed, "the file is larger than gpol reads of its kind";
+    EXTENDS_OUTSIDE = "E0217", Refused, "a state file extends a file outside of its folder, and nothing allows it";
     GPT_INI = "E0221", Malformed, "gpt.ini cannot be understood";
     COMMENTS = "E0222", Malformed, "comment.cmtx cannot be understood, or the comment cannot stand in it";
     BACKUP_XML = "E0223", Malformed, "Backup.xml cannot be understood, or not changed without guessing";

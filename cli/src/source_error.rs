@@ -9,6 +9,7 @@ use gpo::source::SourceError;
 
 use crate::context::failed;
 use crate::error::{Code, CommandError};
+use crate::paste::this_command;
 
 /// What is wrong with an input, for people.
 pub fn source_error(error: SourceError) -> CommandError {
@@ -42,6 +43,9 @@ pub fn desired_error(error: DesiredError) -> CommandError {
         DesiredError::SideNeeded(_) => {
             CommandError::new(Code::SIDE_NEEDED, what).help("add --scope computer or --scope user")
         }
+        DesiredError::Outside { .. } => CommandError::new(Code::EXTENDS_OUTSIDE, what)
+            .detail("A state file may come from somebody who must not read what lies elsewhere. Nothing was read there, and nothing written.")
+            .help(format!("if the file is known and meant:  {} --allow-outside", this_command())),
         DesiredError::Contradiction { .. } => CommandError::new(Code::CONTRADICTION, what)
             .detail("A policy that is wanted otherwise than in a file that this one extends must say that it means to. Nothing was written.")
             .help("add to the policy:  override: true"),

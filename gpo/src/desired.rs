@@ -7,11 +7,12 @@
 mod lay;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use admx::{Catalog, Side, Wanted, write_set};
 use polfile::{Folded, PolicyFile, Record, RecordRef, Slot};
 
+use crate::error::Error;
 use crate::exchange::TextError;
 use crate::exchange::state::{At, StateFile, Unmanaged, by_id};
 use crate::scope::Scope;
@@ -78,6 +79,19 @@ pub enum What {
     Value(String, String),
 }
 
+/// Which files a state file may extend.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Reach {
+    /// Those in the folder of the file that was named, and below it.
+    #[default]
+    OwnFolder,
+    /// Any.
+    Anywhere,
+}
+
+/// How many state files may each extend the next.
+const DEEPEST: usize = 64;
+
 /// Why it is not clear what is wanted.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -95,6 +109,16 @@ pub enum DesiredError {
         place: Place,
         /// As the source says it.
         account: String,
+    },
+    /// A state file extends one outside of the folder of the file that was named.
+    #[error("{place}: {file} lies outside of the folder of {}", named.display())]
+    Outside {
+        /// Where.
+        place: Place,
+        /// As the file says it.
+        file: String,
+        /// The file that was named.
+        named: PathBuf,
     },
     /// A state file contradicts one that it extends, and does not say that it means to.
     #[error("{place}: {policy} is wanted otherwise than in {weaker}")]
@@ -117,7 +141,7 @@ pub enum DesiredError {
 pub fn read(paths: &[PathBuf], catalog: &Catalog, asked: Option<&Scope>) -> Result<Desired, DesiredError> {
     let options = Options { catalog: Some(catalog), ..Options::default() };
     let sources = paths.iter().map(|path| source::read(path, options)).collect::<Result<Vec<_>, _>>()?;
-    of(sources, catalog, asked)
+    of(sources, catalog, asked, Reach::OwnFolder)
 }
 
 /// As [`read`], of sources that were read already. The files that they extend are read here.
@@ -125,12 +149,23 @@ pub fn read(paths: &[PathBuf], catalog: &Catalog, asked: Option<&Scope>) -> Resu
 /// # Errors
 ///
 /// As [`read`].
-pub fn of(sources: Vec<Source>, catalog: &Catalog, asked: Option<&Scope>) -> Result<Desired, DesiredError> {
+pub fn of(
+    sources: Vec<Source>,
+    catalog: &Catalog,
+    asked: Option<&Scope>,
+    reach: Reach,
+) -> Result<Desired, DesiredError> {
     let mut all = Desired::default();
     for source in sources {
-        let one = Reader { catalog, asked, open: Vec::new() }.take(source)?;
+        let within = (reach == Reach::OwnFolder).then(|| (canonical(folder_of(&source.path)), source.path.clone()));
+        let told = Desired::default();
+        let mut reader = Reader { catalog, asked, within, open: Vec::new(), known: HashMap::new(), told };
+        let one = reader.take(source)?;
         all.unmanaged = one.unmanaged;
         all.add(one, catalog);
+        all.asides.extend(reader.told.asides);
+        all.notes.extend(reader.told.notes);
+        all.states.extend(reader.told.states);
     }
     Ok(all)
 }
@@ -178,8 +213,14 @@ struct Careful {
 struct Reader<'a> {
     catalog: &'a Catalog,
     asked: Option<&'a Scope>,
-    /// Files that are being read, the outermost first.
+    /// The folder in which all must lie, if there is one, by its real path, and the file that was named.
+    within: Option<(PathBuf, PathBuf)>,
+    /// Files that are being read, by their real paths, the outermost first.
     open: Vec<PathBuf>,
+    /// What the files come to that were read, by their real paths: each is read once, however often it is extended.
+    known: HashMap<PathBuf, Desired>,
+    /// What there is to tell of them, the weakest first.
+    told: Desired,
 }
 
 impl Reader<'_> {
@@ -195,15 +236,7 @@ impl Reader<'_> {
                 }
             }
             for (weaker, at) in &state.extends {
-                let weaker = path.parent().unwrap_or(Path::new("")).join(weaker);
-                if self.open.contains(&canonical(&weaker)) {
-                    return Err(wrong(path, *at, format!("{} extends itself by this", weaker.display())));
-                }
-                if !weaker.exists() {
-                    return Err(wrong(path, *at, format!("{} does not exist", weaker.display())));
-                }
-                let weaker = source::read(&weaker, Options { catalog: Some(self.catalog), ..Options::default() })?;
-                let weaker = self.take(weaker)?;
+                let weaker = self.extended(path, weaker, *at)?;
                 all.add(weaker, self.catalog);
             }
             self.open.pop();
@@ -224,11 +257,61 @@ impl Reader<'_> {
         Ok(all)
     }
 
+    /// What a file comes to that another one extends.
+    fn extended(&mut self, by: &Path, name: &str, at: At) -> Result<Desired, DesiredError> {
+        let path = by.parent().unwrap_or(Path::new("")).join(name);
+        let real = self.real(by, name, at)?;
+        if self.open.contains(&real) {
+            return Err(wrong(by, at, format!("{} extends itself by this", path.display())));
+        }
+        if let Some(known) = self.known.get(&real) {
+            return Ok(known.clone());
+        }
+        if self.open.len() >= DEEPEST {
+            return Err(wrong(by, at, format!("more than {DEEPEST} files each extend the next")));
+        }
+        let options = Options { catalog: Some(self.catalog), ..Options::default() };
+        let source = source::read(&path, options).map_err(|error| match error {
+            SourceError::Lgpo { .. } | SourceError::Records { .. } | SourceError::Text { .. } => {
+                unquoted(by, &path, at)
+            }
+            SourceError::Policy(error) if matches!(*error, Error::Malformed { .. }) => unquoted(by, &path, at),
+            error => error.into(),
+        })?;
+        let desired = self.take(source)?;
+        self.known.insert(real, desired.clone());
+        Ok(desired)
+    }
+
+    /// The real path of a file that another one extends. Links count by where they lead. Of what lies outside, nothing is
+    /// told, not even whether it is there.
+    fn real(&self, by: &Path, name: &str, at: At) -> Result<PathBuf, DesiredError> {
+        let path = by.parent().unwrap_or(Path::new("")).join(name);
+        let mut said = canonical(folder_of(by));
+        for part in Path::new(name).components() {
+            match part {
+                Component::ParentDir => drop(said.pop()),
+                Component::CurDir => {}
+                Component::Prefix(_) | Component::RootDir | Component::Normal(_) => said.push(part),
+            }
+        }
+        let real = path.canonicalize();
+        if let Some((folder, named)) = &self.within
+            && !real.as_ref().unwrap_or(&said).starts_with(folder)
+        {
+            let place = Place { path: by.to_path_buf(), spot: Spot::Line(at.line) };
+            return Err(DesiredError::Outside { place, file: name.to_owned(), named: named.clone() });
+        }
+        real.map_err(|_| wrong(by, at, format!("{} does not exist", path.display())))
+    }
+
     /// What a source says itself, and its policies that must not contradict what it extends.
-    fn own(&self, source: Source) -> Result<(Desired, Vec<Careful>), DesiredError> {
+    fn own(&mut self, source: Source) -> Result<(Desired, Vec<Careful>), DesiredError> {
         let unmanaged = source.state.as_ref().map(|state| state.unmanaged).unwrap_or_default();
-        let states = source.state.into_iter().map(|state| (source.path.clone(), state)).collect();
-        let mut own = Desired { unmanaged, asides: source.asides, notes: source.notes, states, ..Desired::default() };
+        self.told.states.extend(source.state.map(|state| (source.path.clone(), state)));
+        self.told.asides.extend(source.asides);
+        self.told.notes.extend(source.notes);
+        let mut own = Desired { unmanaged, ..Desired::default() };
         let mut careful = Vec::new();
         let mut said_by: Vec<DesiredScope> = Vec::new();
         for part in source.parts {
@@ -276,6 +359,18 @@ fn wrong(path: &Path, at: At, what: String) -> DesiredError {
     SourceError::State { path: path.to_path_buf(), error }.into()
 }
 
+/// A file that is extended and cannot be read as what it seems to be. It may be no file for this at all, so that nothing of it
+/// is quoted.
+fn unquoted(by: &Path, path: &Path, at: At) -> DesiredError {
+    let what = format!("{} is no state file, and cannot be read as another source either", path.display());
+    wrong(by, at, what)
+}
+
+/// The folder of a file; of standard input, the one that gpol runs in.
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
 fn canonical(path: &Path) -> PathBuf {
     path.canonicalize().unwrap_or_else(|_| path.to_path_buf())
 }
@@ -290,9 +385,6 @@ impl Desired {
         for scope in stronger.scopes {
             self.add_scope(scope, catalog);
         }
-        self.asides.extend(stronger.asides);
-        self.notes.extend(stronger.notes);
-        self.states.extend(stronger.states);
     }
 
     /// Adds what the parts of a source say, the weakest first. A domain has thousands of GPOs: those that say nothing of

@@ -31,7 +31,7 @@ use crate::ad::Snapshot;
 use crate::effective::{PlanError, by_lines, is_gpo};
 use crate::exchange::lgpo::{self, Scope};
 use crate::exchange::state::{self, Absent, Named, Notation, StateFile};
-use crate::exchange::{Entry, Sniffed, decode, gpp, json, policy_rules, reg, samba, sniff};
+use crate::exchange::{Entry, Sniffed, TextError, decode, gpp, json, policy_rules, reg, samba, sniff};
 use crate::limits;
 use crate::target::{self, Opened, Target};
 
@@ -286,8 +286,10 @@ pub fn read_bytes(path: &Path, bytes: Vec<u8>, options: Options<'_>) -> Result<S
                     })))
                 }
                 _ => {
-                    let entries = lgpo::parse(&text)
-                        .map_err(|error| SourceError::Lgpo { path: path.to_path_buf(), error: Box::new(error) })?;
+                    let entries = lgpo::parse(&text).map_err(|error| match is_state_by_name(path) {
+                        true => not_a_state(path),
+                        false => SourceError::Lgpo { path: path.to_path_buf(), error: Box::new(error) },
+                    })?;
                     let mut source = Source::of_entries(SourceKind::Lgpo, path, entries);
                     if let Some(line) = lgpo::unescaped_line(&text) {
                         let what = "backslashes are read as they stand, as LGPO.exe wrote them before version 3.0";
@@ -298,6 +300,19 @@ pub fn read_bytes(path: &Path, bytes: Vec<u8>, options: Options<'_>) -> Result<S
             }
         }
     }
+}
+
+/// Whether a file is called as state files are.
+fn is_state_by_name(path: &Path) -> bool {
+    let ending = path.extension().unwrap_or_default();
+    ["yaml", "yml", "json", "toml"].iter().any(|known| ending.eq_ignore_ascii_case(known))
+}
+
+/// What is said of a file that was to be a state file. Nothing of it is quoted: somebody who may write state files, as in a
+/// pull request, could have it read, as by a link, and must not see in a log what is in it.
+fn not_a_state(path: &Path) -> SourceError {
+    let error = TextError::new(1, 1, "this is no state file").help("a state file begins with:  apiVersion: gpol/v1");
+    SourceError::State { path: path.to_path_buf(), error: Box::new(error) }
 }
 
 /// Whether the reader of policy files takes the input for text, or for nothing at all.

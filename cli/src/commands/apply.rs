@@ -15,7 +15,7 @@ use gpo::doctor::doctor;
 use gpo::exchange::state::Unmanaged;
 use gpo::target::{Hibernation, Kind, Target};
 
-use crate::args::{ChangeArgs, Format, OutputArgs, ScopeArgs, TemplateArgs};
+use crate::args::{ChangeArgs, ExtendsArgs, Format, OutputArgs, ScopeArgs, TemplateArgs};
 use crate::change::{begin, commit, note};
 use crate::commands::halves::DomainArgs;
 use crate::commands::sides::read_all;
@@ -83,6 +83,8 @@ struct WhatArgs {
     /// Forget settings that EXPECT does not name, if its last file says `unmanaged: remove`
     #[arg(long)]
     prune: bool,
+    #[command(flatten)]
+    extends: ExtendsArgs,
     #[command(flatten)]
     scope: ScopeArgs,
     #[command(flatten)]
@@ -170,7 +172,8 @@ impl Case {
         let target = open_target(&args.target, snapshot, ui)?;
         let catalog = load_templates(&args.templates.templates(), Some(&target))?;
         let sources = args.expect.iter().map(|path| read_all(path, catalog)).collect::<Result<Vec<_>, _>>()?;
-        let desired = desired::of(sources, catalog, args.scope.scope.as_ref()).map_err(desired_error)?;
+        let desired =
+            desired::of(sources, catalog, args.scope.scope.as_ref(), args.extends.reach()).map_err(desired_error)?;
         for (place, note) in &desired.notes {
             ui.warning(format!("{place}: {note}"));
         }

@@ -14,6 +14,7 @@ use clap::{Args, ValueEnum};
 use gpo::source::Options;
 
 use super::sides::{SidesArgs, open};
+use crate::args::ExtendsArgs;
 use crate::context::write_output;
 use crate::error::{Code, CommandError, Stop};
 use crate::exit::Exit;
@@ -60,6 +61,8 @@ pub struct CheckArgs {
     /// Write the result there instead of printing it
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
+    #[command(flatten)]
+    extends: ExtendsArgs,
     #[command(flatten)]
     sides: SidesArgs,
 }

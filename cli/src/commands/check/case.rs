@@ -112,7 +112,8 @@ impl Case {
         if let Some(path) = unknown(&expected) {
             return Err(side_needed(path));
         }
-        let mut desired = desired::of(expected, catalog, args.sides.scope.as_ref()).map_err(desired_error)?;
+        let mut desired =
+            desired::of(expected, catalog, args.sides.scope.as_ref(), args.extends.reach()).map_err(desired_error)?;
         warn(&desired.notes, ui);
         case.asides = std::mem::take(&mut desired.asides);
         case.states = std::mem::take(&mut desired.states);
@@ -286,7 +287,8 @@ fn each(target: &Source, expected: &[Source], catalog: &Catalog, args: &CheckArg
         }
         used.extend(found.first().and_then(|found| found.first()).map(|part| part.folder.clone()));
         let parts = found.first().map(|found| (*found).clone()).unwrap_or_default();
-        let desired = desired::of(vec![of(source, gpo)], catalog, args.sides.scope.as_ref()).map_err(desired_error)?;
+        let desired = desired::of(vec![of(source, gpo)], catalog, args.sides.scope.as_ref(), args.extends.reach())
+            .map_err(desired_error)?;
         pairs.push(Pair { gpo: Some(name), desired, target: of(target, parts) });
     }
     for gpo in gpos {
