@@ -3,7 +3,9 @@
 //! Each run has a deadline and, where something endless is there to be read, little memory: a reader that is held up or
 //! filled up fails the test.
 
-use std::fs::{self, File};
+use std::fs;
+#[cfg(target_os = "linux")]
+use std::fs::File;
 use std::io::Read;
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -11,11 +13,14 @@ use std::time::{Duration, Instant};
 
 use fixtures::PolBuilder;
 
-use crate::bench::{COMPUTER_POL, Run, TestDir, parse};
+#[cfg(target_os = "linux")]
+use crate::bench::COMPUTER_POL;
+use crate::bench::{Run, TestDir, parse};
 use crate::store::KEY;
 
 const HEAD: &str = "apiVersion: gpol/v1\nkind: PolicySet\n";
 const A: &str = "{AAAAAAAA-016D-11D2-945F-00C04FB984F9}";
+#[cfg(unix)]
 const B: &str = "{BBBBBBBB-016D-11D2-945F-00C04FB984F9}";
 
 /// How long a run may take, on a slow and busy machine; those that are held up take for ever.
