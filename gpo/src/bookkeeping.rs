@@ -196,7 +196,7 @@ fn local(
     plan: &mut Plan,
 ) -> Result<Books, Error> {
     let (path, side) = (&place.path, change.side);
-    let (bytes, mut ini, mended) = gpt_ini(path, plan)?;
+    let GptIniFile { bytes, mut ini, mended } = gpt_ini(path, plan)?;
     let before = ini.version();
     let mut after = before.unwrap_or_default().bumped(side);
     // Windows compares counters for being other than the one that it recorded, so that one must not come again.
@@ -217,8 +217,18 @@ fn local(
     Ok(Books { gpt_ini: Some(change), ..Books::default() })
 }
 
-/// Bytes and content of a `gpt.ini`, and what was taken out of the content so that Windows sees it; a new one if there is none.
-fn gpt_ini(path: &Path, plan: &Plan) -> Result<(Option<Vec<u8>>, GptIni, Vec<Obstacle>), Error> {
+/// A `gpt.ini` to change.
+struct GptIniFile {
+    /// What the file holds; `None` if there is none.
+    bytes: Option<Vec<u8>>,
+    /// The same, so that Windows sees it.
+    ini: GptIni,
+    /// What was in the way of that.
+    mended: Vec<Obstacle>,
+}
+
+/// Reads a `gpt.ini`; a new one if there is none.
+fn gpt_ini(path: &Path, plan: &Plan) -> Result<GptIniFile, Error> {
     let bytes = read(path, plan)?;
     let mut ini = match &bytes {
         Some(bytes) => {
@@ -231,7 +241,7 @@ fn gpt_ini(path: &Path, plan: &Plan) -> Result<(Option<Vec<u8>>, GptIni, Vec<Obs
         return Err(Error::Unseen { path: path.to_path_buf(), obstacle });
     }
     ini.cure();
-    Ok((bytes, ini, mended))
+    Ok(GptIniFile { bytes, ini, mended })
 }
 
 fn read(path: &Path, plan: &Plan) -> Result<Option<Vec<u8>>, Error> {

@@ -112,7 +112,7 @@ fn encoding_of(bytes: &[u8]) -> Result<Encoding, GptIniError> {
         [0xFF, 0xFE, ..] if bytes.len() % 2 == 1 => Err(GptIniError::Odd(bytes.len())),
         [0xFF, 0xFE, ..] => Ok(Encoding::Utf16),
         [0xEF, 0xBB, 0xBF, ..] => Ok(Encoding::Utf8Mark),
-        [1..=0x7F, 0, 1..=0x7F, 0, ..] if bytes.len() % 2 == 0 => Ok(Encoding::Utf16Unmarked),
+        [1..=0x7F, 0, 1..=0x7F, 0, ..] if bytes.len().is_multiple_of(2) => Ok(Encoding::Utf16Unmarked),
         _ => Ok(Encoding::Bytes),
     }
 }

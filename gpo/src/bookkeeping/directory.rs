@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use admx::Side;
 
-use super::{Books, GptIniChange, ListChange, Needs, SideChange, gpt_ini, larger, read};
+use super::{Books, GptIniChange, GptIniFile, ListChange, Needs, SideChange, gpt_ini, larger, read};
 use crate::ad::{
     GpoObject, Modification, Snapshot, VERSION, VersionError, dn_of, domain_of, extension_attribute, version_value,
 };
@@ -157,7 +157,7 @@ pub(super) fn plan(
 ) -> Result<Books, Error> {
     let Some(place) = &change.file.gpt_ini else { return Ok(Books::default()) };
     let side = change.side;
-    let (bytes, mut ini, mended) = gpt_ini(&place.path, plan)?;
+    let GptIniFile { bytes, mut ini, mended } = gpt_ini(&place.path, plan)?;
     let before = ini.version();
     let now = before.unwrap_or_default();
     let object = directory.gpo(target)?;
