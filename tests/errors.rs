@@ -102,6 +102,9 @@ fn provoked(dir: &TestDir) -> Vec<(&'static str, Run)> {
     };
     dir.write("weaker.yaml", state("", "enabled"));
     dir.write("contradicts.yaml", state("extends: [weaker.yaml]\n", "disabled"));
+    dir.write("swept.pol", PolBuilder::new().del_all_values(KEY).build());
+    let soft = format!("{{key: {KEY}, value: X, ensure: set-if-missing, type: dword, data: 1}}");
+    dir.write("soft.yaml", format!("apiVersion: gpol/v1\nkind: PolicySet\ncomputer: {{registry: [{soft}]}}\n"));
     let run = |words: &[&str]| dir.run(words.iter().copied());
     let set = |target: &str, rest: &[&str]| dir.run(["policy", "set", target].iter().chain(rest).copied());
     let store = &["--admx", "store"];
@@ -204,6 +207,7 @@ fn provoked(dir: &TestDir) -> Vec<(&'static str, Run)> {
         ("E0601", text(dir, "Computer\r\nK\r\nA\r\nDWORD:1\r\n\r\nUser\r\nK\r\nA\r\nDWORD:1\r\n")),
         ("E0602", run(&["convert", "lossy.pol", "-f", "reg", "--scope", "user"])),
         ("E0603", run(&["convert", "gpo/User/Registry.pol", "-f", "backup", "-o", "bad"])),
+        ("E0604", run(&["plan", "swept.pol", "soft.yaml"])),
         ("E0901", run(&["pol", "cat", "empty"])),
         ("E0902", run(&["convert", "side.pol", "-o", "empty", "-f", "pol"])),
     ]
