@@ -246,7 +246,7 @@ fn a_refused_change_writes_nothing() {
     let dir = TestDir::new();
     // The inputs are written anew before each run: paths and bytes are compared, not times.
     let left = || dir.state().into_iter().map(|entry| (entry.path, entry.bytes)).collect::<Vec<_>>();
-    let inputs = "x.txt side.pol lossy.pol weaker.yaml contradicts.yaml store empty bad list notes Policies backup gpo lgpo.txt GroupPolicy hive hive.LOG1 gold.qcow2 install.wim setup.esd folder asleep";
+    let inputs = "x.txt swept.pol soft.yaml side.pol lossy.pol weaker.yaml contradicts.yaml store empty bad list notes Policies backup gpo lgpo.txt GroupPolicy hive hive.LOG1 gold.qcow2 install.wim setup.esd folder asleep";
     provoked(&dir);
     let first = left();
     for (path, bytes) in &first {

@@ -35,6 +35,7 @@ mod journey;
 #[cfg(target_os = "linux")]
 mod kill;
 mod manners;
+mod order;
 mod policy_change;
 mod policy_describe;
 mod readme;

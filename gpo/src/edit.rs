@@ -324,3 +324,41 @@ fn plan_comment(side: &SideFile, change: &mut PolicyChange<'_>, text: &str) -> R
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use polfile::{Record, Value};
+
+    fn file(names: &[(&str, u32)]) -> PolicyFile {
+        let record = |(name, n): &(&str, u32)| Record::set("K", *name, &Value::Dword(*n)).unwrap();
+        let records: Vec<Record> = names.iter().map(record).collect();
+        records.iter().map(Record::as_ref).collect()
+    }
+
+    /// `old->new` for each record that does not stay, with the places in both files.
+    fn told(before: &[(&str, u32)], after: &[(&str, u32)]) -> Vec<String> {
+        let (before, after) = (file(before), file(after));
+        let place = |file: &PolicyFile, record: Option<RecordRef<'_>>| match record {
+            Some(record) => {
+                let index = file.records().position(|other| other.offset == record.offset).unwrap();
+                format!("{index}:{}={}", record.value_name, record.data[0])
+            }
+            None => String::new(),
+        };
+        let changed = changed_records(&before, &after);
+        changed.into_iter().map(|(old, new)| format!("{}->{}", place(&before, old), place(&after, new))).collect()
+    }
+
+    #[test]
+    fn a_record_that_goes_with_another_is_told() {
+        let (a, b, x) = (("a", 1), ("b", 1), ("x", 1));
+        assert_eq!(told(&[a, x, b], &[a, x, b]), [""; 0]);
+        assert_eq!(told(&[a, x, b, x], &[a, b, x]), ["1:x=1->"], "one of two that are alike");
+        assert_eq!(told(&[x, a, ("X", 2)], &[a, ("X", 3)]), ["0:x=1->", "2:X=2->1:X=3"]);
+        assert_eq!(told(&[a, x], &[a, ("X", 1)]), ["1:x=1->1:X=1"], "another letter case is another record");
+        assert_eq!(told(&[a, b, x], &[b, x, a]), ["0:a=1->2:a=1"], "one that moves goes and comes");
+        assert_eq!(told(&[], &[a]), ["->0:a=1"]);
+        assert_eq!(told(&[a, b], &[]), ["0:a=1->", "1:b=1->"]);
+    }
+}
