@@ -127,6 +127,23 @@ fn records_behind_a_destroyed_header_are_found_when_asked_for() {
 }
 
 #[test]
+fn a_file_that_a_text_editor_saved_is_called_that() {
+    let blanks = |bytes: Vec<u8>| bytes.into_iter().map(|byte| if byte == 0 { b' ' } else { byte }).collect::<Vec<_>>();
+    is_called_edited(&blanks(PolBuilder::new().dword(KEY, "A", 1).build()));
+}
+
+fn is_called_edited(bytes: &[u8]) {
+    let dir = TestDir::with("f.pol", bytes);
+    for command in [&["show", "f.pol"][..], &["pol", "verify", "f.pol"], &["recover", "f.pol", "-o", "g.pol"]] {
+        let run = dir.run(command.iter().copied());
+        assert!(run.to_string().contains("went through a text editor"), "{run}");
+        assert_eq!(run.refused(4), "E0201");
+    }
+    let found = dir.run(["detect", "f.pol"]).to_string();
+    assert!(!found.contains("gpol show"), "{found}");
+}
+
+#[test]
 fn a_state_file_with_unseen_characters_in_comments_is_read_again() {
     reads_its_own_state(PolBuilder::new().sz(KEY, "\u{FEFF}x\u{85}", "\u{2028}").build());
 }
@@ -153,6 +170,9 @@ fn case(path: &str) -> Option<Vec<u8>> {
 fn the_cases_of_real_use_are_right() {
     if let Some(file) = case("pol/01_deletevalues_after_value.pol") {
         a_file_applied_to_itself_stays(file);
+    }
+    if let Some(file) = case("pol/11_pol_nul_became_space.pol") {
+        is_called_edited(&file);
     }
     if let Some(file) = case("pol/12_soft_after_delete.pol") {
         let dir = TestDir::with("f.pol", &file);

@@ -18,7 +18,7 @@ fn misleading_data() -> impl Strategy<Value = Vec<u8>> {
         (0_u8..3, 0_u8..5).prop_map(|(name, size)| {
             let name: WideString = ["N", "M", "[*.]gov"][usize::from(name)].into();
             let record = Record::new(r"Software\P".into(), name, ValueType::BINARY, vec![b'['; usize::from(size)]);
-            bytes(record.unwrap().as_ref())
+            bytes(record.expect("no NUL").as_ref())
         }),
         vec(any::<u8>(), 0..5),
     ];
@@ -41,7 +41,7 @@ fn misleading_file() -> impl Strategy<Value = PolicyFile> {
     vec((key, name, value), 1..7).prop_map(|records| {
         let mut file = PolicyFile::new();
         for (key, name, (value_type, data)) in records {
-            file.push(Record::new(key.into(), name.into(), value_type, data).unwrap().as_ref());
+            file.push(Record::new(key.into(), name.into(), value_type, data).expect("no NUL").as_ref());
         }
         file
     })
