@@ -92,8 +92,8 @@ fn recovers(bytes: &[u8], names: &[&str]) {
     let dir = TestDir::with("bad.pol", bytes);
     let run = dir.run(["recover", "bad.pol", "-o", "good.pol", "-f", "json"]);
     let report = parse(&run.expect(1));
-    let found = report["resynchronised"].as_array().unwrap();
-    let found: Vec<&str> = found.iter().map(|record| record["value_name"].as_str().unwrap()).collect();
+    let found = report["resynchronised"].as_array().expect("a list");
+    let found: Vec<&str> = found.iter().map(|record| record["value_name"].as_str().expect("a name")).collect();
     assert_eq!(found, names, "{report}");
     dir.run(["pol", "verify", "good.pol"]).ok();
 }
