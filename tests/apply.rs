@@ -198,7 +198,8 @@ fn records_whose_order_counts_keep_it() {
     let dir = TestDir::with("side.pol", PolBuilder::new().dword(KEY, "Mine", 1).dword(KEY, "A", 5).build());
     dir.write("wanted.pol", &wanted);
     dir.run(["apply", "side.pol", "wanted.pol", "--scope", "computer", "--yes"]).ok();
-    let expected = PolBuilder::new().dword(KEY, "Mine", 1).dword(KEY, "A", 1).del_all_values(KEY).dword(KEY, "B", 2);
+    // A is deleted and B is set, as wanted; Mine, which nobody names, stays set, and so stands behind the deletion.
+    let expected = PolBuilder::new().dword(KEY, "A", 1).del_all_values(KEY).dword(KEY, "Mine", 1).dword(KEY, "B", 2);
     assert_eq!(dir.read("side.pol"), expected.build());
     let before = dir.state();
     dir.run(["apply", "side.pol", "wanted.pol", "--scope", "computer", "--yes"]).ok();

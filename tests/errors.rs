@@ -112,6 +112,9 @@ fn provoked(dir: &TestDir) -> Vec<(&'static str, Run)> {
     dir.write("elsewhere.yaml", state("extends: [../weaker.yaml]\n", "disabled"));
     let huge = std::fs::File::create(dir.path("huge.pol")).expect("a file");
     huge.set_len(65 << 20).expect("zeros, which take no room where the file system can do without");
+    dir.write("swept.pol", PolBuilder::new().del_all_values(KEY).build());
+    let soft = format!("{{key: {KEY}, value: X, ensure: set-if-missing, type: dword, data: 1}}");
+    dir.write("soft.yaml", format!("apiVersion: gpol/v1\nkind: PolicySet\ncomputer: {{registry: [{soft}]}}\n"));
     let run = |words: &[&str]| dir.run(words.iter().copied());
     let set = |target: &str, rest: &[&str]| dir.run(["policy", "set", target].iter().chain(rest).copied());
     let store = &["--admx", "store"];
@@ -231,6 +234,7 @@ fn provoked(dir: &TestDir) -> Vec<(&'static str, Run)> {
         ("E0601", text(dir, "Computer\r\nK\r\nA\r\nDWORD:1\r\n\r\nUser\r\nK\r\nA\r\nDWORD:1\r\n")),
         ("E0602", run(&["convert", "lossy.pol", "-f", "reg", "--scope", "user"])),
         ("E0603", run(&["convert", "gpo/User/Registry.pol", "-f", "backup", "-o", "bad"])),
+        ("E0604", run(&["plan", "swept.pol", "soft.yaml"])),
         ("E0901", run(&["pol", "cat", "empty"])),
         ("E0902", run(&["convert", "side.pol", "-o", "empty", "-f", "pol"])),
     ]
@@ -269,7 +273,7 @@ fn a_refused_change_writes_nothing() {
     let dir = TestDir::new();
     // The inputs are written anew before each run: paths and bytes are compared, not times.
     let left = || dir.state().into_iter().map(|entry| (entry.path, entry.bytes)).collect::<Vec<_>>();
-    let inputs = "unseen x.txt side.pol lossy.pol huge.pol weaker.yaml contradicts.yaml elsewhere.yaml store empty bad list notes Policies backup gpo lgpo.txt GroupPolicy hive hive.LOG1 gold.qcow2 install.wim setup.esd folder asleep";
+    let inputs = "unseen x.txt swept.pol soft.yaml side.pol lossy.pol huge.pol weaker.yaml contradicts.yaml elsewhere.yaml store empty bad list notes Policies backup gpo lgpo.txt GroupPolicy hive hive.LOG1 gold.qcow2 install.wim setup.esd folder asleep";
     provoked(&dir);
     let first = left();
     for (path, bytes) in &first {

@@ -41,6 +41,7 @@ mod journey;
 #[cfg(target_os = "linux")]
 mod kill;
 mod manners;
+mod order;
 mod passed_over;
 mod policy_change;
 mod policy_describe;

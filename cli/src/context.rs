@@ -374,7 +374,7 @@ pub fn failed(error: Error) -> CommandError {
             CommandError::new(Code::OVERRULED, what)
                 .detail("The record that deletes is nothing that EXPECT speaks of, so it stays. Nothing was written.")
                 .help("say  ensure: set  if the value is to be there always")
-                .help("or take the deletion out first, with  ensure: forget")
+                .help("or take what deletes it out of the file first")
         }
         Error::OtherSide { has, wanted, .. } => CommandError::new(Code::NOT_ON_THIS_SIDE, error.to_string())
             .help(format!("use the {wanted} side's policy file; for a policy of both sides, --scope {has}")),

@@ -50,6 +50,9 @@ fn not_a_policy_file(path: &Path, lookalike: Lookalike) -> String {
     match lookalike {
         Lookalike::Unknown => format!("{} is not a policy file: it does not begin with \"PReg\"", path.display()),
         Lookalike::ByteOrderMark => format!("{} has a byte order mark before its signature", path.display()),
+        Lookalike::TextEditor => {
+            format!("{} went through a text editor: its zero bytes are gone or are blanks now", path.display())
+        }
         looks_like => format!("{} is not a policy file; it looks like {looks_like}", path.display()),
     }
 }
@@ -60,6 +63,8 @@ fn advise(failed: CommandError, path: &Path, error: &ParseError) -> CommandError
         ErrorKind::Empty => {
             failed.help("restore it from a backup, or delete it: a missing policy file is an empty policy to editors")
         }
+        ErrorKind::NotPolicyFile(Lookalike::TextEditor) => failed
+            .help("what stood there cannot be told any more; take the file from a backup, and copy it as binary data"),
         ErrorKind::NotPolicyFile(Lookalike::ByteOrderMark) => {
             failed.help("a text program has saved it and may have changed more; take the file from a backup")
         }

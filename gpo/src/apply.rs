@@ -86,8 +86,8 @@ pub fn plan(
             None => PolicyFile::new(),
         };
         let brought = bring(&before, wanted, catalog, prune);
-        let (after, already_absent) = brought
-            .map_err(|overruled| Error::Overruled { path: file.file.path.clone(), overruled: Box::new(overruled) })?;
+        let (after, already_absent) =
+            brought.map_err(|overruled| Error::Overruled { path: file.file.path.clone(), overruled })?;
         let side = wanted.scope.side();
         let reading = catalog.read(side, &after);
         let needs = needs(catalog, &catalog.read(side, &before), &reading, wanted, &after);
@@ -128,7 +128,7 @@ fn bring(
     wanted: &DesiredScope,
     catalog: &Catalog,
     prune: bool,
-) -> Result<(PolicyFile, usize), Overruled> {
+) -> Result<(PolicyFile, usize), Box<Overruled>> {
     let side = wanted.scope.side();
     let mut after = before.clone();
     let there: HashSet<Slot> = before.records().map(|record| about(&record)).collect();

@@ -156,8 +156,13 @@ impl Detection {
     }
 
     fn of_target(&mut self, target: Target) {
-        if target.kind == Kind::Pol && !has_signature(&target.path) {
-            self.what = "nothing that gpol knows; it has no signature of a policy file".to_owned();
+        let begins = |with: &[u8]| begins(&target.path, with);
+        if target.kind == Kind::Pol && !begins(b"PReg\x01\0\0\0") {
+            let why = match begins(b"PReg") {
+                true => "it begins like a policy file, and its header is that of none",
+                false => "it has no signature of a policy file",
+            };
+            self.what = format!("nothing that gpol knows; {why}");
             return;
         }
         (self.kind, self.what) = (Some(target.kind), target.kind.name().to_owned());
@@ -207,10 +212,10 @@ impl SideModel {
     }
 }
 
-fn has_signature(path: &Path) -> bool {
+fn begins(path: &Path, with: &[u8]) -> bool {
     use std::io::Read as _;
-    let mut signature = [0; 4];
-    admx::file::open(path).and_then(|mut file| file.read_exact(&mut signature)).is_ok() && signature == *b"PReg"
+    let mut head = vec![0; with.len()];
+    admx::file::open(path).and_then(|mut file| file.read_exact(&mut head)).is_ok() && head == with
 }
 
 /// Those of these entries of the Windows folder that are there.

@@ -1,11 +1,12 @@
 //! Reading the policy files of a target, and planning a change of them.
 
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::fs;
 use std::io;
 use std::path::PathBuf;
 
 use admx::{Catalog, DefaultUsed, Policy, PolicyReading, Side, State, Wanted, write_set};
-use polfile::{Difference, PolicyFile, RecordRef, diff};
+use polfile::{PolicyFile, RecordRef, Slot};
 
 use crate::bookkeeping::{self, Books, Directory, Needs, SideChange};
 use crate::comments::Comments;
@@ -140,18 +141,88 @@ impl<'c> PolicyChange<'c> {
         catalog.read_policy(self.policy, self.side, &self.after)
     }
 
-    /// The records that change: before and after, by key and value name.
+    /// The records that change, as [`changed_records`] tells them.
     pub fn records(&self) -> Vec<(Option<RecordRef<'_>>, Option<RecordRef<'_>>)> {
-        diff(self.before.records(), self.after.records())
-            .into_iter()
-            .filter_map(|difference| match difference {
-                Difference::OnlyLeft(l) => Some((Some(l), None)),
-                Difference::OnlyRight(r) => Some((None, Some(r))),
-                Difference::Action(l, r) | Difference::Type(l, r) | Difference::Data(l, r) => Some((Some(l), Some(r))),
-                _ => None,
-            })
-            .collect()
+        changed_records(&self.before, &self.after)
     }
+}
+
+/// How one file becomes another: the records that do not stay, byte for byte and in their order, each beside the one that
+/// takes its place, if it speaks of the same value. A record that moves goes and comes.
+///
+/// Told from the two files alone, so that one that a change took along is among them: a repeat of a record, or one that is
+/// spelled in another letter case now.
+pub fn changed_records<'f>(
+    before: &'f PolicyFile,
+    after: &'f PolicyFile,
+) -> Vec<(Option<RecordRef<'f>>, Option<RecordRef<'f>>)> {
+    let bytes = |file: &'f PolicyFile| -> Vec<&'f [u8]> {
+        file.records().map(|record| file.as_bytes().get(record.span()).unwrap_or_default()).collect()
+    };
+    let stays = kept(&bytes(before), &bytes(after));
+    let (mut gone, mut new): (HashSet<usize>, HashSet<usize>) =
+        ((0..before.len()).collect(), (0..after.len()).collect());
+    for (old, same) in &stays {
+        gone.remove(old);
+        new.remove(same);
+    }
+    let mut by_slot: HashMap<Slot, Vec<usize>> = HashMap::new();
+    for (index, record) in after.records().enumerate().filter(|(index, _)| new.contains(index)) {
+        by_slot.entry(record.slot()).or_default().push(index);
+    }
+    // The last one of several takes the place of the last.
+    let mut pairs: Vec<(Option<usize>, Option<usize>)> = Vec::new();
+    for (index, record) in before.records().enumerate().rev().filter(|(index, _)| gone.contains(index)) {
+        let successor = by_slot.get_mut(&record.slot()).and_then(Vec::pop);
+        pairs.push((Some(index), successor));
+    }
+    pairs.reverse();
+    pairs.extend(by_slot.into_values().flatten().map(|index| (None, Some(index))));
+    let slot = |(old, new): &(Option<usize>, Option<usize>)| {
+        let old = old.and_then(|index| before.record(index));
+        old.or_else(|| new.and_then(|index| after.record(index))).map(|record| record.slot())
+    };
+    pairs.sort_by_cached_key(|pair| (slot(pair), *pair));
+    let record = |file: &'f PolicyFile, index: Option<usize>| index.and_then(|index| file.record(index));
+    pairs.into_iter().map(|(old, new)| (record(before, old), record(after, new))).collect()
+}
+
+/// Which items stay: pairs of places in both, ascending in both. As many as there can be where little changes; of what is
+/// left between equal beginnings and ends, each is looked up once and the longest run of ascending places counts.
+fn kept(before: &[&[u8]], after: &[&[u8]]) -> Vec<(usize, usize)> {
+    let head = before.iter().zip(after).take_while(|(a, b)| a == b).count();
+    let shorter = before.len().min(after.len()).saturating_sub(head);
+    let tail = before.iter().rev().zip(after.iter().rev()).take(shorter).take_while(|(a, b)| a == b).count();
+    let middle = |all: &[&[u8]]| head..all.len().saturating_sub(tail);
+    // Equal items stand for each other in their order.
+    let mut places: HashMap<&[u8], VecDeque<usize>> = HashMap::new();
+    for at in middle(after) {
+        places.entry(after[at]).or_default().push_back(at);
+    }
+    let found = middle(before)
+        .filter_map(|at| Some((at, places.get_mut(before[at]).and_then(VecDeque::pop_front)?)))
+        .collect::<Vec<_>>();
+    let mut stays: Vec<(usize, usize)> = (0..head).map(|at| (at, at)).collect();
+    stays.extend(longest_ascending(&found));
+    stays.extend((1..=tail).rev().map(|from_end| (before.len() - from_end, after.len() - from_end)));
+    stays
+}
+
+/// The longest run of pairs, ascending by their second numbers.
+fn longest_ascending(pairs: &[(usize, usize)]) -> Vec<(usize, usize)> {
+    // By length of a run: the pair it can end with that leaves most room; and for each pair the one before it.
+    let (mut ends, mut before): (Vec<usize>, Vec<Option<usize>>) = (Vec::new(), Vec::new());
+    for (index, pair) in pairs.iter().enumerate() {
+        let length = ends.partition_point(|&end| pairs[end].1 < pair.1);
+        before.push(length.checked_sub(1).map(|shorter| ends[shorter]));
+        match ends.get_mut(length) {
+            Some(end) => *end = index,
+            None => ends.push(index),
+        }
+    }
+    let mut run: Vec<_> = std::iter::successors(ends.last().copied(), |&at| before[at]).map(|at| pairs[at]).collect();
+    run.reverse();
+    run
 }
 
 /// Plans a new state of a policy. Nothing is written; see [`Plan::commit`].
@@ -262,4 +333,42 @@ fn plan_comment(side: &SideFile, change: &mut PolicyChange<'_>, text: &str) -> R
         change.comment = Some(CommentChange { file: path.clone(), before, after });
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use polfile::{Record, Value};
+
+    fn file(names: &[(&str, u32)]) -> PolicyFile {
+        let record = |(name, n): &(&str, u32)| Record::set("K", *name, &Value::Dword(*n)).unwrap();
+        let records: Vec<Record> = names.iter().map(record).collect();
+        records.iter().map(Record::as_ref).collect()
+    }
+
+    /// `old->new` for each record that does not stay, with the places in both files.
+    fn told(before: &[(&str, u32)], after: &[(&str, u32)]) -> Vec<String> {
+        let (before, after) = (file(before), file(after));
+        let place = |file: &PolicyFile, record: Option<RecordRef<'_>>| match record {
+            Some(record) => {
+                let index = file.records().position(|other| other.offset == record.offset).unwrap();
+                format!("{index}:{}={}", record.value_name, record.data[0])
+            }
+            None => String::new(),
+        };
+        let changed = changed_records(&before, &after);
+        changed.into_iter().map(|(old, new)| format!("{}->{}", place(&before, old), place(&after, new))).collect()
+    }
+
+    #[test]
+    fn a_record_that_goes_with_another_is_told() {
+        let (a, b, x) = (("a", 1), ("b", 1), ("x", 1));
+        assert_eq!(told(&[a, x, b], &[a, x, b]), [""; 0]);
+        assert_eq!(told(&[a, x, b, x], &[a, b, x]), ["1:x=1->"], "one of two that are alike");
+        assert_eq!(told(&[x, a, ("X", 2)], &[a, ("X", 3)]), ["0:x=1->", "2:X=2->1:X=3"]);
+        assert_eq!(told(&[a, x], &[a, ("X", 1)]), ["1:x=1->1:X=1"], "another letter case is another record");
+        assert_eq!(told(&[a, b, x], &[b, x, a]), ["0:a=1->2:a=1"], "one that moves goes and comes");
+        assert_eq!(told(&[], &[a]), ["->0:a=1"]);
+        assert_eq!(told(&[a, b], &[]), ["0:a=1->", "1:b=1->"]);
+    }
 }

@@ -47,9 +47,41 @@ fn name() -> impl Strategy<Value = WideString> {
         "tab\t",
         "]]>",
         "&amp;",
+        "\u{FEFF}",
+        "\u{FEFF}x",
+        "x\u{FEFF}",
+        "\u{85}",
+        "x\u{85}y",
+        "\u{2028}",
+        "x\u{2029}y",
+        "\u{B}",
+        "\u{C}x",
+        "\u{7F}",
+        "\u{9F}",
+        "\u{FFFE}",
+        "\u{A0}",
+        " #",
+        "x #y",
+        "\"",
+        "\"\"\"",
+        "'''",
+        "\n",
+        "\r",
+        "x\n",
+        " ",
+        "\t",
+        "{",
+        "[x]",
+        "-->",
+        "<!--",
+        ";",
+        "; x",
+        "**del.",
+        "**",
     ]);
     prop_oneof![
-        9 => parts.prop_map(WideString::from),
+        40 => parts.prop_map(WideString::from),
+        1 => Just(WideString::from(&*"long ".repeat(4000))),
         1 => vec(prop_oneof![Just(0xD800_u16), Just(0x41), Just(0xDC00)], 1..3)
             .prop_map(|units| WideString::from_bytes(units.into_iter().flat_map(u16::to_le_bytes).collect()).expect("whole units")),
     ]
@@ -87,10 +119,16 @@ fn file() -> impl Strategy<Value = PolicyFile> {
     })
 }
 
-fn for_all(check: impl Fn(&PolicyFile) -> Result<(), TestCaseError>) {
+/// What may stand in comments: names of policies, of GPOs and of files.
+fn remarks() -> impl Strategy<Value = Vec<String>> {
+    vec(vec(name(), 1..4).prop_map(|names| names.iter().map(ToString::to_string).collect()), 0..3)
+}
+
+fn for_all(check: impl Fn(&PolicyFile, &[String]) -> Result<(), TestCaseError>) {
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &[7; 32]);
     let config = Config { cases: 400, failure_persistence: None, ..Config::default() };
-    TestRunner::new_with_rng(config, rng).run(&file(), |file| check(&file)).expect("the promise holds");
+    let drawn = (file(), remarks());
+    TestRunner::new_with_rng(config, rng).run(&drawn, |(file, said)| check(&file, &said)).expect("the promise holds");
 }
 
 /// The same record, but for NULs at the end of a list and the letter case of a directive.
@@ -121,9 +159,13 @@ fn check(file: &PolicyFile, written: &Written, entries: &[Entry]) -> Result<(), 
 
 #[test]
 fn rules_of_policy_analyzer_give_back_what_they_do_not_name_as_lost() {
-    for_all(|file| {
-        let written =
-            policy_rules::write(&[Scoped { scope: Scope::Computer, file }], "a -- b", "<x>", &["--".to_owned()]);
+    for_all(|file, remarks| {
+        let written = policy_rules::write(
+            &[Scoped { scope: Scope::Computer, file }],
+            &remarks.concat(),
+            &remarks.concat(),
+            remarks,
+        );
         let again = policy_rules::parse(&written.text).map_err(|error| TestCaseError::fail(error.to_string()))?;
         check(file, &written, &again.entries)
     });
@@ -131,8 +173,8 @@ fn rules_of_policy_analyzer_give_back_what_they_do_not_name_as_lost() {
 
 #[test]
 fn reg_text_gives_back_what_it_does_not_name_as_lost() {
-    for_all(|file| {
-        let written = reg::write(&[Scoped { scope: Scope::User, file }], &["a\nb".to_owned()]);
+    for_all(|file, remarks| {
+        let written = reg::write(&[Scoped { scope: Scope::User, file }], remarks);
         let again =
             reg::parse(&written.text).map_err(|error| TestCaseError::fail(format!("{error}\n{}", written.text)))?;
         check(file, &written, &again)
@@ -141,7 +183,7 @@ fn reg_text_gives_back_what_it_does_not_name_as_lost() {
 
 #[test]
 fn lists_for_samba_give_back_what_they_do_not_name_as_lost() {
-    for_all(|file| {
+    for_all(|file, _| {
         let written = samba::write(&[Scoped { scope: Scope::User, file }]);
         let again =
             samba::parse(&written.text).map_err(|error| TestCaseError::fail(format!("{error}\n{}", written.text)))?;
@@ -151,12 +193,12 @@ fn lists_for_samba_give_back_what_they_do_not_name_as_lost() {
 
 #[test]
 fn lgpo_text_gives_back_what_it_does_not_name_as_lost() {
-    for_all(|file| {
+    for_all(|file, remarks| {
         // A record with an empty key is named, and gives a text that no one reads.
         if file.records().any(|record| record.key.is_empty()) {
             return Ok(());
         }
-        let written = lgpo::write(&[Scoped { scope: Scope::User, file }], "x", &[]);
+        let written = lgpo::write(&[Scoped { scope: Scope::User, file }], &remarks.concat(), remarks);
         let again =
             lgpo::parse(&written.text).map_err(|error| TestCaseError::fail(format!("{error}\n{}", written.text)))?;
         check(file, &written, &again)
@@ -165,13 +207,31 @@ fn lgpo_text_gives_back_what_it_does_not_name_as_lost() {
 
 #[test]
 fn state_files_give_back_every_byte_in_every_notation() {
-    for_all(|file| {
-        let sides = vec![state::export(&Scope::User, file, None)];
-        let state = StateFile { sides, ..StateFile::default() };
+    for_all(|file, remarks| {
+        let mut side = state::export(&Scope::User, file, None);
+        let said = remarks.first().cloned();
+        side.registry.iter_mut().for_each(|record| record.reason.clone_from(&said));
+        side.policies.push(state::WantedPolicy {
+            at: state::At::default(),
+            name_at: state::At::default(),
+            policy: "Acme:Policy".to_owned(),
+            state: state::WantedState::Disabled,
+            elements: Vec::new(),
+            reason: said.clone(),
+            ticket: said.clone(),
+            overrides: false,
+            comment: said.clone(),
+        });
+        let metadata = state::Metadata { name: said.clone(), owner: None, description: said };
+        let state = StateFile { metadata, sides: vec![side], ..StateFile::default() };
         for notation in [Notation::Yaml, Notation::Json, Notation::Toml] {
-            let text = state::render(&state, notation, &["a\nb".to_owned()]);
-            let again =
+            let text = state::render(&state, notation, remarks);
+            let mut again =
                 state::parse(&text, notation).map_err(|error| TestCaseError::fail(format!("{error}\n{text}")))?;
+            prop_assert_eq!(&again.metadata, &state.metadata, "{}", &text);
+            // What a policy writes is for the templates to say.
+            let policies = std::mem::take(&mut again.sides[0].policies);
+            prop_assert_eq!(&policies[0].reason, &state.sides[0].policies[0].reason, "{}", &text);
             let again =
                 state::resolve(&again, None).map_err(|error| TestCaseError::fail(format!("{error}\n{text}")))?;
             prop_assert_eq!(again[0].file.as_bytes(), file.as_bytes(), "{}", text);

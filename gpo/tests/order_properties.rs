@@ -187,7 +187,8 @@ impl<'a> Wanted<'a> {
         let named: BTreeSet<Name> = wanted.iter().flat_map(Said::names).collect();
         let stays = |said: &&Said| {
             let single = !matches!(said.means(), Means::Delete(ref names) if names.len() > 1);
-            !units.contains(&said.unit()) && !(single && said.names().iter().any(|name| named.contains(name)))
+            let is_wanted = single && said.names().iter().any(|name| named.contains(name));
+            !units.contains(&said.unit()) && !is_wanted
         };
         let mut rest: Vec<Said> = target.iter().filter(stays).cloned().collect();
         // What a directive had deleted is not set because the directive was replaced.
@@ -301,10 +302,7 @@ fn in_words(file: &PolicyFile) -> Vec<Said> {
             let data = match record.value_type {
                 ValueType::NONE => "create".to_owned(),
                 ValueType::DWORD => record.data[0].to_string(),
-                _ => String::from_utf16(&record.data.chunks(2).map(|u| u16::from(u[0])).collect::<Vec<_>>())
-                    .unwrap()
-                    .trim_end_matches('\0')
-                    .to_owned(),
+                _ => record.data.chunks(2).map(|unit| char::from(unit[0])).filter(|c| *c != '\0').collect(),
             };
             Said(leak(key), leak(name), leak(data))
         })
@@ -325,9 +323,9 @@ fn wanted(records: &[Said], catalog: &Catalog) -> Desired {
 }
 
 fn plan(path: &Path, target: &PolicyFile, desired: &Desired, catalog: &Catalog) -> Result<Outcome, gpo::error::Error> {
-    std::fs::write(path, target.as_bytes()).unwrap();
+    std::fs::write(path, target.as_bytes()).expect("the folder is there");
     let directory = Directory { snapshot: None, write: DirectoryWrite::Undecided, planned: None };
-    apply::plan(&Target::open(path).unwrap(), catalog, desired, false, &directory)
+    apply::plan(&Target::open(path).expect("a policy file"), catalog, desired, false, &directory)
 }
 
 /// What the file is to hold; the file itself if nothing is to change.

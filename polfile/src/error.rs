@@ -128,6 +128,8 @@ pub enum ErrorKind {
 pub enum Lookalike {
     /// A byte order mark stands before the signature: a text tool has saved the file.
     ByteOrderMark,
+    /// A policy file whose zero bytes are gone, or are blanks now: a text tool has saved it.
+    TextEditor,
     /// The text that Git LFS checks out in place of a file it has not fetched.
     GitLfsPointer,
     /// A registry hive (`regf`), as the policy files of Windows NT 4 (`ntconfig.pol`) were.
@@ -145,6 +147,12 @@ pub enum Lookalike {
 }
 
 impl Lookalike {
+    /// Whether no zero byte stands where every policy file has some: in the version and every other byte of the text.
+    pub(crate) fn is_edited(file: &[u8]) -> bool {
+        let head = file.get(..64).unwrap_or(file);
+        file.starts_with(b"PReg\x01") && file.len() > 8 && !head.contains(&0)
+    }
+
     /// Looks at the bytes of a file that does not begin with the signature.
     pub(crate) fn of(file: &[u8]) -> Self {
         const BOMS: [&[u8]; 3] = [b"\xEF\xBB\xBF", b"\xFF\xFE", b"\xFE\xFF"];
@@ -205,6 +213,9 @@ impl fmt::Display for Lookalike {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::ByteOrderMark => "a byte order mark stands before the signature",
+            Self::TextEditor => {
+                "a policy file that went through a text editor: its zero bytes are gone or are blanks now"
+            }
             Self::GitLfsPointer => "a Git LFS pointer",
             Self::RegistryHive => "a registry hive (a policy file of Windows NT 4?)",
             Self::RegistryExport => "a registry export (.reg)",
@@ -219,6 +230,18 @@ impl fmt::Display for Lookalike {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_policy_file_that_a_text_editor_saved_has_no_zero_bytes() {
+        for edited in
+            [&b"PReg\x01   [ K   ; N   ; \x04   ; \x04   ; \xC3\xBF   ] "[..], b"PReg\x01[K;N;\x04;\x04;\x01]"]
+        {
+            let kind = crate::records(edited).map(|_| ()).unwrap_err().kind;
+            assert_eq!(kind, ErrorKind::NotPolicyFile(Lookalike::TextEditor));
+        }
+        let kind = crate::records(b"PReg\x01\x01\0\0").map(|_| ()).unwrap_err().kind;
+        assert_eq!(kind, ErrorKind::Version { found: 257 });
+    }
 
     #[test]
     fn what_a_stranger_looks_like() {

@@ -60,6 +60,6 @@ pub use outcome::{Final, Outcome};
 pub use read::{Records, records};
 pub use record::{KeyProblem, Record, RecordError, RecordRef, ValueType};
 pub use registry::{Effect, Event, KeyHistory, Origin, Registry, ValueHistory};
-pub use salvage::{Lost, Salvage, salvage};
+pub use salvage::{Lost, Salvage, salvage, salvage_without_header};
 pub use value::{Value, ValueError};
 pub use wide::{Folded, LoneSurrogate, WideStr, WideString};

@@ -52,6 +52,9 @@ fn header(file: &[u8]) -> Result<(), ParseError> {
         Ok(header) if header.signature != SIGNATURE => {
             error(0, Field::Signature, ErrorKind::NotPolicyFile(Lookalike::of(file)))
         }
+        Ok(header) if header.version != VERSION && Lookalike::is_edited(file) => {
+            error(4, Field::Version, ErrorKind::NotPolicyFile(Lookalike::TextEditor))
+        }
         Ok(header) if header.version != VERSION => {
             error(4, Field::Version, ErrorKind::Version { found: header.version })
         }

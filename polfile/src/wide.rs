@@ -196,8 +196,8 @@ impl Folded {
         Self(units.into())
     }
 
-    /// The path and those above it, the longest first.
-    pub(crate) fn at_and_above(&self) -> impl Iterator<Item = &[u16]> {
+    /// The path and those above it, the longest first, as a set of paths is asked for them.
+    pub fn at_and_above(&self) -> impl Iterator<Item = &[u16]> {
         Self::prefixes(&self.0)
     }
 

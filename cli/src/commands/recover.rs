@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use gpo::model::RecordModel;
-use polfile::salvage;
+use polfile::{Salvage, salvage, salvage_without_header};
 use serde::Serialize;
 
 use crate::args::{Format, OutputArgs};
@@ -18,8 +18,9 @@ use crate::ui::{Line, Page, Style, Ui};
 
 /// Save what is whole in a damaged policy file
 ///
-/// Keeps every record before the damage byte for byte, finds later ones again where a complete
-/// frame stands, and lists every byte that is lost. Nothing is repaired by guessing.
+/// Keeps every record before the damage byte for byte, finds later ones again where they surely
+/// stand, and lists every byte that is lost. Nothing is repaired by guessing: what may as well be the
+/// data of a lost record is doubtful, listed, and kept with --doubtful alone.
 /// Exit code 0 if nothing was lost, else 1.
 #[derive(Args, Debug)]
 pub struct RecoverArgs {
@@ -28,6 +29,12 @@ pub struct RecoverArgs {
     /// Write the whole records here; never the damaged file itself
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
+    /// Keep doubtful records, too: whole ones that may be nothing but data of a lost record
+    #[arg(long)]
+    doubtful: bool,
+    /// Look for records even if the header is destroyed, so that nothing says that this is a policy file
+    #[arg(long)]
+    no_header: bool,
     /// Write the report as JSON here, too
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
@@ -43,7 +50,18 @@ struct Report {
     output: String,
     intact: usize,
     resynchronised: Vec<RecordModel>,
+    /// Whole frames that may be data of a lost record; counted among the bytes that are lost.
+    doubtful: Vec<RecordModel>,
+    /// Whether they were written as well.
+    doubtful_kept: bool,
     lost: Vec<LostBytes>,
+}
+
+impl Report {
+    fn written(&self) -> usize {
+        let doubtful = if self.doubtful_kept { self.doubtful.len() } else { 0 };
+        self.intact + self.resynchronised.len() + doubtful
+    }
 }
 
 #[derive(Serialize)]
@@ -57,8 +75,9 @@ struct LostBytes {
 
 pub fn run(args: &RecoverArgs, ui: &Ui) -> Result<Exit, Stop> {
     let bytes = read_input(&args.file)?;
-    let saved = salvage(&bytes).map_err(|error| policy_file(&args.file, &bytes, &error))?;
+    let saved = read(args, &bytes)?;
     let records = saved.records.iter().enumerate().map(|(i, record)| RecordModel::new(i, record));
+    let doubtful = saved.doubtful.iter().enumerate().map(|(i, record)| RecordModel::new(i, record));
     let report = Report {
         schema: "gpol.recover/1",
         file: args.file.display().to_string(),
@@ -66,6 +85,8 @@ pub fn run(args: &RecoverArgs, ui: &Ui) -> Result<Exit, Stop> {
         output: args.output.display().to_string(),
         intact: saved.intact,
         resynchronised: records.skip(saved.intact).collect(),
+        doubtful: doubtful.collect(),
+        doubtful_kept: args.doubtful,
         lost: saved
             .lost
             .iter()
@@ -87,7 +108,8 @@ pub fn run(args: &RecoverArgs, ui: &Ui) -> Result<Exit, Stop> {
                 .into());
         }
     }
-    write_output(&args.output, saved.to_file().as_bytes(), &[&args.file])?;
+    let kept = if args.doubtful { saved.to_file_with_doubtful() } else { saved.to_file() };
+    write_output(&args.output, kept.as_bytes(), &[&args.file])?;
     warn_of_gpo(&args.output, ui);
     if let Some(path) = &args.report {
         let json = serde_json::to_vec_pretty(&report).map_err(std::io::Error::from)?;
@@ -98,6 +120,20 @@ pub fn run(args: &RecoverArgs, ui: &Ui) -> Result<Exit, Stop> {
         Format::Human => ui.page(&page(&report))?,
     }
     Ok(if report.lost.is_empty() { Exit::Yes } else { Exit::No })
+}
+
+/// What can be saved; without a header only if that is asked for.
+fn read<'b>(args: &RecoverArgs, bytes: &'b [u8]) -> Result<Salvage<'b>, CommandError> {
+    if args.no_header {
+        return Ok(salvage_without_header(bytes));
+    }
+    salvage(bytes).map_err(|error| {
+        let failed = policy_file(&args.file, bytes, &error);
+        match salvage_without_header(bytes).records.len() {
+            0 => failed,
+            found => failed.help(format!("{} stand in it as in a policy file:  --no-header", count(found, "record"))),
+        }
+    })
 }
 
 fn page(report: &Report) -> Page {
@@ -121,6 +157,12 @@ fn page(report: &Report) -> Page {
                 .text("  (behind the damage; the record is whole, look whether it is meant)"),
         );
     }
+    for record in &report.doubtful {
+        let kept = if report.doubtful_kept { "kept" } else { "left out; --doubtful keeps it" };
+        let what = format!("{:#x}  {}!{}", record.offset, record.key.lossy(), values::name(record));
+        let line = Line::new().span(Style::Warn, "doubtful").column(10).hang().text(what);
+        page.line(line.text(format!("  (a record, or data of a lost one; {kept})")));
+    }
     for lost in &report.lost {
         let range = format!("{:#x}-{:#x} ({} bytes)  ", lost.start, lost.end, thousands(lost.end - lost.start));
         page.line(Line::new().span(Style::Bad, "lost").column(10).hang().text(range).text(&lost.message));
@@ -131,7 +173,7 @@ fn page(report: &Report) -> Page {
     page.line(Line::new().text("wrote").column(10).hang().text(format!(
         "{}: {}",
         report.output,
-        count(report.intact + report.resynchronised.len(), "record")
+        count(report.written(), "record")
     )));
     page
 }

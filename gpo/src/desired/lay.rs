@@ -29,7 +29,7 @@ pub struct Overruled {
 /// # Errors
 ///
 /// [`Overruled`] names what no file can say beside the rest. It is put behind what overrules it then.
-pub(crate) fn lay(onto: &mut PolicyFile, wanted: &PolicyFile) -> Result<(), Overruled> {
+pub(crate) fn lay(onto: &mut PolicyFile, wanted: &PolicyFile) -> Result<(), Box<Overruled>> {
     if is_plain(onto) && is_plain(wanted) {
         onto.put_all(&records(wanted));
         return Ok(());
@@ -45,7 +45,7 @@ pub(crate) fn lay(onto: &mut PolicyFile, wanted: &PolicyFile) -> Result<(), Over
     let comes_to = Outcome::of(made.records());
     let overruled = wanted.records().find(|record| !says.agrees(&comes_to, record, same_final)).map(|record| {
         let by = made.records().find(|directive| covers(directive, &record)).unwrap_or(record);
-        Overruled { wanted: record.to_record(), by: by.to_record() }
+        Box::new(Overruled { wanted: record.to_record(), by: by.to_record() })
     });
     let as_good = come_to_the_same(&Outcome::of(put.records()), &comes_to, &known);
     *onto = if as_good { put } else { made };
@@ -148,7 +148,7 @@ fn one_after_the_other(file: &PolicyFile, wanted: &PolicyFile, says: &Outcome<'_
 /// For each record, whether it is about many things, or one behind it is about the values of its key as well. These stand
 /// before the others without making a difference to them.
 fn swept(file: &PolicyFile) -> Vec<bool> {
-    let (mut keys, mut trees): (HashSet<Folded>, Vec<Folded>) = Default::default();
+    let (mut keys, mut trees): (HashSet<Folded>, HashSet<Folded>) = Default::default();
     let mut swept: Vec<bool> = file
         .records()
         .rev()
@@ -163,7 +163,7 @@ fn swept(file: &PolicyFile) -> Vec<bool> {
                     trees.extend(entries.iter().map(|entry| record.deleted_key(*entry).as_wide().fold()));
                     true
                 }
-                _ => keys.contains(&key) || trees.iter().any(|tree| key.is_at_or_below(tree)),
+                _ => keys.contains(&key) || !trees.is_empty() && key.at_and_above().any(|path| trees.contains(path)),
             }
         })
         .collect();

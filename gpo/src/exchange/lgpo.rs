@@ -421,7 +421,8 @@ fn value(record: &RecordRef<'_>) -> Result<String, String> {
 ///
 /// An empty list is not named: it comes back as 6 bytes of NUL, which mean the same.
 fn rebuilt(old: &RecordRef<'_>, name: &str, action: &str) -> Option<String> {
-    if matches!(old.value(), Ok(Value::MultiSz(texts)) if texts.is_empty()) {
+    let sets = old.action() == Action::Set;
+    if sets && matches!(old.value(), Ok(Value::MultiSz(texts)) if texts.is_empty()) {
         return None;
     }
     let new = record(&old.key.to_text_lossy(), name, action, true).ok()?;

@@ -23,8 +23,12 @@ pub(super) fn is_forbidden(c: char) -> bool {
     matches!(c, '\0'..='\u{8}' | '\u{B}' | '\u{C}' | '\u{E}'..='\u{1F}' | '\u{FFFE}' | '\u{FFFF}')
 }
 
+/// A name for people, with U+FFFD for what XML cannot write.
+pub(super) fn writable(text: &str) -> String {
+    text.chars().map(|c| if is_forbidden(c) { char::REPLACEMENT_CHARACTER } else { c }).collect()
+}
+
 /// Text for the inside of a comment, which two hyphens would end.
 pub(super) fn comment(text: &str) -> String {
-    let text: String = text.chars().map(|c| if is_forbidden(c) { char::REPLACEMENT_CHARACTER } else { c }).collect();
-    escape(&text).replace("--", "- -").replace("--", "- -")
+    escape(&writable(text)).replace("--", "- -").replace("--", "- -")
 }

@@ -20,7 +20,7 @@ use polfile::{Action, Record, RecordRef, Value, ValueType};
 use roxmltree::{Document, Node};
 
 use super::lgpo::Scope;
-use super::markup::{comment, escape, is_forbidden};
+use super::markup::{comment, escape, is_forbidden, writable};
 use super::{Aside, Entry, Loss, Scoped, TextError, Written, comes_back, set_aside, text_of, wide};
 
 /// GUID of the client-side extension for registry policy; its mention says nothing that the records do not.
@@ -215,6 +215,7 @@ pub fn write(scopes: &[Scoped<'_>], source: &str, policy: &str, remarks: &[Strin
     let mut body = String::new();
     let mut losses = Vec::new();
     let mut extensions = String::new();
+    let (source, policy) = (&*writable(source), &*writable(policy));
     // Policy Analyzer writes the computer's settings before the user's.
     for side in [Scope::Computer, Scope::User] {
         for Scoped { scope, file } in scopes.iter().filter(|scoped| scoped.scope == side) {

@@ -215,7 +215,11 @@ pub(super) fn json(text: &str) -> Result<Node, TextError> {
     checked.map_err(|error| {
         let message = error.to_string();
         let what = message.split(" at line ").next().unwrap_or(&message);
-        TextError::new(error.line().max(1), error.column().max(1), format!("this is no JSON: {what}"))
+        // The column is counted in bytes there.
+        let line = text.split('\n').nth(error.line().saturating_sub(1)).unwrap_or_default();
+        let before = line.as_bytes().get(..error.column()).unwrap_or(line.as_bytes());
+        let column = String::from_utf8_lossy(before).chars().count();
+        TextError::new(error.line().max(1), column.max(1), format!("this is no JSON: {what}"))
     })?;
     yaml(&join_surrogates(&text.replace('\t', " ")))
 }

@@ -1,13 +1,17 @@
 //! What is to change, or was changed.
 
+use std::collections::{HashMap, HashSet};
+
 use gpo::apply::{Outcome, SideOutcome};
 use gpo::compare::{PolicyDiff, Presence, RecordDiff, SideDiff};
 use gpo::desired::{Desired, Origin, What};
 use gpo::doctor::Doctor;
-use gpo::model::{ElementModel, PolicyModel};
+use gpo::edit::changed_records;
+use gpo::model::{ElementModel, PolicyModel, RecordModel};
 use gpo::scope::Scope;
 use gpo::show::{TargetModel, VersionModel};
 use gpo::target::Kind;
+use polfile::{PolicyFile, RecordRef};
 use serde::Serialize;
 
 use super::Case;
@@ -32,6 +36,8 @@ pub struct Report {
     changed: bool,
     changes: Vec<ChangeModel>,
     counts: Counts,
+    /// What becomes of the records of each policy file, told from the file before and after.
+    records: Vec<RecordsModel>,
     /// Settings that EXPECT does not name and that stay.
     unmanaged: usize,
     versions: Vec<VersionChange>,
@@ -94,6 +100,51 @@ struct ChangeModel {
     overrides: Option<String>,
 }
 
+/// The records of a policy file before and after.
+#[derive(Serialize)]
+struct RecordsModel {
+    scope: Scope,
+    before: usize,
+    after: usize,
+    /// Those that stay byte for byte, in their order.
+    untouched: usize,
+    /// The others, each beside the one that takes its place.
+    changed: Vec<RecordChange>,
+}
+
+#[derive(Serialize)]
+struct RecordChange {
+    before: Option<RecordModel>,
+    after: Option<RecordModel>,
+}
+
+impl RecordsModel {
+    fn of(side: &SideOutcome) -> Self {
+        let places = |file: &PolicyFile| -> HashMap<usize, usize> {
+            file.records().enumerate().map(|(index, record)| (record.offset, index)).collect()
+        };
+        let (old_places, new_places) = (places(&side.before), places(&side.after));
+        let model = |places: &HashMap<usize, usize>, record: Option<RecordRef<'_>>| {
+            record.and_then(|record| Some(RecordModel::new(*places.get(&record.offset)?, &record)))
+        };
+        let changed: Vec<RecordChange> = changed_records(&side.before, &side.after)
+            .into_iter()
+            .map(|(old, new)| RecordChange { before: model(&old_places, old), after: model(&new_places, new) })
+            .collect();
+        let gone = changed.iter().filter(|change| change.before.is_some()).count();
+        let untouched = side.before.len().saturating_sub(gone);
+        Self { scope: side.scope.clone(), before: side.before.len(), after: side.after.len(), untouched, changed }
+    }
+
+    /// Records that do not stay and that no setting that changes tells of.
+    fn untold<'m>(&'m self, side: &SideOutcome) -> Vec<&'m RecordModel> {
+        let told = side.diff.policies.iter().flat_map(|policy| &policy.records).chain(&side.diff.records);
+        let told: HashSet<usize> = told.filter_map(|record| record.left.as_ref()).map(|record| record.index).collect();
+        let gone = self.changed.iter().filter_map(|change| change.before.as_ref());
+        gone.filter(|record| !told.contains(&record.index)).collect()
+    }
+}
+
 #[derive(Serialize)]
 struct VersionChange {
     scope: Scope,
@@ -116,8 +167,19 @@ impl Report {
         let mut all_notes: Vec<String> =
             outcome.sides.iter().flat_map(|side| notes(side.scope.side(), &side.books)).collect();
         all_notes.dedup();
-        for side in outcome.sides.iter().filter(|side| side.before != side.after && settings(&side.diff) == 0) {
-            all_notes.push(format!("{}: records that say something twice go; no setting changes.", side.scope));
+        let records: Vec<RecordsModel> = outcome.sides.iter().map(RecordsModel::of).collect();
+        for (side, records) in outcome.sides.iter().zip(&records) {
+            let untold = records.untold(side);
+            if untold.is_empty() {
+                continue;
+            }
+            let named: Vec<String> = untold.iter().map(|record| values::place(None, record)).collect();
+            let (what, named) = (count(untold.len(), "record"), named.join(", "));
+            let settings = if settings(&side.diff) == 0 { "no setting changes" } else { "no other setting changes" };
+            all_notes.push(format!(
+                "{}: {what} that another repeats or undoes, or that moves, does not stay as it is ({named}); {settings}.",
+                side.scope
+            ));
         }
         if let Some(why) = case.about_unmanaged.filter(|_| unmanaged > 0) {
             let (verb, what) = if unmanaged == 1 { ("stays", "is not named") } else { ("stay", "are not named") };
@@ -137,6 +199,7 @@ impl Report {
             changed: !outcome.plan.is_empty(),
             counts,
             changes,
+            records,
             unmanaged,
             versions: books()
                 .filter_map(|(scope, books)| {

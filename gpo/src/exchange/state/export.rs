@@ -1,5 +1,6 @@
 //! From a policy file to a state.
 
+use std::borrow::Borrow as _;
 use std::collections::{HashMap, HashSet};
 
 use admx::{Catalog, ElementState, ElementValue, EnumValue, PolicyReading, State};
@@ -47,6 +48,8 @@ pub fn export(scope: &Scope, file: &PolicyFile, catalog: Option<&Catalog>) -> Si
 fn order_decides(file: &PolicyFile) -> bool {
     let mut values: HashSet<(Folded, Folded)> = HashSet::new();
     let (mut keys, mut secured): (HashSet<Folded>, HashSet<Folded>) = Default::default();
+    // Those keys, and the keys above them.
+    let mut trees: HashSet<Vec<u16>> = HashSet::new();
     file.records().any(|record| {
         let key = record.key.fold();
         let mut again = |name: WideStr<'_>| !values.insert((key.clone(), name.fold()));
@@ -55,15 +58,19 @@ fn order_decides(file: &PolicyFile) -> bool {
             Action::DeleteValue(name) | Action::SetIfMissing(name) => again(name),
             Action::DeleteValues(names) => names.into_iter().fold(false, |any, name| again(name) | any),
             Action::DeleteAllValues => keys.contains(&key),
-            Action::DeleteKeys(entries) => entries.iter().any(|entry| {
-                let tree = record.deleted_key(*entry).as_wide().fold();
-                keys.iter().chain(&secured).any(|key| key.is_at_or_below(&tree))
-            }),
+            Action::DeleteKeys(entries) => entries
+                .iter()
+                .any(|entry| trees.contains::<[u16]>(record.deleted_key(*entry).as_wide().fold().borrow())),
             Action::SecureKey(_) => !secured.insert(key.clone()),
             _ => false,
         };
-        if !matches!(record.action(), Action::DeleteAllValues | Action::DeleteKeys(_) | Action::SecureKey(_)) {
-            keys.insert(key);
+        if !matches!(record.action(), Action::DeleteAllValues | Action::DeleteKeys(_)) {
+            let new = key.at_and_above().take_while(|path| !trees.contains(*path)).map(<[u16]>::to_vec);
+            let new: Vec<Vec<u16>> = new.collect();
+            trees.extend(new);
+            if !matches!(record.action(), Action::SecureKey(_)) {
+                keys.insert(key);
+            }
         }
         decides
     })

@@ -60,7 +60,7 @@ fn head(remarks: &[String]) -> String {
 
 /// A comment is one line, without what an editor or a terminal would act on.
 fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ").chars().filter(|c| !c.is_control()).collect()
+    text.split_whitespace().collect::<Vec<_>>().join(" ").chars().filter(|c| !is_unseen(*c)).collect()
 }
 
 fn text(value: &str) -> Out {

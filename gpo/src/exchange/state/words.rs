@@ -90,6 +90,10 @@ impl Words {
             Action::CreateKey => alone(Ensure::CreateKey),
             Action::DeleteKeys(names) => {
                 let keys = names.into_iter().map(|name| name.to_text().ok()).collect::<Option<Vec<_>>>()?;
+                // Words for no key at all are refused.
+                if keys.is_empty() {
+                    return None;
+                }
                 Self { keys, ..alone(Ensure::DeleteKeys) }
             }
             _ => return None,
