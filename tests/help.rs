@@ -31,7 +31,7 @@ const PROMISED: &[&str] = &[
 ];
 
 /// Every command by its words, as help lists them: groups before what is in them, the program itself first.
-fn commands(dir: &TestDir) -> Vec<Vec<String>> {
+pub fn commands(dir: &TestDir) -> Vec<Vec<String>> {
     let mut commands = vec![Vec::new()];
     let mut next = 0;
     while let Some(command) = commands.get(next).cloned() {

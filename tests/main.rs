@@ -42,6 +42,7 @@ mod records;
 mod recover;
 mod scopes;
 mod search;
+mod secrets;
 mod show;
 mod state_file;
 mod templates;

@@ -11,6 +11,7 @@ use crate::args::{ChangeArgs, HistoryArgs};
 use crate::context::failed;
 use crate::error::{Code, CommandError};
 use crate::interrupt::whole;
+use crate::paste::words;
 use crate::ui::Ui;
 
 /// Locks a target for a change; `None` for a dry run, which only reads.
@@ -66,8 +67,7 @@ pub fn commit(transaction: &Transaction, plan: &Plan, note: &Note) -> Result<Opt
 
 /// What is noted with the change.
 pub fn note(args: &ChangeArgs) -> Note {
-    let command = std::env::args_os().map(|arg| arg.to_string_lossy().into_owned()).collect();
-    Note { command, reason: args.reason.clone(), undoes: None }
+    Note { command: words(), reason: args.reason.clone(), undoes: None }
 }
 
 /// What an error of a transaction means to people.

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use hive::{Hive, HiveError, HiveState, ValueType};
 use polfile::Value;
 
+use crate::model::Judged;
 use crate::place::find;
 use crate::plan::read_if_there;
 
@@ -85,6 +86,11 @@ impl RegistryValue {
     /// The data as the type reads them; `None` if they do not fit it.
     pub fn value(&self) -> Option<Value> {
         Value::decode(polfile::ValueType(self.value_type.0), &self.data).ok()
+    }
+
+    /// The data for those who show them.
+    pub(crate) fn judged(&self) -> Judged<'_> {
+        Judged::new(&self.key, &self.name, polfile::ValueType(self.value_type.0), &self.data)
     }
 
     /// The number in a `REG_DWORD`.

@@ -4,6 +4,7 @@ mod format;
 mod input;
 mod loss;
 mod output;
+mod secrets;
 
 use std::path::{Path, PathBuf};
 
@@ -64,6 +65,7 @@ pub fn run(args: &ConvertArgs, ui: &Ui) -> Result<Exit, Stop> {
     let files = input::open(&args.inputs)?;
     if let (Some(notation), Some(state)) = (format.notation(), input::only_state(&files)?) {
         // From one notation to another: what the file says of policies stays as it is.
+        secrets::warn_of_state(&state, ui);
         let text = state::render(&state, notation, &[]);
         return write(args, ui, text.as_bytes());
     }
@@ -94,6 +96,9 @@ pub fn run(args: &ConvertArgs, ui: &Ui) -> Result<Exit, Stop> {
             return Err(lost.refused(&policy).into());
         }
         lost.warn(ui);
+    }
+    if format != FileFormat::Csv {
+        secrets::warn(&policy, ui);
     }
     match output {
         Output::File { bytes, .. } => write(args, ui, &bytes),

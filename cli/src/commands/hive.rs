@@ -230,7 +230,7 @@ fn key_lines(page: &mut Page, key: &KeyModel, limit: usize) {
 
 fn shown(value: &HiveValueModel, limit: usize) -> String {
     let text = values::reading(&value.value_type, value.value.as_ref(), &value.raw);
-    let as_bytes = text.starts_with(&values::bytes(&value.raw)) && value.size > 0;
+    let as_bytes = !value.hidden && text.starts_with(&values::bytes(&value.raw)) && value.size > 0;
     match as_bytes && value.size > limit {
         true => format!("{} …  ({} bytes)", values::bytes(&value.raw[..2 * limit]), thousands(value.size)),
         false => text,

@@ -370,6 +370,7 @@ fn setting_line(line: Line, this: &Match, setting: &Setting) -> Line {
     };
     let name = if setting.value_name.is_empty() { "(Default)" } else { &setting.value_name };
     let data = match setting.number() {
+        _ if setting.hidden => setting.data.clone(),
         Some(n) => n.to_string(),
         None => format!("\"{}\"", setting.data.replace('\n', "\", \"")),
     };

@@ -7,6 +7,7 @@ use admx::{
 };
 use clap::Args;
 use gpo::model::{ElementValueModel, RecordModel};
+use gpo::secret::HIDDEN;
 use serde::Serialize;
 
 use crate::args::{Format, PolicyOptions};
@@ -180,7 +181,7 @@ impl ElementInfo {
             required: element.required,
             key: element.key.to_string(),
             value_name: element.value_name.clone(),
-            default: element.default.as_ref().and_then(ElementValueModel::of),
+            default: element.default.as_ref().and_then(|value| ElementValueModel::of(element, value)),
             default_display: element.default.as_ref().and_then(|value| display(element, value)),
             accepts: accepts(element),
             items: element.items().iter().map(ItemInfo::new).collect(),
@@ -245,7 +246,11 @@ fn display(element: &Element, value: &ElementValue) -> Option<String> {
     match value {
         ElementValue::Boolean(on) => Some(if *on { "checked" } else { "not checked" }.to_owned()),
         ElementValue::Decimal(n) => Some(n.to_string()),
-        ElementValue::Text(text) => Some(format!("\"{text}\"")),
+        ElementValue::Text(_) => match ElementValueModel::of(element, value)? {
+            ElementValueModel::Text(text) if text == HIDDEN => Some(text),
+            ElementValueModel::Text(text) => Some(format!("\"{text}\"")),
+            _ => None,
+        },
         ElementValue::Enum(chosen) => {
             let item = element.items().iter().find(|item| EnumValue::from(&item.value) == *chosen)?;
             Some(item.display_name.clone())
