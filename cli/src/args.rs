@@ -28,7 +28,7 @@ pub struct Cli {
     #[arg(long, value_name = "WHEN", default_value = "auto", global = true, display_order = 900)]
     pub color: Color,
     /// Show passwords and the like, which gpol hides: see docs/secrets.md
-    #[arg(long, global = true, display_order = 899, hide_short_help = true)]
+    #[arg(long, global = true, display_order = 899)]
     pub show_secrets: bool,
     #[command(subcommand)]
     pub command: Option<Command>,

@@ -66,7 +66,7 @@ pub enum SourceError {
 
 impl SourceError {
     /// As it is, where the text that was read names no place of secrets; else without what it quotes of it. A text that
-    /// cannot be read does not tell what of it is a secret.
+    /// cannot be read does not tell what of it is a secret. The reader of state files quotes no data.
     #[must_use]
     pub fn without_secrets(self, text: &str) -> Self {
         if secret::are_shown() || !secret::may_hold_secrets(text.as_bytes()) {
@@ -77,7 +77,6 @@ impl SourceError {
         };
         match self {
             Self::Text { path, format, error } => Self::Text { path, format, error: unquoted(error) },
-            Self::State { path, error } => Self::State { path, error: unquoted(error) },
             Self::Lgpo { path, error } => {
                 let LgpoError { line, kind } = *error;
                 Self::Lgpo { path, error: Box::new(LgpoError { line, kind: of_lgpo(kind) }) }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use gpo::exchange::lgpo::Scope;
 use gpo::exchange::state::{self, Notation, StateFile};
 use gpo::exchange::{Sniffed, decode, sniff};
-use gpo::source::{self, Options, Part, Place, SetAside, Source, SourceError, SourceKind, Spot};
+use gpo::source::{self, Options, Part, Place, SetAside, Source, SourceKind, Spot};
 use gpo::target::{self, Target};
 use polfile::PolicyFile;
 
@@ -14,7 +14,7 @@ use super::format::FileFormat;
 use crate::context::read_input;
 use crate::error::{Code, CommandError};
 use crate::paste::this_command;
-use crate::source_error::source_error;
+use crate::source_error::{source_error, state_error};
 use crate::ui::Ui;
 
 /// An input that was opened.
@@ -61,8 +61,7 @@ pub fn open(paths: &[PathBuf]) -> Result<Vec<File<'_>>, CommandError> {
 pub fn only_state(files: &[File<'_>]) -> Result<Option<StateFile>, CommandError> {
     let [file] = files else { return Ok(None) };
     let Some((path, text, notation)) = file.state() else { return Ok(None) };
-    let wrong = |error| SourceError::State { path: path.to_path_buf(), error: Box::new(error) };
-    state::parse(&text, notation).map(Some).map_err(|error| source_error(wrong(error).without_secrets(&text)))
+    state::parse(&text, notation).map(Some).map_err(|error| state_error(path, &error))
 }
 
 /// The target whose templates serve, if there is one input.

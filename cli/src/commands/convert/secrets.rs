@@ -2,7 +2,7 @@
 
 use gpo::exchange::state::StateFile;
 use gpo::model::RecordModel;
-use gpo::secret::{is_secret_name, is_secret_record, may_hold_secrets};
+use gpo::secret::{are_shown, is_secret_name, is_secret_record, may_hold_secrets};
 
 use super::input::Policy;
 use crate::commands::pol::count;
@@ -12,8 +12,11 @@ use crate::ui::Ui;
 /// Places that a warning names.
 const MOST: usize = 5;
 
-/// Says how many secrets the output holds, and where.
+/// Says how many secrets the output holds, and where; not to who wants them shown.
 pub fn warn(policy: &[Policy], ui: &Ui) {
+    if are_shown() {
+        return;
+    }
     let mut places = Vec::new();
     for Policy { scope, file } in policy {
         let side = crate::commands::sides::side_word(scope.as_ref());
@@ -39,7 +42,7 @@ fn say(places: &[String], more: usize, ui: &Ui) {
 
 /// Says that a state file may hold secrets, which is rewritten as it stands: only templates tell where its policies write.
 pub fn warn_of_state(state: &StateFile, ui: &Ui) {
-    if may_hold_secrets(format!("{state:?}").as_bytes()) {
+    if !are_shown() && may_hold_secrets(format!("{state:?}").as_bytes()) {
         ui.warning("the output may hold secrets in the clear");
     }
 }
