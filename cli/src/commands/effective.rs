@@ -24,7 +24,7 @@ use crate::directory::{AdArgs, bad_link, container_name};
 use crate::error::{Code, CommandError, Stop};
 use crate::exit::Exit;
 use crate::progress::while_reading;
-use crate::ui::{Line, Page, Style, Ui};
+use crate::ui::{Line, Page, Style, Ui, plain};
 
 /// Show what several GPOs come to together, and who decides what
 ///
@@ -273,7 +273,7 @@ const VALUE: usize = 12;
 fn of_value(page: &mut Page, effective: &Effective<'_>, side: &str, value: &ValueResult<'_>, indent: usize) {
     let name = match value.value_name.lossy() {
         name if name.is_empty() => "(Default)".to_owned(),
-        name => name,
+        name => plain(&name),
     };
     let hive = if side == "user" { "HKCU" } else { "HKLM" };
     let record = value.record.map(|record| record.model());
@@ -281,7 +281,8 @@ fn of_value(page: &mut Page, effective: &Effective<'_>, side: &str, value: &Valu
         ("set", Some(record)) => said(record),
         _ => "deleted".to_owned(),
     };
-    let line = Line::indented(indent).text(format!(r"{hive}\{}!{name}  ", value.key.lossy())).hang_at(indent + 2);
+    let line =
+        Line::indented(indent).text(format!(r"{hive}\{}!{name}  ", plain(&value.key.lossy()))).hang_at(indent + 2);
     let directive = match (value.outcome, &record) {
         ("deleted", Some(record)) => format!("  ({})", record.value_name.lossy()),
         _ => String::new(),

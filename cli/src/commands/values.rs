@@ -6,9 +6,11 @@ use gpo::model::{
 };
 use gpo::secret::HIDDEN;
 
+use crate::ui::{in_quotes, plain};
+
 /// `HKLM` or `HKCU`, where the side is known, and the key.
 pub fn key(side: Option<&str>, record: &RecordModel) -> String {
-    with_hive(side, record.key.lossy())
+    with_hive(side, plain(&record.key.lossy()))
 }
 
 fn with_hive(side: Option<&str>, key: String) -> String {
@@ -29,7 +31,7 @@ pub fn name(record: &RecordModel) -> String {
     match record.value_name.lossy() {
         name if name.is_empty() && record.action == "create-key" => "(key only)".to_owned(),
         name if name.is_empty() => "(Default)".to_owned(),
-        name => name,
+        name => plain(&name),
     }
 }
 
@@ -60,8 +62,7 @@ pub fn reading(value_type: &TypeModel, value: Option<&ValueModel>, raw: &str) ->
         Some(ValueModel::Number(n)) => n.to_string(),
         Some(ValueModel::Text(_)) if is("REG_BINARY") => bytes(raw),
         Some(ValueModel::Text(text)) => quoted(text),
-        Some(ValueModel::List(texts)) if texts.is_empty() => "(empty list)".to_owned(),
-        Some(ValueModel::List(texts)) => texts.iter().map(quoted).collect::<Vec<_>>().join(", "),
+        Some(list @ ValueModel::List(_)) => self::list(list),
         None if reads(value_type) => format!("{}  (does not fit the type)", bytes(raw)),
         None => bytes(raw),
     }
@@ -73,8 +74,21 @@ fn reads(value_type: &TypeModel) -> bool {
     matches!(value_type, TypeModel::Name(name) if types.contains(&&**name))
 }
 
+/// The texts of a list, each in quotation marks.
+pub fn list(value: &ValueModel) -> String {
+    match value {
+        ValueModel::List(texts) if texts.is_empty() => "(empty list)".to_owned(),
+        ValueModel::List(texts) => texts.iter().map(quoted).collect::<Vec<_>>().join(", "),
+        ValueModel::Text(text) => quoted(text),
+        ValueModel::Number(n) => n.to_string(),
+    }
+}
+
 fn quoted(text: &Text) -> String {
-    format!("\"{}\"", text.lossy())
+    match text.lossy() {
+        hidden if hidden == HIDDEN => hidden,
+        text => in_quotes(&text),
+    }
 }
 
 /// Bytes as pairs of hexadecimal digits.
@@ -103,10 +117,10 @@ pub fn effect(record: &RecordModel) -> String {
 
 /// `HKLM\key!name` of something that changed; the key alone where no value is named.
 pub fn changed(side: Option<&str>, change: &Change) -> String {
-    let key = with_hive(side, change.key.to_string());
+    let key = with_hive(side, plain(&change.key.to_string()));
     match &change.value_name {
         Some(name) if name.as_wide().is_empty() => format!("{key}!(Default)"),
-        Some(name) => format!("{key}!{}", shown_name(change.key.as_wide(), name.as_wide()).lossy()),
+        Some(name) => format!("{key}!{}", plain(&shown_name(change.key.as_wide(), name.as_wide()).lossy())),
         None => key,
     }
 }
@@ -153,11 +167,11 @@ pub fn element(element: &ElementModel) -> String {
 fn list_entry(element: &ElementModel, entry: &ListEntryModel) -> String {
     match entry {
         ListEntryModel::Data(data) => said(element, data),
-        ListEntryModel::Named { name, data } => format!("\"{name}\" = {}", said(element, data)),
+        ListEntryModel::Named { name, data } => format!("{} = {}", in_quotes(name), said(element, data)),
     }
 }
 
 /// A text of an input in quotation marks; what is hidden has none.
 fn said(element: &ElementModel, text: &str) -> String {
-    if element.hidden && text == HIDDEN { HIDDEN.to_owned() } else { format!("\"{text}\"") }
+    if element.hidden && text == HIDDEN { HIDDEN.to_owned() } else { in_quotes(text) }
 }

@@ -84,7 +84,7 @@ fn line(out: &mut String, bytes: &[u8], index: usize, record: &RecordRef<'_>) ->
     let model = RecordModel::new(index, record);
     let hides = model.hidden || model.value_name != record.value_name.into();
     let what = format!("{}!{}  {}", values::key(None, &model), values::name(&model), values::effect(&model));
-    out.push_str(&visible(&what));
+    out.push_str(&escape(&what));
     if !hides && !says_all(record, &model) {
         out.push_str("  = ");
         hex(out, bytes.get(record.span()).unwrap_or_default());
@@ -93,12 +93,7 @@ fn line(out: &mut String, bytes: &[u8], index: usize, record: &RecordRef<'_>) ->
     hides
 }
 
-/// What a terminal would act on, as `\u{…}` and in no other form: `\n` is the start of many a folder's name.
-fn visible(text: &str) -> String {
-    escape(&text.replace('\n', r"\u{a}").replace('\r', r"\u{d}").replace('\t', r"\u{9}"))
-}
-
-/// Whether nothing in a text looks like an escape that [`visible`] writes.
+/// Whether nothing in a text looks like an escape that [`escape`] writes.
 fn unescaped(text: &str) -> bool {
     !text.contains(r"\u{")
 }
@@ -213,7 +208,7 @@ mod tests {
                 r#"Software\Policies\Acme!Folder  REG_SZ  "C:\new""#,
                 r"Software\Policies\Acme!**delvals.  makes Windows delete all values of the key",
                 &format!(
-                    r#"Software\Policies\Acme!**soft.Home  sets the value if it is missing: REG_SZ  "x\u{{a}}y"  = {}"#,
+                    r#"Software\Policies\Acme!**soft.Home  sets the value if it is missing: REG_SZ  "x\u{{5c}}u{{a}}y"  = {}"#,
                     {
                         let file = polfile::PolicyFile::parse(&sample()).unwrap();
                         let record = file.record(3).unwrap();

@@ -16,7 +16,7 @@ use crate::commands::values;
 use crate::context::{find_policy_to_read, load_templates, open_target, store_name};
 use crate::error::Stop;
 use crate::exit::Exit;
-use crate::ui::{Line, Page, Style, Ui};
+use crate::ui::{Line, Page, Style, Ui, in_quotes};
 
 /// Describe a policy: help text, inputs, and what each state writes to the registry
 #[derive(Args, Debug)]
@@ -199,7 +199,7 @@ impl ElementInfo {
         for item in &self.items {
             let value = match &item.value {
                 Some(ElementValueModel::Number(n)) => n.to_string(),
-                Some(ElementValueModel::Text(text)) => format!("\"{text}\""),
+                Some(ElementValueModel::Text(text)) => in_quotes(text),
                 _ => "(deletes the value)".to_owned(),
             };
             let default = if Some(&item.display) == self.default_display.as_ref() { "  (default)" } else { "" };
@@ -248,7 +248,7 @@ fn display(element: &Element, value: &ElementValue) -> Option<String> {
         ElementValue::Decimal(n) => Some(n.to_string()),
         ElementValue::Text(_) => match ElementValueModel::of(element, value)? {
             ElementValueModel::Text(text) if text == HIDDEN => Some(text),
-            ElementValueModel::Text(text) => Some(format!("\"{text}\"")),
+            ElementValueModel::Text(text) => Some(in_quotes(&text)),
             _ => None,
         },
         ElementValue::Enum(chosen) => {
