@@ -174,7 +174,7 @@ pub fn is_secret_name(key: &str, name: &str) -> bool {
     let bare = bare_name(name);
     !bare.is_empty()
         && !bare.bytes().all(|byte| byte.is_ascii_digit())
-        && !(name.starts_with("**") && !name.contains('.'))
+        && (!name.starts_with("**") || name.contains('.'))
         && is_communities(key)
 }
 

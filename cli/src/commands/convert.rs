@@ -48,6 +48,9 @@ pub struct ConvertArgs {
     /// Go on without what the format cannot carry, and list it
     #[arg(long)]
     lossy: bool,
+    /// List all that is lost, not only the first 20 of each kind
+    #[arg(long)]
+    all_losses: bool,
     /// Begin CSV with the byte order mark that Excel needs
     #[arg(long)]
     bom: bool,
@@ -90,7 +93,7 @@ pub fn run(args: &ConvertArgs, ui: &Ui) -> Result<Exit, Stop> {
         }
     }
     let output = output::make(format, &inputs, &policy, catalog, args)?;
-    let lost = loss::Lost::new(&inputs, format, output.losses());
+    let lost = loss::Lost::new(&inputs, format, output.losses(), args.all_losses);
     if !lost.is_empty() {
         if !args.lossy {
             return Err(lost.refused(&policy).into());
