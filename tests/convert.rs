@@ -529,3 +529,24 @@ fn what_is_no_registry_policy_is_named_and_never_dropped_in_silence() {
         std::fs::remove_file(dir.path("x.yaml")).expect("it was written");
     }
 }
+
+/// A list longer than a window hides what is to be done: the first 20 and a count, and all of it for who asks.
+#[test]
+fn a_long_list_of_losses_is_cut_with_a_count() {
+    let lost = |n: u32| (0..n).fold(PolBuilder::new(), |pol, i| pol.record(KEY, &format!("V{i}"), 6, b"xx"));
+    let dir = TestDir::with("many.pol", lost(1_091).build());
+    dir.write("few.pol", lost(20).build());
+    let lines = |file: &str, more: &[&str]| {
+        let words = ["convert", file, "--scope", "computer", "-f", "lgpo"].into_iter().chain(more.iter().copied());
+        let run = dir.run(words);
+        let named =
+            run.stderr().lines().filter(|line| line.starts_with("warning: record ") || line.contains(" @0x")).count();
+        (run.status, named, run.stderr().contains("and 1,071 more; --all-losses lists them"))
+    };
+    assert_eq!(lines("many.pol", &[]), (Some(5), 20, true));
+    assert_eq!(lines("many.pol", &["--all-losses"]), (Some(5), 1_091, false));
+    assert_eq!(lines("few.pol", &[]), (Some(5), 20, false));
+    let (status, named, cut) = lines("many.pol", &["--lossy"]);
+    assert_eq!((status, named, cut), (Some(0), 20, true));
+    assert_eq!(lines("many.pol", &["--lossy", "--all-losses"]).1, 1_091);
+}

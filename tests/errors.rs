@@ -219,6 +219,11 @@ fn provoked(dir: &TestDir) -> Vec<(&'static str, Run)> {
             ]),
         ),
         ("E0407", set(sysvol, &[NLA, "disabled", "--ad", "other.ldif", "--sysvol-only"])),
+        ("E0108", {
+            let dir = TestDir::with("a.pol", PolBuilder::new().sz(KEY, "Password", "hunter2").build());
+            dir.write("hidden.json", dir.run(["pol", "cat", "a.pol", "-f", "json"]).ok());
+            dir.run(["convert", "hidden.json", "-o", "b.pol"])
+        }),
         ("E0107", run(&["diff", "side.pol", "side.pol", "--base", "side.pol", "-f", "unified"])),
         ("E0414", run(&["diff", "lgpo.txt", "lgpo.txt", "--scope", "user"])),
         ("E0414", run(&["check", "side.pol", "lgpo.txt", "--scope", "user"])),

@@ -50,6 +50,7 @@ mod records;
 mod recover;
 mod scopes;
 mod search;
+mod secrets;
 mod show;
 mod state_file;
 mod templates;

@@ -280,3 +280,33 @@ fn contradicting_records_are_mixed_and_named() {
     assert!(out.contains("    Mixed     On either side\n"), "{out}");
     assert!(out.contains("look at record 2\n"), "{out}");
 }
+
+/// Two texts that differ are never shown alike: signs that a terminal acts on, what looks like their escape, quotation marks.
+#[test]
+fn texts_that_differ_are_shown_differently_and_paths_as_they_are() {
+    let shown = |text: &str, list: &[&str]| {
+        let file = PolBuilder::new().sz(KEY, "Text", text).multi_sz(KEY, "List", list);
+        let dir = TestDir::with("a.pol", file.build());
+        dir.run(["show", "a.pol", "--scope", "computer", "--no-admx"]).ok()
+    };
+    let texts: [(&str, &str); 6] = [
+        (r"C:\temp\new", r#""C:\temp\new""#),
+        ("C:\temp\new", r#""C:\u{9}emp\u{a}ew""#),
+        (r"C:\u{9}emp\u{a}ew", r#""C:\u{5c}u{9}emp\u{5c}u{a}ew""#),
+        (r"\\server\share", r#""\\server\share""#),
+        (r#"a", "b"#, r#""a\u{22}, \u{22}b""#),
+        (r"a\u{22}, \u{22}b", r#""a\u{5c}u{22}, \u{5c}u{22}b""#),
+    ];
+    for (text, wanted) in texts {
+        let page = shown(text, &["x"]);
+        assert!(page.contains(&format!("REG_SZ  {wanted}\n")), "{wanted}:\n{page}");
+    }
+    for (list, wanted) in [
+        (&["a", "b\", \"c"][..], r#""a", "b\u{22}, \u{22}c""#),
+        (&["a", "b", "c"][..], r#""a", "b", "c""#),
+        (&["a, b"][..], r#""a, b""#),
+    ] {
+        let page = shown("x", list);
+        assert!(page.contains(&format!("REG_MULTI_SZ  {wanted}\n")), "{wanted}:\n{page}");
+    }
+}

@@ -28,6 +28,9 @@ pub struct Cli {
     /// When to use colour; NO_COLOR and pipes switch it off by themselves
     #[arg(long, value_name = "WHEN", default_value = "auto", global = true, display_order = 900)]
     pub color: Color,
+    /// Show passwords and the like, which gpol hides: see docs/secrets.md
+    #[arg(long, global = true, display_order = 899)]
+    pub show_secrets: bool,
     #[command(subcommand)]
     pub command: Option<Command>,
 }

@@ -12,6 +12,7 @@ use crate::args::{ChangeArgs, HistoryArgs};
 use crate::context::failed;
 use crate::error::{Code, CommandError};
 use crate::interrupt::whole;
+use crate::paste::words;
 use crate::ui::Ui;
 
 /// Locks a target for a change; `None` for a dry run, which only reads.
@@ -72,9 +73,8 @@ pub fn commit(transaction: &Transaction, plan: &Plan, note: &Note) -> Result<Opt
 
 /// What is noted with the change.
 pub fn note<'b>(args: &ChangeArgs, books: impl IntoIterator<Item = &'b Books>) -> Note {
-    let command = std::env::args_os().map(|arg| arg.to_string_lossy().into_owned()).collect();
     let directory = books.into_iter().filter_map(Books::record).collect();
-    Note { command, reason: args.reason.clone(), undoes: None, directory }
+    Note { command: words(), reason: args.reason.clone(), undoes: None, directory }
 }
 
 /// What an error of a transaction means to people.

@@ -263,6 +263,7 @@ fn in_scope<'c>(
     target: Option<&Target>,
 ) -> Result<(&'c Policy, Scope), CommandError> {
     let policy = found.policy;
+    crate::paste::hide(policy);
     let scopes: Vec<&Scope> = target.iter().flat_map(|t| &t.sides).filter_map(|file| file.scope.as_ref()).collect();
     let scope = match (asked, found.side, &*scopes) {
         (Some(asked), _, _) => asked.clone(),

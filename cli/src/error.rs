@@ -35,6 +35,7 @@ codes! {
     NOT_OF_A_DOMAIN = "E0105", Usage, "the option is for domain GPOs, and the target is none";
     NOT_WINDOWS = "E0106", Usage, "local: means a running Windows, and this is none";
     ONLY_TWO = "E0107", Usage, "the format tells two sides apart, not three";
+    HIDDEN_DATA = "E0108", Usage, "the JSON was written with its secrets hidden, so it cannot be read again";
     PATTERN = "E0110", Usage, "the pattern is no regular expression";
     NOT_A_POLICY_FILE = "E0201", Malformed, "the file is not a policy file";
     VERSION = "E0202", Malformed, "the policy file has an unknown version";

@@ -48,6 +48,9 @@ fn run() -> Exit {
             return exit;
         }
     };
+    if cli.show_secrets {
+        gpo::secret::show_all();
+    }
     let ui = Ui::new(cli.color.choice());
     match commands::run(&cli, &ui) {
         Ok(exit) => exit,

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use gpo::secret::{are_shown, may_hold_secrets};
 use polfile::{ErrorKind, Field, Lookalike, ParseError};
 
 use crate::error::{Code, CommandError};
@@ -35,7 +36,7 @@ pub fn policy_file(path: &Path, bytes: &[u8], error: &ParseError) -> CommandErro
     if error.record.is_some() {
         let size = thousands(bytes.len());
         failed = failed.detail(format!("file  {name} ({size} bytes), offset {:#x}", error.offset));
-        failed = failed.lines(window(bytes, error.offset, &marker(error)));
+        failed = failed.lines(window(bytes, error.offset, &marker(error, hides(bytes)), hides(bytes)));
     }
     failed = match number {
         0 => failed,
@@ -87,8 +88,9 @@ fn advise(failed: CommandError, path: &Path, error: &ParseError) -> CommandError
 }
 
 /// What the marker under the wrong byte says.
-fn marker(error: &ParseError) -> String {
+fn marker(error: &ParseError, hides: bool) -> String {
     match &error.kind {
+        ErrorKind::Separator { expected, .. } if hides => format!("'{}' must stand here", char::from(*expected)),
         ErrorKind::Truncated { need, have } => {
             format!("{}: {} bytes needed, {} left", error.field, thousands(*need), thousands(*have))
         }
@@ -102,16 +104,25 @@ fn marker(error: &ParseError) -> String {
     }
 }
 
-/// Two rows of bytes with the wrong one marked.
-fn window(bytes: &[u8], offset: usize, text: &str) -> Vec<Line> {
+/// Whether bytes around damage are shown as places alone: in a file that names a place of secrets, nothing tells what of the
+/// damaged part is one.
+fn hides(bytes: &[u8]) -> bool {
+    !are_shown() && may_hold_secrets(bytes)
+}
+
+/// Two rows of bytes with the wrong one marked; of hidden ones only NULs and the signs between fields.
+fn window(bytes: &[u8], offset: usize, text: &str, hides: bool) -> Vec<Line> {
     const ROW: usize = 16;
     let here = offset / ROW * ROW;
     let mut lines = Vec::new();
     for start in [here.checked_sub(ROW), Some(here), here.checked_add(ROW)].into_iter().flatten() {
         if let Some(row) = bytes.get(start..).filter(|row| !row.is_empty() || start == here) {
             let row = &row[..row.len().min(ROW)];
-            let hex: Vec<String> = row.iter().map(|byte| format!("{byte:02x}")).collect();
-            let ascii: String = row.iter().map(|b| if b.is_ascii_graphic() { char::from(*b) } else { '.' }).collect();
+            let shown = |byte: u8| !hides || matches!(byte, 0 | b'[' | b';' | b']');
+            let hex = row.iter().map(|b| if shown(*b) { format!("{b:02x}") } else { "··".to_owned() });
+            let hex: Vec<String> = hex.collect();
+            let graphic = |b: u8| b.is_ascii_graphic() && shown(b);
+            let ascii: String = row.iter().map(|b| if graphic(*b) { char::from(*b) } else { '.' }).collect();
             lines.push(
                 Line::indented(3)
                     .span(Style::Faint, format!("{start:04x}"))
@@ -122,6 +133,10 @@ fn window(bytes: &[u8], offset: usize, text: &str) -> Vec<Line> {
             let column = 3 + 4 + 2 + 3 * (offset - here);
             lines.push(Line::indented(column).span(Style::Bad, "^^ ").span(Style::Bad, text));
         }
+    }
+    if hides {
+        let why = "bytes are hidden, since the file may hold secrets; --show-secrets shows them";
+        lines.push(Line::indented(3).span(Style::Faint, why));
     }
     lines
 }

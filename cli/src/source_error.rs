@@ -4,7 +4,9 @@ use std::path::Path;
 
 use gpo::desired::DesiredError;
 use gpo::exchange::TextError;
+use gpo::exchange::json::JsonError;
 use gpo::exchange::lgpo::{LgpoError, LgpoErrorKind};
+use gpo::model::ModelError;
 use gpo::source::SourceError;
 
 use crate::context::failed;
@@ -18,6 +20,13 @@ pub fn source_error(error: SourceError) -> CommandError {
         SourceError::Policy(error) => failed(*error),
         SourceError::Io { path, source } => failed(gpo::error::Error::Io { path, source }),
         SourceError::Lgpo { path, error } => lgpo_error(&path, &error),
+        SourceError::Records { error: ref records, .. }
+            if matches!(**records, JsonError::Record { error: ModelError::Hidden, .. }) =>
+        {
+            CommandError::new(Code::HIDDEN_DATA, error.to_string())
+                .detail("Nothing was written.")
+                .help("make one that is to be read again of the policy file:  gpol convert SOME.pol -f json")
+        }
         SourceError::Records { .. } => CommandError::new(Code::JSON, error.to_string())
             .detail("Nothing was written.")
             .help("to see the shape of it:  gpol convert SOME.pol -f json"),

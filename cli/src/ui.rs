@@ -223,19 +223,28 @@ fn cut(word: &str, width: usize) -> Vec<&str> {
     pieces
 }
 
-/// Shows what a terminal would act on, or would not show.
+/// Shows what a terminal would act on, or would not show, as `\u{…}` and in no other form: `\n` is the start of many a
+/// folder's name.
 pub fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
             c if c.is_control() || is_invisible(c) => out.push_str(&format!("\\u{{{:x}}}", u32::from(c))),
             c => out.push(c),
         }
     }
     out
+}
+
+/// A text with its own `\u{` told from one that [`escape`] writes: its backslash is written so, too.
+pub fn plain(text: &str) -> String {
+    text.replace(r"\u{", r"\u{5c}u{")
+}
+
+/// A text in quotation marks that shows where it ends and what is in it: one inside is `\u{22}`. Backslashes stay as they
+/// are, for paths are what most texts hold.
+pub fn in_quotes(text: &str) -> String {
+    format!("\"{}\"", plain(text).replace('"', r"\u{22}"))
 }
 
 /// As [`escape`], for a JSON document, which says such characters in its own way and loses nothing.
@@ -378,7 +387,7 @@ mod tests {
     #[test]
     fn nothing_that_a_terminal_acts_on_gets_through() {
         let shown = rows(Line::from("a\x1b[31mb\u{202e}c\r\nd\u{9b}e\u{7f}\u{200b}"), None);
-        assert_eq!(shown, [r"a\u{1b}[31mb\u{202e}c\r\nd\u{9b}e\u{7f}\u{200b}"]);
+        assert_eq!(shown, [r"a\u{1b}[31mb\u{202e}c\u{d}\u{a}d\u{9b}e\u{7f}\u{200b}"]);
     }
 
     #[test]

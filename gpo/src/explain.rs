@@ -32,7 +32,7 @@ use crate::edit::{comments_of, file_of, read};
 use crate::error::Error;
 use crate::facts::{Fact, Facts, Source, plain, sentence};
 use crate::image::When;
-use crate::model::{ElementModel, PolicyModel, RecordModel, ValueModel};
+use crate::model::{ElementModel, Judged, PolicyModel, RecordModel, ValueModel};
 use crate::scope::Scope;
 use crate::show::{AdmxModel, TargetModel};
 use crate::target::{Kind, SideFile, Target};
@@ -198,9 +198,10 @@ fn file_layer(
     if let Some((fact, key)) = fact {
         let registry = Registry::execute([file]);
         let value = registry.value(Folded::from(key), Folded::from(&*fact.value)).and_then(|value| value.current());
+        let judged = value.map(|(_, value_type, data)| Judged::new(key, &fact.value, value_type, data));
         let value = value.and_then(|(_, value_type, data)| Value::decode(value_type, data).ok());
         layer.meaning = value.as_ref().map(|value| fact.meaning(value));
-        layer.value = value.and_then(|value| ValueModel::of(&value));
+        layer.value = judged.and_then(|judged| judged.value());
     }
     layer.place = records.first().map(|first| Place::File {
         file: place.file.path.display().to_string(),
@@ -302,7 +303,7 @@ fn related(case: &Case<'_>) -> Vec<Related> {
                 let value = found.value();
                 let meaning = value.as_ref().map_or_else(|| "not known".to_owned(), shown);
                 let meaning = sentence(&setting.says, &meaning);
-                new(Some("local-setting"), value.and_then(|value| ValueModel::of(&value)), meaning)
+                new(Some("local-setting"), found.judged().value(), meaning)
             }
             Ok(None) => {
                 let default = case.machine.fallback(&setting.default)?;

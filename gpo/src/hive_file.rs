@@ -201,7 +201,8 @@ impl HiveFile {
                 value = key.value("").map_err(failed)?;
             }
             if let Some(value) = value {
-                let values = vec![HiveValueModel::new(&value, &value.data().map_err(failed)?)];
+                let data = value.data().map_err(failed)?;
+                let values = vec![HiveValueModel::new(&key_path(&key), &value, &data)];
                 return Ok(Some(Got { key: KeyModel::new(&key, Some(values)), damage: Vec::new() }));
             }
         }
@@ -270,7 +271,7 @@ fn read_key(key: &Key<'_>, damage: &mut Vec<DamageModel>, budget: &mut usize) ->
     if let Err(error) = key.class_name() {
         damaged(&error);
     }
-    let mut values = Vec::new();
+    let (path, mut values) = (key_path(key), Vec::new());
     for value in key.values() {
         let value = match value {
             Ok(value) => value,
@@ -288,7 +289,7 @@ fn read_key(key: &Key<'_>, damage: &mut Vec<DamageModel>, budget: &mut usize) ->
         match value.data() {
             Ok(data) => {
                 *budget = left;
-                values.push(HiveValueModel::new(&value, &data));
+                values.push(HiveValueModel::new(&path, &value, &data));
             }
             Err(error) => damaged(&error),
         }

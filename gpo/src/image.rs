@@ -12,6 +12,7 @@ use polfile::Value;
 
 use crate::enclosure::Root;
 use crate::limits;
+use crate::model::Judged;
 use crate::place::find;
 
 /// A hive of the machine.
@@ -86,6 +87,11 @@ impl RegistryValue {
     /// The data as the type reads them in a registry; `None` if they do not fit it.
     pub fn value(&self) -> Option<Value> {
         registry_reading(polfile::ValueType(self.value_type.0), &self.data)
+    }
+
+    /// The data for those who show them.
+    pub(crate) fn judged(&self) -> Judged<'_> {
+        Judged::in_registry(&self.key, &self.name, polfile::ValueType(self.value_type.0), &self.data)
     }
 
     /// The number in a `REG_DWORD`.

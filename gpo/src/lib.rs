@@ -43,6 +43,7 @@ mod replace;
 pub mod scan;
 pub mod scope;
 pub mod search;
+pub mod secret;
 pub mod show;
 pub mod source;
 pub mod target;

@@ -462,7 +462,7 @@ impl Query<'_> {
             file: part.path.display().to_string(),
             policies: Vec::new(),
             record: None,
-            setting: Some(setting),
+            setting: Some(setting.shown()),
         }));
     }
 

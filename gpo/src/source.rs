@@ -282,40 +282,45 @@ pub fn read_bytes(path: &Path, bytes: Vec<u8>, options: Options<'_>) -> Result<S
         return policy_file(path, bytes);
     }
     let text = decode(&bytes);
+    text_or_bytes(path, &text, bytes, options).map_err(|error| error.without_secrets(&text))
+}
+
+/// Reads a text of any format, or says what the bytes are.
+fn text_or_bytes(path: &Path, text: &str, bytes: Vec<u8>, options: Options<'_>) -> Result<Source, SourceError> {
     let wrong = |format: &'static str| {
         move |error| SourceError::Text { path: path.to_path_buf(), format, error: Box::new(error) }
     };
-    match sniff(&text) {
+    match sniff(text) {
         Sniffed::Records => {
-            let file = json::parse(&text)
+            let file = json::parse(text)
                 .map_err(|error| SourceError::Records { path: path.to_path_buf(), error: Box::new(error) })?;
             let mut source = Source::empty(SourceKind::Records, path);
             source.parts.push(Part::new(path, None, file));
             Ok(source)
         }
         Sniffed::Reg => {
-            let entries = reg::parse(&text).map_err(wrong(".reg text"))?;
+            let entries = reg::parse(text).map_err(wrong(".reg text"))?;
             Ok(Source::of_entries(SourceKind::Reg, path, entries))
         }
         Sniffed::PolicyRules => {
-            let rules = policy_rules::parse(&text).map_err(wrong("rules of Policy Analyzer"))?;
+            let rules = policy_rules::parse(text).map_err(wrong("rules of Policy Analyzer"))?;
             let mut source = Source::of_entries(SourceKind::PolicyRules, path, rules.entries);
             source.set_aside(rules.asides);
             Ok(source)
         }
         Sniffed::GppRegistry => {
-            let items = gpp::parse(&text).map_err(wrong("registry preferences"))?;
+            let items = gpp::parse(text).map_err(wrong("registry preferences"))?;
             let mut source = Source::of_entries(SourceKind::GppRegistry, path, items.entries);
             source.set_aside(items.asides);
             Ok(source)
         }
         Sniffed::SambaJson => {
-            let entries = samba::parse(&text).map_err(wrong("a list for samba-tool"))?;
+            let entries = samba::parse(text).map_err(wrong("a list for samba-tool"))?;
             Ok(Source::of_entries(SourceKind::SambaJson, path, entries))
         }
-        Sniffed::StateYaml => state(path, &text, Notation::Yaml, options),
-        Sniffed::StateJson => state(path, &text, Notation::Json, options),
-        Sniffed::StateToml => state(path, &text, Notation::Toml, options),
+        Sniffed::StateYaml => state(path, text, Notation::Yaml, options),
+        Sniffed::StateJson => state(path, text, Notation::Json, options),
+        Sniffed::StateToml => state(path, text, Notation::Toml, options),
         Sniffed::Other => {
             // If it does not look like text at all, the reader of policy files says what it is.
             match PolicyFile::parse(&bytes) {
@@ -327,12 +332,12 @@ pub fn read_bytes(path: &Path, bytes: Vec<u8>, options: Options<'_>) -> Result<S
                     })))
                 }
                 _ => {
-                    let entries = lgpo::parse(&text).map_err(|error| match is_state_by_name(path) {
+                    let entries = lgpo::parse(text).map_err(|error| match is_state_by_name(path) {
                         true => not_a_state(path),
                         false => SourceError::Lgpo { path: path.to_path_buf(), error: Box::new(error) },
                     })?;
                     let mut source = Source::of_entries(SourceKind::Lgpo, path, entries);
-                    if let Some(line) = lgpo::unescaped_line(&text) {
+                    if let Some(line) = lgpo::unescaped_line(text) {
                         let what = "backslashes are read as they stand, as LGPO.exe wrote them before version 3.0";
                         source.note(line, format!("{what}; 3.0 would read \\r and \\n as line ends"));
                     }

@@ -4,6 +4,7 @@ mod format;
 mod input;
 mod loss;
 mod output;
+mod secrets;
 
 use std::path::{Path, PathBuf};
 
@@ -47,6 +48,9 @@ pub struct ConvertArgs {
     /// Go on without what the format cannot carry, and list it
     #[arg(long)]
     lossy: bool,
+    /// List all that is lost, not only the first 20 of each kind
+    #[arg(long)]
+    all_losses: bool,
     /// Begin CSV with the byte order mark that Excel needs
     #[arg(long)]
     bom: bool,
@@ -64,6 +68,7 @@ pub fn run(args: &ConvertArgs, ui: &Ui) -> Result<Exit, Stop> {
     let files = input::open(&args.inputs)?;
     if let (Some(notation), Some(state)) = (format.notation(), input::only_state(&files)?) {
         // From one notation to another: what the file says of policies stays as it is.
+        secrets::warn_of_state(&state, ui);
         let text = state::render(&state, notation, &[]);
         return write(args, ui, text.as_bytes());
     }
@@ -88,12 +93,15 @@ pub fn run(args: &ConvertArgs, ui: &Ui) -> Result<Exit, Stop> {
         }
     }
     let output = output::make(format, &inputs, &policy, catalog, args)?;
-    let lost = loss::Lost::new(&inputs, format, output.losses());
+    let lost = loss::Lost::new(&inputs, format, output.losses(), args.all_losses);
     if !lost.is_empty() {
         if !args.lossy {
             return Err(lost.refused(&policy).into());
         }
         lost.warn(ui);
+    }
+    if format != FileFormat::Csv {
+        secrets::warn(&policy, ui);
     }
     match output {
         Output::File { bytes, .. } => write(args, ui, &bytes),

@@ -5,13 +5,14 @@ use std::path::{Path, PathBuf};
 use ::admx::Policy;
 use clap::{Args, ValueEnum};
 use gpo::effective::{
-    self, Effective, LayerModel, Loopback, LoopbackMode, Only, Place, PlanError, PolicyResult, SideResult, ValueResult,
-    as_argument,
+    self, Effective, LayerModel, Loopback, LoopbackMode, Only, Place, PlanError, PolicyResult, RecordIn, SideResult,
+    ValueResult, as_argument,
 };
 use gpo::model::RecordModel;
 use gpo::scan::{self, Progress};
 use gpo::scope::{Scope, ScopeError};
 use gpo::search::Unreadable;
+use polfile::Action;
 
 use crate::args::{Format, OutputArgs, TemplateArgs};
 use crate::commands::explain::capital;
@@ -24,7 +25,7 @@ use crate::error::{Code, CommandError, Stop};
 use crate::exit::Exit;
 use crate::overlooked;
 use crate::progress::while_reading;
-use crate::ui::{Line, Page, Style, Ui};
+use crate::ui::{Line, Page, Style, Ui, plain};
 
 /// Show what several GPOs come to together, and who decides what
 ///
@@ -296,7 +297,7 @@ const VALUE: usize = 12;
 fn of_value(page: &mut Page, effective: &Effective<'_>, side: &str, value: &ValueResult<'_>, indent: usize) {
     let name = match value.value_name.lossy() {
         name if name.is_empty() => "(Default)".to_owned(),
-        name => name,
+        name => plain(&name),
     };
     let hive = if side == "user" { "HKCU" } else { "HKLM" };
     let record = value.record.map(|record| record.model());
@@ -304,7 +305,8 @@ fn of_value(page: &mut Page, effective: &Effective<'_>, side: &str, value: &Valu
         ("set", Some(record)) => said(record),
         _ => "deleted".to_owned(),
     };
-    let line = Line::indented(indent).text(format!(r"{hive}\{}!{name}  ", value.key.lossy())).hang_at(indent + 2);
+    let line =
+        Line::indented(indent).text(format!(r"{hive}\{}!{name}  ", plain(&value.key.lossy()))).hang_at(indent + 2);
     let directive = match (value.outcome, &record) {
         ("deleted", Some(record)) => format!("  ({})", record.value_name.lossy()),
         _ => String::new(),
@@ -313,7 +315,7 @@ fn of_value(page: &mut Page, effective: &Effective<'_>, side: &str, value: &Valu
     const MOST: usize = 5;
     for other in value.overridden.iter().rev().take(MOST) {
         let said_before = other.record.map(|record| record.model());
-        let same = is_same(said_before.as_ref(), record.as_ref());
+        let same = is_same(other.record, value.record);
         let line = Line::indented(indent + 2).span(Style::Faint, if same { "also in " } else { "overrides " }).hang();
         let what = said_before.as_ref().map(said).unwrap_or_default();
         page.line(line.text(format!("{}: {what}", layer(effective, other.layer))));
@@ -325,11 +327,11 @@ fn of_value(page: &mut Page, effective: &Effective<'_>, side: &str, value: &Valu
 }
 
 /// Whether both records set the same, or both delete.
-fn is_same(a: Option<&RecordModel>, b: Option<&RecordModel>) -> bool {
-    let sets = |record: &RecordModel| matches!(&*record.action, "set" | "set-if-missing");
+fn is_same(a: Option<RecordIn<'_>>, b: Option<RecordIn<'_>>) -> bool {
+    let sets = |record: &RecordIn<'_>| matches!(record.record().action(), Action::Set | Action::SetIfMissing(_));
     match (a, b) {
-        (Some(a), Some(b)) if sets(a) && sets(b) => (&a.value_type, &a.raw) == (&b.value_type, &b.raw),
-        (Some(a), Some(b)) => sets(a) == sets(b),
+        (Some(a), Some(b)) if sets(&a) && sets(&b) => a.has_data_of(&b),
+        (Some(a), Some(b)) => sets(&a) == sets(&b),
         _ => false,
     }
 }

@@ -15,7 +15,7 @@ use crate::error::Stop;
 use crate::exit::Exit;
 use crate::heading;
 use crate::paste::quoted;
-use crate::ui::{Line, Page, Style, Ui};
+use crate::ui::{self, Line, Page, Style, Ui};
 
 /// Column of the layers' values.
 const VALUE: usize = 35;
@@ -220,8 +220,8 @@ fn in_registry(value: &RegistryModel) -> String {
 pub fn plain(value: &ValueModel) -> String {
     match value {
         ValueModel::Number(n) => n.to_string(),
-        ValueModel::Text(text) => text.lossy(),
-        ValueModel::List(texts) => texts.iter().map(|text| text.lossy()).collect::<Vec<_>>().join(", "),
+        ValueModel::Text(text) => ui::plain(&text.lossy()),
+        ValueModel::List(_) => values::list(value),
     }
 }
 

@@ -19,7 +19,7 @@ use crate::error::{Code, CommandError, Stop};
 use crate::exit::Exit;
 use crate::malformed::thousands;
 use crate::paste::quoted;
-use crate::ui::{Line, Page, Style, Ui};
+use crate::ui::{Line, Page, Style, Ui, in_quotes, plain};
 
 #[derive(Subcommand, Debug)]
 pub enum HiveCommand {
@@ -203,7 +203,7 @@ fn pages(ui: &Ui, mut page: Page, listing: Listing<'_>, recursive: bool) -> io::
 
 /// A key with its values.
 fn key_lines(page: &mut Page, key: &KeyModel, limit: usize) {
-    let path = key.path.lossy();
+    let path = plain(&key.path.lossy());
     let path = if path.is_empty() { "(root)" } else { &path };
     let written = key.last_written.as_deref().unwrap_or("a time that no calendar has");
     let mut line = Line::new().span(Style::Strong, path).text("  ").span(Style::Faint, written);
@@ -211,11 +211,11 @@ fn key_lines(page: &mut Page, key: &KeyModel, limit: usize) {
         line = line.text("  ").span(Style::Warn, "a symbolic link, not followed");
     }
     if let Some(class) = &key.class_name {
-        line = line.text("  ").span(Style::Faint, format!("class \"{}\"", class.lossy()));
+        line = line.text("  ").span(Style::Faint, format!("class {}", in_quotes(&class.lossy())));
     }
     page.line(line);
     for value in key.values.iter().flatten() {
-        let name = value.name.lossy();
+        let name = plain(&value.name.lossy());
         let name = if name.is_empty() { "(Default)" } else { &name };
         page.line(
             Line::indented(2)
@@ -230,7 +230,7 @@ fn key_lines(page: &mut Page, key: &KeyModel, limit: usize) {
 
 fn shown(value: &HiveValueModel, limit: usize) -> String {
     let text = values::reading(&value.value_type, value.value.as_ref(), &value.raw);
-    let as_bytes = text.starts_with(&values::bytes(&value.raw)) && value.size > 0;
+    let as_bytes = !value.hidden && text.starts_with(&values::bytes(&value.raw)) && value.size > 0;
     match as_bytes && value.size > limit {
         true => format!("{} …  ({} bytes)", values::bytes(&value.raw[..2 * limit]), thousands(value.size)),
         false => match behind_the_nul(value) {
@@ -253,7 +253,7 @@ fn behind_the_nul(value: &HiveValueModel) -> usize {
 
 /// A key by its name alone.
 fn name_line(page: &mut Page, key: &KeyModel) {
-    let path = key.path.lossy();
+    let path = plain(&key.path.lossy());
     let name = path.rsplit('\\').next().unwrap_or(&path);
     let written = key.last_written.as_deref().unwrap_or_default();
     let what = |n: u32, what| count(usize::try_from(n).unwrap_or(usize::MAX), what);

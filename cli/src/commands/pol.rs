@@ -15,7 +15,7 @@ use crate::context::{parse, read_input};
 use crate::error::Stop;
 use crate::exit::Exit;
 use crate::malformed::{policy_file, thousands};
-use crate::ui::{Line, Page, Style, Ui};
+use crate::ui::{Line, Page, Style, Ui, plain};
 
 #[derive(Subcommand, Debug)]
 pub enum PolCommand {
@@ -66,7 +66,7 @@ pub fn list(records: &[RecordModel]) -> Page {
             if key.is_some() {
                 page.blank();
             }
-            page.line(Line::new().span(Style::Strong, record.key.lossy()));
+            page.line(Line::new().span(Style::Strong, plain(&record.key.lossy())));
             key = Some(&record.key);
         }
         let number = format!("{:>digits$}", record.index + 1);

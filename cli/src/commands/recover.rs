@@ -14,7 +14,7 @@ use crate::context::{not_over_inputs, read_input, same_file, warn_of_gpo, write_
 use crate::error::{Code, CommandError, Stop};
 use crate::exit::Exit;
 use crate::malformed::{policy_file, thousands};
-use crate::ui::{Line, Page, Style, Ui};
+use crate::ui::{Line, Page, Style, Ui, plain};
 
 /// Save what is whole in a damaged policy file
 ///
@@ -147,7 +147,7 @@ fn page(report: &Report) -> Page {
             .text(format!("{}{damage}, byte for byte", count(report.intact, "record"))),
     );
     for record in &report.resynchronised {
-        let what = format!("{:#x}  {}!{}", record.offset, record.key.lossy(), values::name(record));
+        let what = format!("{:#x}  {}!{}", record.offset, plain(&record.key.lossy()), values::name(record));
         page.line(
             Line::new()
                 .span(Style::Warn, "found")

@@ -28,7 +28,7 @@ use crate::error::{Code, CommandError, Stop};
 use crate::exit::Exit;
 use crate::overlooked::by_role;
 use crate::progress::while_reading;
-use crate::ui::{Line, Page, Style, Ui};
+use crate::ui::{Line, Page, Style, Ui, in_quotes};
 
 /// Search many GPOs: who sets this value, this policy, this text?
 ///
@@ -387,8 +387,12 @@ fn setting_line(line: Line, this: &Match, setting: &Setting) -> Line {
     };
     let name = if setting.value_name.is_empty() { "(Default)" } else { &setting.value_name };
     let data = match setting.number() {
+        _ if setting.hidden => setting.data.clone(),
         Some(n) => n.to_string(),
-        None => format!("\"{}\"", setting.data.replace('\n', "\", \"")),
+        None if setting.value_type == "REG_MULTI_SZ" => {
+            setting.data.split('\n').map(in_quotes).collect::<Vec<_>>().join(", ")
+        }
+        None => in_quotes(&setting.data),
     };
     let value = match (&*setting.value_type, setting.action) {
         (_, "delete") => "deletes it".to_owned(),

@@ -1,11 +1,16 @@
 //! How records and their values are shown to people.
 
 use gpo::merge::Change;
-use gpo::model::{ElementModel, ElementValueModel, ListEntryModel, RecordModel, Text, TypeModel, ValueModel};
+use gpo::model::{
+    ElementModel, ElementValueModel, ListEntryModel, RecordModel, Text, TypeModel, ValueModel, shown_name,
+};
+use gpo::secret::HIDDEN;
+
+use crate::ui::{in_quotes, plain};
 
 /// `HKLM` or `HKCU`, where the side is known, and the key.
 pub fn key(side: Option<&str>, record: &RecordModel) -> String {
-    with_hive(side, record.key.lossy())
+    with_hive(side, plain(&record.key.lossy()))
 }
 
 fn with_hive(side: Option<&str>, key: String) -> String {
@@ -26,7 +31,7 @@ pub fn name(record: &RecordModel) -> String {
     match record.value_name.lossy() {
         name if name.is_empty() && record.action == "create-key" => "(key only)".to_owned(),
         name if name.is_empty() => "(Default)".to_owned(),
-        name => name,
+        name => plain(&name),
     }
 }
 
@@ -52,12 +57,12 @@ pub fn value(record: &RecordModel) -> String {
 pub fn reading(value_type: &TypeModel, value: Option<&ValueModel>, raw: &str) -> String {
     let is = |name: &str| matches!(value_type, TypeModel::Name(n) if n == name);
     match value {
+        _ if raw == HIDDEN => HIDDEN.to_owned(),
         Some(ValueModel::Number(n)) if *n > 9 => format!("{n} ({n:#x})"),
         Some(ValueModel::Number(n)) => n.to_string(),
         Some(ValueModel::Text(_)) if is("REG_BINARY") => bytes(raw),
         Some(ValueModel::Text(text)) => quoted(text),
-        Some(ValueModel::List(texts)) if texts.is_empty() => "(empty list)".to_owned(),
-        Some(ValueModel::List(texts)) => texts.iter().map(quoted).collect::<Vec<_>>().join(", "),
+        Some(list @ ValueModel::List(_)) => self::list(list),
         None if reads(value_type) => format!("{}  (does not fit the type)", bytes(raw)),
         None => bytes(raw),
     }
@@ -69,8 +74,21 @@ fn reads(value_type: &TypeModel) -> bool {
     matches!(value_type, TypeModel::Name(name) if types.contains(&&**name))
 }
 
+/// The texts of a list, each in quotation marks.
+pub fn list(value: &ValueModel) -> String {
+    match value {
+        ValueModel::List(texts) if texts.is_empty() => "(empty list)".to_owned(),
+        ValueModel::List(texts) => texts.iter().map(quoted).collect::<Vec<_>>().join(", "),
+        ValueModel::Text(text) => quoted(text),
+        ValueModel::Number(n) => n.to_string(),
+    }
+}
+
 fn quoted(text: &Text) -> String {
-    format!("\"{}\"", text.lossy())
+    match text.lossy() {
+        hidden if hidden == HIDDEN => hidden,
+        text => in_quotes(&text),
+    }
 }
 
 /// Bytes as pairs of hexadecimal digits.
@@ -99,10 +117,10 @@ pub fn effect(record: &RecordModel) -> String {
 
 /// `HKLM\key!name` of something that changed; the key alone where no value is named.
 pub fn changed(side: Option<&str>, change: &Change) -> String {
-    let key = with_hive(side, change.key.to_string());
+    let key = with_hive(side, plain(&change.key.to_string()));
     match &change.value_name {
         Some(name) if name.as_wide().is_empty() => format!("{key}!(Default)"),
-        Some(name) => format!("{key}!{name}"),
+        Some(name) => format!("{key}!{}", plain(&shown_name(change.key.as_wide(), name.as_wide()).lossy())),
         None => key,
     }
 }
@@ -110,7 +128,8 @@ pub fn changed(side: Option<&str>, change: &Change) -> String {
 /// What a record does to something that changed: with the record's own place where it is about more than that.
 pub fn effect_on(change: &Change, record: &RecordModel) -> String {
     let effect = effect(record);
-    let target = change.value_name.as_ref().map(ToString::to_string).unwrap_or_default().to_lowercase();
+    let shown = |name: &polfile::WideString| shown_name(change.key.as_wide(), name.as_wide()).lossy();
+    let target = change.value_name.as_ref().map(shown).unwrap_or_default().to_lowercase();
     let own = record.value_name.lossy().to_lowercase();
     let names_it = own == target || own.strip_prefix("**del.") == Some(&*target);
     if names_it { effect } else { format!("{effect}  ({})", place(None, record)) }
@@ -135,17 +154,24 @@ pub fn element(element: &ElementModel) -> String {
         (Some(ElementValueModel::Boolean(true)), _) => "checked".to_owned(),
         (Some(ElementValueModel::Boolean(false)), _) => "not checked".to_owned(),
         (Some(ElementValueModel::Number(n)), _) => n.to_string(),
-        (Some(ElementValueModel::Text(text)), _) => format!("\"{text}\""),
+        (Some(ElementValueModel::Text(text)), _) => said(element, text),
         (Some(ElementValueModel::List(entries)), _) if entries.is_empty() => "(empty)".to_owned(),
-        (Some(ElementValueModel::List(entries)), _) => entries.iter().map(entry).collect::<Vec<_>>().join(", "),
+        (Some(ElementValueModel::List(entries)), _) => {
+            entries.iter().map(|entry| list_entry(element, entry)).collect::<Vec<_>>().join(", ")
+        }
         (None, "disabled") => "disabled".to_owned(),
         (None, _) => "not configured".to_owned(),
     }
 }
 
-fn entry(entry: &ListEntryModel) -> String {
+fn list_entry(element: &ElementModel, entry: &ListEntryModel) -> String {
     match entry {
-        ListEntryModel::Data(data) => format!("\"{data}\""),
-        ListEntryModel::Named { name, data } => format!("\"{name}\" = \"{data}\""),
+        ListEntryModel::Data(data) => said(element, data),
+        ListEntryModel::Named { name, data } => format!("{} = {}", in_quotes(name), said(element, data)),
     }
+}
+
+/// A text of an input in quotation marks; what is hidden has none.
+fn said(element: &ElementModel, text: &str) -> String {
+    if element.hidden && text == HIDDEN { HIDDEN.to_owned() } else { in_quotes(text) }
 }

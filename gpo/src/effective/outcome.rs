@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::shared::RecordIn;
 use super::{Counts, Only, Source};
-use crate::model::Text;
+use crate::model::{Text, shown_name};
 
 /// A value and who decided it.
 #[derive(Clone, Debug, Serialize)]
@@ -127,7 +127,7 @@ impl<'r> Outcome<'r> {
         let others = words(self.value).take(self.sources - 1);
         ValueResult {
             key: self.key.path.as_wide().into(),
-            value_name: self.value.name.as_wide().into(),
+            value_name: shown_name(self.key.path.as_wide(), self.value.name.as_wide()),
             outcome: if self.is_set() { "set" } else { "deleted" },
             by: number(&self.last),
             record: record(&self.last),

@@ -74,6 +74,11 @@ impl<'p> RecordIn<'p> {
         self.record.as_ref()
     }
 
+    /// Whether both write the same data of the same type, shown or hidden.
+    pub fn has_data_of(&self, other: &Self) -> bool {
+        (self.record.value_type, &self.record.data) == (other.record.value_type, &other.record.data)
+    }
+
     /// As it is shown.
     pub fn model(&self) -> RecordModel {
         RecordModel::new(self.index, &self.record())

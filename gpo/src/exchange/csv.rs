@@ -1,13 +1,14 @@
 //! Records as comma-separated values, for spreadsheets. Written, not read.
 //!
 //! One line a record, every one of them: `raw` has the data that no column can show. RFC 4180: CR LF, quotes where
-//! needed. A cell that a spreadsheet would take for a formula gets an apostrophe in front.
+//! needed. Secrets are hidden: nothing reads the table again. A cell that a spreadsheet would take for a formula gets an apostrophe in front.
 
 use admx::Catalog;
 use polfile::{RecordRef, Value, WideStr};
 
 use super::Scoped;
-use crate::model::hex;
+use crate::model::{Judged, Text, hex, shown_name};
+use crate::secret::HIDDEN;
 
 /// The columns.
 pub const COLUMNS: [&str; 9] = ["scope", "record", "policy", "key", "value_name", "action", "type", "value", "raw"];
@@ -32,11 +33,11 @@ pub fn write(scopes: &[Scoped<'_>], catalog: Option<&Catalog>) -> String {
                 index.saturating_add(1).to_string(),
                 catalog.map(|catalog| policies(catalog, scope.side(), &record)).unwrap_or_default(),
                 shown(record.key),
-                shown(record.value_name),
+                name(&record),
                 record.action().name().to_owned(),
                 record.value_type.name().map_or_else(|| record.value_type.0.to_string(), str::to_owned),
                 value(&record),
-                hex(record.data),
+                Judged::record(&record).raw(),
             ];
             let cells: Vec<String> = cells.iter().map(|text| cell(text)).collect();
             text.push_str(&cells.join(","));
@@ -64,8 +65,16 @@ fn shown(text: WideStr<'_>) -> String {
     text.to_text().unwrap_or_else(|_| format!("utf16le:{}", hex(text.as_bytes())))
 }
 
+fn name(record: &RecordRef<'_>) -> String {
+    match shown_name(record.key, record.value_name) {
+        Text::Valid(name) => name,
+        Text::Units { .. } => shown(record.value_name),
+    }
+}
+
 fn value(record: &RecordRef<'_>) -> String {
     match record.value() {
+        Ok(_) if Judged::record(record).is_hidden() => HIDDEN.to_owned(),
         Ok(Value::Sz(text) | Value::ExpandSz(text)) => shown(text.as_wide()),
         Ok(Value::Dword(n) | Value::DwordBigEndian(n)) => n.to_string(),
         Ok(Value::Qword(n)) => n.to_string(),

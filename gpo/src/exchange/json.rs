@@ -1,4 +1,4 @@
-//! gpol's own JSON of a policy file, `gpol.records/1`: lossless both ways.
+//! gpol's own JSON of a policy file, `gpol.records/1`: lossless both ways, unless secrets are hidden.
 
 use polfile::{PolicyFile, RecordRef};
 use serde::{Deserialize, Serialize};
@@ -25,6 +25,9 @@ pub enum JsonError {
     /// No JSON, or not of this shape; says line and column.
     #[error("{0}")]
     Json(#[from] serde_json::Error),
+    /// As [`JsonError::Json`], of a text that may hold secrets: nothing of it is quoted.
+    #[error("{0}")]
+    Unquoted(String),
     /// Another schema.
     #[error("schema {0:?}; gpol reads {SCHEMA:?}")]
     Schema(String),
@@ -39,9 +42,16 @@ pub enum JsonError {
 }
 
 impl Records {
-    /// The model of records in file order.
+    /// The model of records in file order, for people and programs that look at them. Secrets are hidden, so that it is
+    /// lossless only without any; [`parse`] refuses it then.
     pub fn new<'a>(records: impl IntoIterator<Item = RecordRef<'a>>) -> Self {
         let records = records.into_iter().enumerate().map(|(index, record)| RecordModel::new(index, &record)).collect();
+        Self { schema: SCHEMA.to_owned(), records }
+    }
+
+    /// The model of records in file order, with all that they hold.
+    pub fn whole<'a>(records: impl IntoIterator<Item = RecordRef<'a>>) -> Self {
+        let records = records.into_iter().enumerate().map(|(i, record)| RecordModel::whole(i, &record)).collect();
         Self { schema: SCHEMA.to_owned(), records }
     }
 }

@@ -140,7 +140,7 @@ impl Loss {
 fn shown_name(record: &RecordRef<'_>) -> String {
     match record.value_name.is_empty() {
         true => "(Default)".to_owned(),
-        false => record.value_name.to_text_lossy(),
+        false => crate::model::shown_name(record.key, record.value_name).lossy(),
     }
 }
 

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::archive::Noted;
 use super::verdict::{Case, default_value};
 use crate::image::{RegistryValue, When};
-use crate::model::{ElementModel, RecordModel, TypeModel, ValueModel, hex};
+use crate::model::{ElementModel, RecordModel, TypeModel, ValueModel};
 
 /// One layer that says something about the policy, or that could not be read.
 #[derive(Clone, Debug, Serialize)]
@@ -104,8 +104,8 @@ impl RegistryModel {
             key: value.key.clone(),
             value_name: value.name.clone(),
             value_type: ValueType(value.value_type.0).into(),
-            value: value.value().and_then(|value| ValueModel::of(&value)),
-            raw: hex(&value.data),
+            value: value.judged().value(),
+            raw: value.judged().raw(),
             offset: value.offset,
             archive: noted.as_str(),
             origin: noted.words(),
@@ -209,7 +209,7 @@ impl Case<'_> {
         Some(Layer {
             place: Some(Place::from(&found)),
             meaning: value.as_ref().map(|value| fact.local_meaning(value)),
-            value: value.and_then(|value| ValueModel::of(&value)),
+            value: found.judged().value(),
             label: Some(label.to_owned()),
             problem: doubt,
             ..Layer::new(1, NAME, "set")

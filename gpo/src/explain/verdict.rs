@@ -10,7 +10,7 @@ use super::machine::{Applied, Machine, Run};
 use crate::doctor::Answer;
 use crate::facts::{Fact, Facts, plain};
 use crate::image::{RegistryValue, When};
-use crate::model::ValueModel;
+use crate::model::{Judged, ValueModel};
 
 /// A way that things may go, while the verdict is made.
 struct Way {
@@ -70,7 +70,7 @@ impl<'a> Case<'a> {
         }
         let Some((fact, key)) = self.fact else {
             let value = match &*reading.records {
-                [one] => file.record(*one).and_then(|record| ValueModel::of(&record.value().ok()?)),
+                [one] => file.record(*one).and_then(|record| Judged::record(&record).value()),
                 _ => None,
             };
             let sentence = in_words(reading.state).to_owned();
@@ -97,7 +97,7 @@ impl<'a> Case<'a> {
                 };
                 Some(Decided {
                     state: reading.state,
-                    value: value.and_then(|value| ValueModel::of(&value)),
+                    value: Judged::new(key, &fact.value, value_type, data).value(),
                     sentence: fact.sentence(&meaning),
                     meaning: Some(meaning),
                     records: vec![origin.record],
@@ -375,7 +375,7 @@ impl<'a> Case<'a> {
                 );
                 let decision = Decision {
                     layer: Some("local-setting"),
-                    value: value.and_then(|value| ValueModel::of(&value)),
+                    value: local.judged().value(),
                     ..Decision::none(fact.sentence(&meaning))
                 };
                 decision.because(format!("layer 1 decides: {because}")).doubted(doubt)

@@ -6,8 +6,9 @@ use hive::{Hive, HiveError, HiveState, Key, LogReport, Name, Value};
 use polfile::{ValueType, WideString};
 use serde::Serialize;
 
+use super::judged::Judged;
 use super::record::{Text, TypeModel, ValueModel, hex, large_number};
-use crate::image::registry_reading;
+use crate::secret;
 
 /// A hive's file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -110,6 +111,9 @@ pub struct HiveValueModel {
     pub size: usize,
     /// The data in hexadecimal.
     pub raw: String,
+    /// Whether the data are a secret: `value` and `raw` are `(hidden)` then.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub hidden: bool,
 }
 
 /// Something of a hive that cannot be read.
@@ -142,17 +146,24 @@ impl KeyModel {
 }
 
 impl HiveValueModel {
-    pub(crate) fn new(value: &Value<'_>, data: &[u8]) -> Self {
+    /// Of a value of this key. A secret is hidden.
+    pub(crate) fn new(key: &Text, value: &Value<'_>, data: &[u8]) -> Self {
         let value_type = ValueType(value.value_type().0);
-        let reading = registry_reading(value_type, data).and_then(|value| ValueModel::of(&value));
+        let (key, name) = (key.lossy(), name(value.name()));
+        let judged = Judged::in_registry(&key, &name.lossy(), value_type, data);
+        let reading = judged.value();
         Self {
-            name: name(value.name()),
+            name: match secret::is_secret_name(&key, &name.lossy()) {
+                true => Text::Valid(secret::shown_name(&key, &name.lossy())),
+                false => name,
+            },
             offset: value.offset(),
             value_type: value_type.into(),
             hex: large_number(reading.as_ref()),
             value: reading,
             size: data.len(),
-            raw: hex(data),
+            raw: judged.raw(),
+            hidden: judged.is_hidden(),
         }
     }
 }

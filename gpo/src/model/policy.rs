@@ -1,9 +1,12 @@
 //! Policies, their inputs and states as JSON has them.
 
-use admx::{Catalog, Detail, ElementReading, ElementValue, EnumValue, ListEntry, Policy, PolicyReading, State};
+use admx::{
+    Catalog, Detail, Element, ElementReading, ElementValue, EnumValue, ListEntry, Literal, Policy, PolicyReading, State,
+};
 use serde::Serialize;
 
 use super::RecordModel;
+use crate::secret::{self, HIDDEN};
 
 /// A policy and what a policy file makes of it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -54,6 +57,9 @@ pub struct ElementModel {
     /// Why the editor would not take this value; it is shown all the same, since Windows applies it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub warning: Option<String>,
+    /// Whether the value, or an entry of it, is a secret: it is `(hidden)` then.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub hidden: bool,
 }
 
 /// What an input is set to.
@@ -117,16 +123,19 @@ impl PolicyModel {
 }
 
 impl ElementModel {
-    /// The model of an input as it was read.
+    /// The model of an input as it was read. A secret is hidden.
     pub fn new(reading: &ElementReading<'_>) -> Self {
+        let warning = reading.value.as_ref().and_then(|value| warning(reading, value));
+        let value = reading.value.as_ref().and_then(|value| ElementValueModel::of(reading.element, value));
         Self {
             id: reading.element.id.clone(),
             kind: reading.kind.as_str(),
             label: reading.label.clone(),
             state: reading.state.as_str(),
-            value: reading.value.as_ref().and_then(ElementValueModel::of),
+            hidden: value.as_ref().is_some_and(ElementValueModel::is_hidden),
+            value,
             display: reading.display.clone(),
-            warning: reading.value.as_ref().and_then(|value| warning(reading, value)),
+            warning,
         }
     }
 }
@@ -149,24 +158,60 @@ fn warning(reading: &ElementReading<'_>, value: &ElementValue) -> Option<String>
 }
 
 impl ElementValueModel {
-    /// The model of a value. `None` for an item that deletes the value.
-    pub fn of(value: &ElementValue) -> Option<Self> {
+    /// The model of a value of an element. `None` for an item that deletes the value. A secret is hidden; an item of the
+    /// template is none.
+    pub fn of(element: &Element, value: &ElementValue) -> Option<Self> {
+        let name = element.value_name.as_deref().unwrap_or_default();
+        let shown = |text: &String| shown(&element.key, name, text);
         Some(match value {
             ElementValue::Boolean(on) => Self::Boolean(*on),
             ElementValue::Decimal(n) | ElementValue::Enum(EnumValue::Number(n)) => Self::Number(*n),
-            ElementValue::Text(text) | ElementValue::Enum(EnumValue::Text(text)) => Self::Text(text.clone()),
+            ElementValue::Enum(EnumValue::Text(text)) if is_item(element, text) => Self::Text(text.clone()),
+            ElementValue::Text(text) | ElementValue::Enum(EnumValue::Text(text)) => Self::Text(shown(text)),
             ElementValue::Enum(EnumValue::Delete) => return None,
-            ElementValue::MultiText(lines) => Self::List(lines.iter().cloned().map(ListEntryModel::Data).collect()),
-            ElementValue::List(entries) => Self::List(entries.iter().map(ListEntryModel::of).collect()),
+            ElementValue::MultiText(lines) => {
+                Self::List(lines.iter().map(|l| ListEntryModel::Data(shown(l))).collect())
+            }
+            ElementValue::List(entries) => {
+                Self::List(entries.iter().map(|entry| ListEntryModel::of(element, entry)).collect())
+            }
         })
+    }
+
+    fn is_hidden(&self) -> bool {
+        match self {
+            Self::Boolean(_) | Self::Number(_) => false,
+            Self::Text(text) => text == HIDDEN,
+            Self::List(entries) => entries.iter().any(|entry| match entry {
+                ListEntryModel::Data(data) | ListEntryModel::Named { data, .. } => data == HIDDEN,
+            }),
+        }
     }
 }
 
 impl ListEntryModel {
-    fn of(entry: &ListEntry) -> Self {
-        match &entry.name {
-            Some(name) => Self::Named { name: name.clone(), data: entry.data.clone() },
-            None => Self::Data(entry.data.clone()),
+    fn of(element: &Element, entry: &ListEntry) -> Self {
+        let key = &*element.key;
+        match (&entry.name, &element.detail) {
+            (Some(name), _) => Self::Named { name: secret::shown_name(key, name), data: shown(key, name, &entry.data) },
+            (None, Detail::List { prefix: Some(prefix), .. }) => Self::Data(shown(key, prefix, &entry.data)),
+            (None, _) => Self::Data(shown(key, "", &entry.data)),
         }
+    }
+}
+
+/// A text that stands there, as it may be shown.
+fn shown(key: &str, name: &str, text: &str) -> String {
+    let hidden = !secret::are_shown() && secret::is_secret_text(key, name, text);
+    if hidden { HIDDEN.to_owned() } else { text.to_owned() }
+}
+
+/// Whether the template offers the text for choice.
+fn is_item(element: &Element, text: &str) -> bool {
+    match &element.detail {
+        Detail::Enum { items } => {
+            items.iter().any(|item| matches!(&item.value, Literal::String(of) if of.eq_ignore_ascii_case(text)))
+        }
+        _ => false,
     }
 }

@@ -3,6 +3,9 @@
 use polfile::{Record, RecordError, RecordRef, Value, ValueType, WideStr, WideString};
 use serde::{Deserialize, Serialize};
 
+use super::judged::Judged;
+use crate::secret::{self, HIDDEN};
+
 /// Text; as `{"utf16le": "<hex>"}` where it is not valid UTF-16, so that JSON never lies.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
@@ -101,6 +104,9 @@ pub struct RecordModel {
     pub hex: Option<String>,
     /// The data in hexadecimal; decides when `value` disagrees.
     pub raw: Option<String>,
+    /// Whether the data are a secret: `value` and `raw` are `(hidden)` then.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub hidden: bool,
 }
 
 /// Why a record model is no record.
@@ -108,23 +114,36 @@ pub struct RecordModel {
 #[non_exhaustive]
 pub enum ModelError {
     /// A `utf16le` or `raw` that is not pairs of hexadecimal digits, or half a unit.
-    #[error("{0:?} is not hexadecimal digits in pairs")]
-    Hex(String),
+    #[error("{0} is not hexadecimal digits in pairs")]
+    Hex(&'static str),
     /// No type of that name.
     #[error("unknown type {0:?}")]
     Type(String),
     /// Neither `raw` nor a `value` that fits the type.
     #[error("the value does not fit {0}; give \"raw\"")]
     Value(ValueType),
+    /// A secret that was left out when the text was written.
+    #[error("its data were hidden when this was written")]
+    Hidden,
     /// No file can hold it.
     #[error(transparent)]
     Record(#[from] RecordError),
 }
 
 impl RecordModel {
-    /// The model of a record at a place.
+    /// The model of a record at a place. A secret is hidden.
     pub fn new(index: usize, record: &RecordRef<'_>) -> Self {
-        let value = record.value().ok().and_then(|value| ValueModel::of(&value));
+        let model = Self::of(index, record, &Judged::record(record));
+        Self { value_name: shown_name(record.key, record.value_name), ..model }
+    }
+
+    /// The model of a record with all that it holds, to be read again.
+    pub(crate) fn whole(index: usize, record: &RecordRef<'_>) -> Self {
+        Self::of(index, record, &Judged::whole(record))
+    }
+
+    fn of(index: usize, record: &RecordRef<'_>, judged: &Judged<'_>) -> Self {
+        let value = judged.value();
         Self {
             index,
             offset: record.offset,
@@ -134,7 +153,8 @@ impl RecordModel {
             value_type: record.value_type.into(),
             hex: large_number(value.as_ref()),
             value,
-            raw: Some(hex(record.data)),
+            raw: Some(judged.raw()),
+            hidden: judged.is_hidden(),
         }
     }
 
@@ -149,19 +169,21 @@ impl RecordModel {
             TypeModel::Number(n) => ValueType(*n),
         };
         let data = match (&self.raw, &self.value) {
-            (Some(raw), _) => from_hex(raw).ok_or_else(|| ModelError::Hex(raw.clone()))?,
+            _ if self.hidden => return Err(ModelError::Hidden),
+            (Some(raw), _) if raw == HIDDEN => return Err(ModelError::Hidden),
+            (Some(raw), _) => from_hex(raw).ok_or(ModelError::Hex("raw"))?,
             (None, Some(value)) => value.to_data(value_type).ok_or(ModelError::Value(value_type))?,
             (None, None) if value_type == ValueType::NONE => Vec::new(),
             (None, None) => return Err(ModelError::Value(value_type)),
         };
-        let text = |text: &Text| text.to_wide().ok_or_else(|| ModelError::Hex(text.lossy()));
+        let text = |text: &Text| text.to_wide().ok_or(ModelError::Hex("utf16le"));
         Ok(Record::new(text(&self.key)?, text(&self.value_name)?, value_type, data)?)
     }
 }
 
 impl ValueModel {
     /// The model of a value. `None` if its type has no reading.
-    pub fn of(value: &Value) -> Option<Self> {
+    pub(super) fn of(value: &Value) -> Option<Self> {
         Some(match value {
             Value::Sz(text) | Value::ExpandSz(text) => Self::Text(text.as_wide().into()),
             Value::Binary(bytes) => Self::Text(Text::Valid(hex(bytes))),
@@ -189,6 +211,14 @@ impl ValueModel {
     }
 }
 
+/// The name of a value as it may be shown; some names are secrets.
+pub fn shown_name(key: WideStr<'_>, name: WideStr<'_>) -> Text {
+    match secret::is_secret_wide_name(key, name) && !secret::are_shown() {
+        true => Text::Valid(secret::shown_name(&key.to_text_lossy(), &name.to_text_lossy())),
+        false => name.into(),
+    }
+}
+
 /// A number beyond 2^53 in hexadecimal.
 pub(super) fn large_number(value: Option<&ValueModel>) -> Option<String> {
     match value {
@@ -198,7 +228,7 @@ pub(super) fn large_number(value: Option<&ValueModel>) -> Option<String> {
 }
 
 /// Bytes as pairs of hexadecimal digits.
-pub fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

@@ -7,6 +7,7 @@ use super::pattern::{Address, Text};
 use super::settings::Setting;
 use super::{Filter, Query, WhatFor};
 use crate::model::hex;
+use crate::secret::{are_shown, is_secret_record, is_secret_wide_name};
 
 /// Indexes of the records of a file that match, in file order.
 pub(super) fn matching(query: &Query<'_>, side: Option<Side>, file: &PolicyFile) -> Vec<usize> {
@@ -89,15 +90,16 @@ fn of_policies(
         }
 }
 
-/// The values that a record speaks of by name.
+/// The values that a record speaks of by name; none where the name is a secret.
 fn names<'a>(record: &RecordRef<'a>, action: &Action<'a>) -> impl Iterator<Item = WideStr<'a>> {
+    let told = |name: &WideStr<'_>| are_shown() || !is_secret_wide_name(record.key, *name);
     let (one, several) = match action {
         Action::Set => (Some(record.value_name), Vec::new()),
         Action::DeleteValue(name) | Action::SetIfMissing(name) => (Some(*name), Vec::new()),
         Action::DeleteValues(names) => (None, names.clone()),
         _ => (None, Vec::new()),
     };
-    one.into_iter().chain(several)
+    one.into_iter().chain(several).filter(told).collect::<Vec<_>>().into_iter()
 }
 
 fn is_at(address: &Address, side: Option<Side>, record: &RecordRef<'_>, action: &Action<'_>, key: &Folded) -> bool {
@@ -145,7 +147,7 @@ fn text_matches(
     {
         return true;
     }
-    if places.value {
+    if places.value && (are_shown() || !is_secret_wide_name(record.key, record.value_name)) {
         let whole = record.value_name.to_text_lossy();
         if text.in_name(&whole) || (whole.is_empty() && *action == Action::Set && text.in_name(DEFAULT)) {
             return true;
@@ -172,8 +174,11 @@ fn text_matches(
 /// What people call a key's default value.
 const DEFAULT: &str = "(Default)";
 
-/// The texts that the data of a record can be found by.
+/// The texts that the data of a record can be found by. None for a secret: that it is found would tell what it is.
 fn data_texts(record: &RecordRef<'_>) -> Vec<String> {
+    if !are_shown() && is_secret_record(record) {
+        return Vec::new();
+    }
     match record.value() {
         Ok(Value::Sz(text) | Value::ExpandSz(text)) => vec![text.to_string()],
         Ok(Value::MultiSz(texts)) => texts.iter().map(WideString::to_string).collect(),
@@ -212,7 +217,8 @@ pub(super) fn setting_matches(query: &Query<'_>, setting: &Setting) -> bool {
         return false;
     }
     let places = filter.places.or_all();
-    let (key, name) = (WideString::from(&*setting.key), WideString::from(&*setting.value_name));
+    let shown = setting.shown();
+    let (key, name) = (WideString::from(&*setting.key), WideString::from(&*shown.value_name));
     let folded = key.as_wide().fold();
     let side = setting.side();
     let of_policy = || {
@@ -232,7 +238,7 @@ pub(super) fn setting_matches(query: &Query<'_>, setting: &Setting) -> bool {
                     || (whole_key && (address.is_gone_with(&folded) || address.is_within(&folded))))
         }
         WhatFor::Text(text) => {
-            let name = &setting.value_name;
+            let name = &shown.value_name;
             let hive = side.map_or(&*setting.hive, |side| hives(Some(side))[0]);
             let in_key = || text.in_name(&setting.key) || text.in_name(&format!("{hive}\\{}", setting.key));
             let in_value = || text.in_name(name) || (name.is_empty() && text.in_name(DEFAULT));
@@ -243,7 +249,7 @@ pub(super) fn setting_matches(query: &Query<'_>, setting: &Setting) -> bool {
             (places.key && in_key())
                 || (places.value && in_value())
                 || (places.key && places.value && in_both())
-                || (places.data && setting_texts(setting).iter().any(|data| text.in_data(data)))
+                || (places.data && !shown.hidden && setting_texts(setting).iter().any(|data| text.in_data(data)))
         }
     })
 }

@@ -7,6 +7,7 @@ use admx::Side;
 use serde::Serialize;
 
 use crate::exchange::decode;
+use crate::secret::{self, HIDDEN};
 
 /// A registry value that something other than policy sets.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -26,9 +27,26 @@ pub struct Setting {
     pub data: String,
     /// Line of the file, counted from 1.
     pub line: u32,
+    /// Whether the data are a secret: `data` is `(hidden)` then.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub hidden: bool,
 }
 
 impl Setting {
+    /// As it may be shown: secrets are hidden.
+    #[must_use]
+    pub fn shown(&self) -> Self {
+        // A number is a number here, too, however the file writes it.
+        let secret = self.number().is_none() && secret::is_secret_text(&self.key, &self.value_name, &self.data);
+        let hidden = secret && !secret::are_shown();
+        Self {
+            value_name: secret::shown_name(&self.key, &self.value_name),
+            data: if hidden { HIDDEN.to_owned() } else { self.data.clone() },
+            hidden,
+            ..self.clone()
+        }
+    }
+
     /// The side of a GPO whose hive it is.
     pub fn side(&self) -> Option<Side> {
         match &*self.hive.to_ascii_uppercase() {
@@ -81,6 +99,7 @@ pub fn preferences(bytes: &[u8]) -> Result<Vec<Setting>, String> {
                 value_type: text("type").to_owned(),
                 data: if lines.is_empty() { text("value").to_owned() } else { lines.join("\n") },
                 line: document.text_pos_at(node.range().start).row,
+                hidden: false,
             }
         })
         .collect())
@@ -127,6 +146,7 @@ fn registry_value(text: &str, line: u32) -> Option<Setting> {
         },
         value_type: value_type.to_owned(),
         line,
+        hidden: false,
     })
 }
 
@@ -135,7 +155,7 @@ mod tests {
     use super::*;
 
     fn told(setting: &Setting) -> String {
-        let Setting { action, hive, key, value_name, value_type, data, line } = setting;
+        let Setting { action, hive, key, value_name, value_type, data, line, .. } = setting;
         format!("{line} {action} {hive} {key}!{value_name} {value_type} {data:?} {:?}", setting.number())
     }
 

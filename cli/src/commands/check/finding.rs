@@ -7,9 +7,9 @@ use gpo::check::{Finding, ImageAnswer, ImageChecked, ImageWhat, Named};
 use gpo::compare::RecordKind;
 use gpo::desired::{DesiredScope, Origin};
 use gpo::exchange::lgpo::Scope;
-use gpo::model::{RecordModel, TypeModel, ValueModel, hex};
+use gpo::model::{Judged, RecordModel, TypeModel};
 use gpo::source::{Place, Spot};
-use polfile::{Value, ValueType};
+use polfile::ValueType;
 use serde::Serialize;
 
 use super::waivers::WaiverModel;
@@ -96,6 +96,7 @@ impl FindingModel {
         let (wants, has) = (effect(&expected), effect(&found));
         let note = match finding.kind {
             RecordKind::Order => "  (undone or changed by other records of its file)",
+            _ if wants.is_some() && wants == has && is_hidden(&found) => "  (another one)",
             _ if wants.is_some() && wants == has => "  (in other bytes)",
             _ => "",
         };
@@ -135,7 +136,7 @@ impl FindingModel {
                     ImageWhat::Fact { value_type: wanted, .. } if *wanted != value_type => RecordKind::Type,
                     _ => RecordKind::Data,
                 };
-                ("different", Some(kind), typed(value_type, &found.data))
+                ("different", Some(kind), typed(&found.key, &found.name, value_type, &found.data))
             }
             ImageAnswer::Decided(decision) => {
                 let why = decision.why.as_ref().map(|why| format!("  ({why})")).unwrap_or_default();
@@ -148,7 +149,7 @@ impl FindingModel {
         let (value, policies, expected_text) = match &checked.what {
             ImageWhat::Fact { key, value_name, value_type, data } => {
                 let name = if value_name.is_empty() { "(Default)" } else { value_name };
-                (format!(r"HKLM\{key}!{name}"), Vec::new(), typed(*value_type, data))
+                (format!(r"HKLM\{key}!{name}"), Vec::new(), typed(key, value_name, *value_type, data))
             }
             ImageWhat::Verdict { policy, next_boot } => {
                 let wants = format!("{} at the next boot", in_words(next_boot.as_str()));
@@ -231,9 +232,13 @@ fn located(expected: &DesiredScope, index: usize, origin: Option<&Origin>) -> Op
     Some(Located { gpo: origin.gpo.clone(), guid: None, place: origin.place.to_string(), record })
 }
 
+fn is_hidden(located: &Option<Located>) -> bool {
+    located.as_ref().is_some_and(|located| located.record.hidden)
+}
+
 /// `REG_DWORD  1`, as records are shown.
-fn typed(value_type: ValueType, data: &[u8]) -> String {
+fn typed(key: &str, name: &str, value_type: ValueType, data: &[u8]) -> String {
     let model = TypeModel::from(value_type);
-    let value = Value::decode(value_type, data).ok().and_then(|value| ValueModel::of(&value));
-    format!("{}  {}", values::type_name(&model), values::reading(&model, value.as_ref(), &hex(data)))
+    let judged = Judged::new(key, name, value_type, data);
+    format!("{}  {}", values::type_name(&model), values::reading(&model, judged.value().as_ref(), &judged.raw()))
 }

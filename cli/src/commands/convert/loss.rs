@@ -8,11 +8,16 @@ use super::format::FileFormat;
 use super::input::{Inputs, Policy};
 use crate::commands::pol::count;
 use crate::error::{Code, CommandError};
-use crate::overlooked::MOST;
+use crate::malformed::thousands;
 use crate::ui::{Line, Style, Ui};
+
+/// Losses of a kind that are listed, unless all are asked for: more would push what is to be done out of the window.
+const MOST: usize = 20;
 
 /// All that the output does not hold.
 pub struct Lost<'a> {
+    /// How many losses of a kind are listed.
+    most: usize,
     format: FileFormat,
     records: &'a [Loss],
     /// What is no registry policy, and what only a state file can say.
@@ -30,7 +35,7 @@ pub fn remark(aside: &SetAside) -> String {
 }
 
 impl<'a> Lost<'a> {
-    pub fn new(inputs: &Inputs, format: FileFormat, records: &'a [Loss]) -> Self {
+    pub fn new(inputs: &Inputs, format: FileFormat, records: &'a [Loss], all: bool) -> Self {
         let mut others: Vec<String> = inputs.asides().iter().map(remark).collect();
         let states = || inputs.sources.iter().filter_map(|source| Some((source, source.state.as_ref()?)));
         for (source, state) in states() {
@@ -46,11 +51,17 @@ impl<'a> Lost<'a> {
                 format!("not in it: {what}, {}:{}", part.path.display(), absent.at.line)
             }));
         }
-        Self { format, records, others }
+        Self { most: if all { usize::MAX } else { MOST }, format, records, others }
     }
 
     pub fn is_empty(&self) -> bool {
         self.records.is_empty() && self.others.is_empty()
+    }
+
+    /// What a list of so many leaves out.
+    fn more(&self, all: usize) -> Option<String> {
+        let left_out = all.checked_sub(self.most).filter(|more| *more > 0)?;
+        Some(format!("and {} more; --all-losses lists them", thousands(left_out)))
     }
 
     /// The error that lists it.
@@ -67,13 +78,15 @@ impl<'a> Lost<'a> {
         };
         let widest = self.records.iter().map(|loss| place(loss).len()).max().unwrap_or(0);
         let longest = self.records.iter().map(|loss| loss.name.chars().count()).max().unwrap_or(0).min(30);
-        let lines = self.records.iter().map(|loss| {
+        let lines = self.records.iter().take(self.most).map(|loss| {
             let offset = format!("@{:#x}", loss.offset);
             let start = format!("{:<widest$}   {offset:<8}   {:<longest$}   ", place(loss), loss.name);
             Line::indented(2).text(start).hang().span(Style::Faint, &loss.why)
         });
         let failed = CommandError::new(Code::CANNOT_CARRY, what).lines(lines);
-        let failed = failed.lines(self.other_lines().into_iter().map(|other| Line::indented(2).text(other)));
+        let failed = failed.lines(self.more(self.records.len()).map(|more| Line::indented(2).text(more)));
+        let others = self.others.iter().take(self.most).map(|other| Line::indented(2).text(other));
+        let failed = failed.lines(others.chain(self.more(self.others.len()).map(|more| Line::indented(2).text(more))));
         let rest = all - lost;
         let go_on = match (lost, rest) {
             (0, _) => "add --lossy to go on without it".to_owned(),
@@ -88,16 +101,9 @@ impl<'a> Lost<'a> {
         failed.detail("Nothing was written.").help(instead)
     }
 
-    /// The others, cut where they are more than a screen holds.
-    fn other_lines(&self) -> Vec<String> {
-        let more = self.others.len().saturating_sub(MOST);
-        let last = (more > 0).then(|| format!("and {more} more that are not in it"));
-        self.others.iter().take(MOST).cloned().chain(last).collect()
-    }
-
     /// Says on standard error what is left out.
     pub fn warn(&self, ui: &Ui) {
-        for loss in self.records {
+        for loss in self.records.iter().take(self.most) {
             let how = match (loss.written, self.format) {
                 (true, _) => "is written, but",
                 (false, FileFormat::Lgpo) => "stands in the text as a comment:",
@@ -105,9 +111,11 @@ impl<'a> Lost<'a> {
             };
             ui.warning(format!("record {} at {:#x} {how} {}", loss.record + 1, loss.offset, loss.why));
         }
-        for other in self.other_lines() {
+        self.more(self.records.len()).iter().for_each(|more| ui.warning(more));
+        for other in self.others.iter().take(self.most) {
             ui.warning(other);
         }
+        self.more(self.others.len()).iter().for_each(|more| ui.warning(more));
         if !self.records.is_empty() {
             let name = self.format.name();
             ui.warning(format!("{name} cannot carry {}; -f yaml can", count(self.records.len(), "record")));

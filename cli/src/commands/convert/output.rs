@@ -51,7 +51,7 @@ pub fn make(
     Ok(match format {
         FileFormat::Pol => done(policy.iter().flat_map(|policy| policy.file.as_bytes()).copied().collect()),
         FileFormat::Json => {
-            let records = json::Records::new(policy.iter().flat_map(|policy| policy.file.records()));
+            let records = json::Records::whole(policy.iter().flat_map(|policy| policy.file.records()));
             let mut text = serde_json::to_vec_pretty(&records).map_err(std::io::Error::from)?;
             text.push(b'\n');
             done(text)

@@ -3,7 +3,7 @@
 use ::admx::{Catalog, Side};
 use gpo::by_scope::Joined;
 use gpo::merge::{Change, PolicyChange, Who, by_policy};
-use gpo::model::{PolicyModel, Text};
+use gpo::model::{PolicyModel, Text, shown_name};
 use gpo::source::Source;
 use serde::Serialize;
 
@@ -134,7 +134,7 @@ impl ChangeEntry {
         Self {
             who: change.who,
             key: change.key.as_wide().into(),
-            value_name: change.value_name.as_ref().map(|name| name.as_wide().into()),
+            value_name: change.value_name.as_ref().map(|name| shown_name(change.key.as_wide(), name.as_wide())),
             base: located(base, change.base),
             left: located(left, change.left),
             right: located(right, change.right),

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 use gpo::model::{RecordModel, ValueModel};
+use gpo::secret::{are_shown, may_hold_secrets};
+use gpo::transaction::Content;
 use polfile::{Action, Record, RecordRef, Value, ValueType, salvage};
 
 use crate::commands::values;
@@ -33,18 +35,31 @@ pub fn run(args: &TextconvArgs, ui: &Ui) -> Result<Exit, Stop> {
     Ok(Exit::Yes)
 }
 
-/// The text of a file.
+/// The text of a file. Where something of it is hidden, its hash tells it from other files, as git's own `index` line does.
 fn text(bytes: &[u8]) -> String {
     if bytes.is_empty() {
         return "(an empty file, which is no policy file)\n".to_owned();
     }
     let mut out = String::new();
+    let hides = hide_secrets(&mut out, bytes);
+    if hides {
+        let _ = writeln!(out, "(secrets are hidden; this file is {})", &Content::of(bytes).sha256[..16]);
+    }
+    out
+}
+
+/// Writes the text of a file. Whether something is hidden in it.
+fn hide_secrets(out: &mut String, bytes: &[u8]) -> bool {
     let saved = match salvage(bytes) {
         Ok(saved) => saved,
         Err(error) => {
             let _ = writeln!(out, "(not a policy file: {error})");
-            foreign(&mut out, bytes);
-            return out;
+            let hides = may_be_shown(bytes).is_none();
+            match hides {
+                true => out.push_str("(its content may hold secrets and is hidden)\n"),
+                false => foreign(out, bytes),
+            }
+            return hides;
         }
     };
     if !saved.lost.is_empty() {
@@ -52,35 +67,33 @@ fn text(bytes: &[u8]) -> String {
     } else if saved.records.is_empty() {
         out.push_str("(no records)\n");
     }
+    let mut hides = false;
     let mut lost = saved.lost.iter().peekable();
     for (index, record) in saved.records.iter().enumerate() {
         while let Some(lost) = lost.next_if(|lost| lost.bytes.start < record.offset) {
-            damage(&mut out, bytes, lost);
+            hides |= damage(out, bytes, lost);
         }
-        line(&mut out, bytes, index, record);
+        hides |= line(out, bytes, index, record);
     }
-    lost.for_each(|lost| damage(&mut out, bytes, lost));
-    out
+    lost.fold(hides, |hides, lost| damage(out, bytes, lost) || hides)
 }
 
 /// `KEY!NAME  what it does`, and the bytes where that does not say all.
-fn line(out: &mut String, bytes: &[u8], index: usize, record: &RecordRef<'_>) {
+/// Whether something of it is hidden.
+fn line(out: &mut String, bytes: &[u8], index: usize, record: &RecordRef<'_>) -> bool {
     let model = RecordModel::new(index, record);
+    let hides = model.hidden || model.value_name != record.value_name.into();
     let what = format!("{}!{}  {}", values::key(None, &model), values::name(&model), values::effect(&model));
-    out.push_str(&visible(&what));
-    if !says_all(record, &model) {
+    out.push_str(&escape(&what));
+    if !hides && !says_all(record, &model) {
         out.push_str("  = ");
         hex(out, bytes.get(record.span()).unwrap_or_default());
     }
     out.push('\n');
+    hides
 }
 
-/// What a terminal would act on, as `\u{…}` and in no other form: `\n` is the start of many a folder's name.
-fn visible(text: &str) -> String {
-    escape(&text.replace('\n', r"\u{a}").replace('\r', r"\u{d}").replace('\t', r"\u{9}"))
-}
-
-/// Whether nothing in a text looks like an escape that [`visible`] writes.
+/// Whether nothing in a text looks like an escape that [`escape`] writes.
 fn unescaped(text: &str) -> bool {
     !text.contains(r"\u{")
 }
@@ -126,12 +139,21 @@ fn reads_back(record: &RecordRef<'_>, model: &RecordModel) -> bool {
         && encoded.map_or(model.value.is_none(), |encoded| encoded == (record.value_type, record.data.to_vec()))
 }
 
-/// Bytes that are no record.
-fn damage(out: &mut String, bytes: &[u8], lost: &polfile::Lost) {
+/// Bytes that are no record. Whether they are hidden: nothing tells what of a damaged file is a secret.
+fn damage(out: &mut String, bytes: &[u8], lost: &polfile::Lost) -> bool {
     let (start, end) = (lost.bytes.start, lost.bytes.end);
     let size = thousands(end.saturating_sub(start));
     let _ = writeln!(out, "(damaged from {start:#x} to {end:#x}, {size} bytes: {})", lost.error);
-    dump(out, bytes.get(start..end).unwrap_or_default(), start);
+    match may_be_shown(bytes) {
+        Some(bytes) => dump(out, bytes.get(start..end).unwrap_or_default(), start),
+        None => out.push_str("  (hidden)\n"),
+    }
+    may_be_shown(bytes).is_none()
+}
+
+/// The bytes of a file, where nothing in it names a place of secrets.
+fn may_be_shown(bytes: &[u8]) -> Option<&[u8]> {
+    (are_shown() || !may_hold_secrets(bytes)).then_some(bytes)
 }
 
 /// A file of another kind: its text, where it is text, else its bytes.
@@ -186,7 +208,7 @@ mod tests {
                 r#"Software\Policies\Acme!Folder  REG_SZ  "C:\new""#,
                 r"Software\Policies\Acme!**delvals.  makes Windows delete all values of the key",
                 &format!(
-                    r#"Software\Policies\Acme!**soft.Home  sets the value if it is missing: REG_SZ  "x\u{{a}}y"  = {}"#,
+                    r#"Software\Policies\Acme!**soft.Home  sets the value if it is missing: REG_SZ  "x\u{{5c}}u{{a}}y"  = {}"#,
                     {
                         let file = polfile::PolicyFile::parse(&sample()).unwrap();
                         let record = file.record(3).unwrap();

@@ -7,6 +7,7 @@ use admx::{
 };
 use clap::Args;
 use gpo::model::{ElementValueModel, RecordModel};
+use gpo::secret::HIDDEN;
 use serde::Serialize;
 
 use crate::args::{Format, PolicyOptions};
@@ -15,7 +16,7 @@ use crate::commands::values;
 use crate::context::{find_policy_to_read, load_templates, open_target, store_name};
 use crate::error::Stop;
 use crate::exit::Exit;
-use crate::ui::{Line, Page, Style, Ui};
+use crate::ui::{Line, Page, Style, Ui, in_quotes};
 
 /// Describe a policy: help text, inputs, and what each state writes to the registry
 #[derive(Args, Debug)]
@@ -180,7 +181,7 @@ impl ElementInfo {
             required: element.required,
             key: element.key.to_string(),
             value_name: element.value_name.clone(),
-            default: element.default.as_ref().and_then(ElementValueModel::of),
+            default: element.default.as_ref().and_then(|value| ElementValueModel::of(element, value)),
             default_display: element.default.as_ref().and_then(|value| display(element, value)),
             accepts: accepts(element),
             items: element.items().iter().map(ItemInfo::new).collect(),
@@ -198,7 +199,7 @@ impl ElementInfo {
         for item in &self.items {
             let value = match &item.value {
                 Some(ElementValueModel::Number(n)) => n.to_string(),
-                Some(ElementValueModel::Text(text)) => format!("\"{text}\""),
+                Some(ElementValueModel::Text(text)) => in_quotes(text),
                 _ => "(deletes the value)".to_owned(),
             };
             let default = if Some(&item.display) == self.default_display.as_ref() { "  (default)" } else { "" };
@@ -245,7 +246,11 @@ fn display(element: &Element, value: &ElementValue) -> Option<String> {
     match value {
         ElementValue::Boolean(on) => Some(if *on { "checked" } else { "not checked" }.to_owned()),
         ElementValue::Decimal(n) => Some(n.to_string()),
-        ElementValue::Text(text) => Some(format!("\"{text}\"")),
+        ElementValue::Text(_) => match ElementValueModel::of(element, value)? {
+            ElementValueModel::Text(text) if text == HIDDEN => Some(text),
+            ElementValueModel::Text(text) => Some(in_quotes(&text)),
+            _ => None,
+        },
         ElementValue::Enum(chosen) => {
             let item = element.items().iter().find(|item| EnumValue::from(&item.value) == *chosen)?;
             Some(item.display_name.clone())

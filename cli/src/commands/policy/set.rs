@@ -12,6 +12,7 @@ use clap::{Args, ValueEnum};
 use gpo::doctor::doctor;
 use gpo::edit::plan_policy;
 use gpo::error::Error;
+use gpo::secret::without_secret_input;
 use gpo::target::Hibernation;
 
 use crate::args::{ChangeArgs, Format, PolicyOptions};
@@ -119,14 +120,14 @@ fn change(
     let catalog = load_templates(&args.options.templates.templates(), Some(&target))?;
     let (policy, scope) = find_policy(catalog, policy, args.options.scope.scope.as_ref(), Some(&target))?;
     let given = new.map_or(&[][..], |(_, elements)| elements);
-    let refused = |error: InputError| input_error(&error, &target, policy, given, args);
+    let refused = |error: InputError| input_error(&without_secret_input(policy, error), &target, policy, given, args);
     let wanted = match new {
         None => Wanted::NotConfigured,
         Some((NewState::Disabled, [])) => Wanted::Disabled,
         Some((NewState::Disabled, [first, ..])) => {
             return Err(CommandError::new(
                 Code::ELEMENT_VALUE,
-                format!("\"{first}\": a disabled policy has no inputs"),
+                format!("\"{}\": a disabled policy has no inputs", crate::paste::shown(first)),
             )
             .detail("Nothing was written.")
             .into());

@@ -241,7 +241,7 @@ impl<'t> Reader<'t> {
             let digits = without_comment(digits);
             let fits = (1..=8).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_hexdigit());
             let n = u32::from_str_radix(digits, 16).ok().filter(|_| fits);
-            let n = n.ok_or_else(|| at.error(format!("dword:{digits} is not 1 to 8 hexadecimal digits")))?;
+            let n = n.ok_or_else(|| at.error(format!("dword:{digits:?} is not 1 to 8 hexadecimal digits")))?;
             Record::new(key.into(), name.into(), ValueType::DWORD, n.to_le_bytes().to_vec())
         } else {
             let (value_type, bytes) = self.bytes(at, data)?;

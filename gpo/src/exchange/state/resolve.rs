@@ -11,6 +11,7 @@ use super::super::TextError;
 use super::super::lgpo::Scope;
 use super::wrong::{not_one_policy, not_this_state};
 use super::{At, ElementWord, Order, Side, StateFile, Wanted, WantedElement, WantedPolicy, WantedState};
+use crate::secret::without_secret_input;
 
 /// The records that one scope of a state file asks for.
 #[derive(Clone, Debug)]
@@ -184,7 +185,8 @@ fn policy<'c>(
         WantedState::Disabled => Write::Disabled,
         WantedState::Enabled => Write::Enabled(inputs()),
     };
-    let set = write_set(policy, of, &state).map_err(|error| not_this_state(wanted, &side.scope, &error))?;
+    let set = write_set(policy, of, &state)
+        .map_err(|error| not_this_state(wanted, &side.scope, &without_secret_input(policy, error)))?;
     Ok((policy, set.records, set.client_extensions))
 }
 

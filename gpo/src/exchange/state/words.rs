@@ -163,7 +163,7 @@ impl Data {
                     Some(hex) => u64::from_str_radix(hex, 16).ok(),
                     None => digits.parse().ok(),
                 };
-                Value::Qword(n.ok_or_else(|| format!("{digits:?} is no number that fits qword"))?)
+                Value::Qword(n.ok_or_else(|| "the text is no number that fits qword".to_owned())?)
             }
             (ValueType::MULTI_SZ, DataWord::List(list)) => Value::MultiSz(texts(list)),
             (ValueType::BINARY | ValueType::NONE, DataWord::Text(text)) => Value::Other(value_type, bytes(text)?),

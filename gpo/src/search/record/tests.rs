@@ -7,6 +7,7 @@ use proptest::prelude::*;
 
 use super::matching;
 use crate::search::{Case, Filter, Manner, Places, Query};
+use crate::secret::is_secret_record;
 use admx::{Catalog, Side};
 
 /// Every text that a record holds, in small letters.
@@ -19,6 +20,8 @@ fn texts(record: &RecordRef<'_>) -> Vec<String> {
     let mut texts = vec![key.clone(), format!("HKLM\\{key}"), name, bare.clone(), format!("HKLM\\{key}!{bare}")];
     texts.push(format!("HKLM\\{key}\\{bare}"));
     match record.value() {
+        // What a secret says is not found.
+        _ if is_secret_record(record) => {}
         Ok(Value::Sz(text) | Value::ExpandSz(text)) => texts.push(text.to_string()),
         Ok(Value::MultiSz(list)) => texts.extend(list.iter().map(ToString::to_string)),
         Ok(Value::Dword(n)) => texts.extend([n.to_string(), format!("0x{n:x}")]),

@@ -8,7 +8,7 @@ use gpo::target::Target;
 use super::WriteArgs;
 use crate::context::read_input;
 use crate::error::{Code, CommandError};
-use crate::paste::{assignment, quoted};
+use crate::paste::{assignment, quoted, shown, takes_secrets};
 
 /// The inputs as typed; `ID=@FILE` takes the lines of a file.
 pub fn inputs(elements: &[String]) -> Result<Result<Vec<Input>, InputError>, CommandError> {
@@ -56,6 +56,9 @@ pub fn input_error(
             let why = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
             (format!("\"{given}\" does not fit{why}"), std::slice::from_ref(&**needed))
         }
+        InputError::NotAnInput { .. } if takes_secrets() => {
+            ("an input is not ELEMENT=VALUE, ELEMENT[]=ENTRY or ELEMENT[NAME]=DATA".to_owned(), &[])
+        }
         other => (other.to_string(), &[]),
     };
     let mut refused = CommandError::new(code, what);
@@ -84,7 +87,8 @@ pub fn input_error(
         needed.iter().any(|n| argument.split(['=', '[']).next().is_some_and(|id| id.eq_ignore_ascii_case(&n.element)))
     };
     let unknown = matches!(error, InputError::UnknownElement { .. });
-    let kept = given.iter().filter(|argument| !unknown && !names_one(argument)).map(|argument| assignment(argument));
+    let kept =
+        given.iter().filter(|argument| !unknown && !names_one(argument)).map(|argument| assignment(&shown(argument)));
     let wanted = needed.iter().map(|needed| assignment(&example(needed)));
     let arguments: Vec<String> = kept.chain(wanted).collect();
     let target = quoted(&target.path.display().to_string());

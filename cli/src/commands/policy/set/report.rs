@@ -146,7 +146,12 @@ impl Report {
                 .map(|used| DefaultModel {
                     id: used.element.clone(),
                     label: used.label.clone(),
-                    value: ElementValueModel::of(&used.value),
+                    value: change
+                        .policy
+                        .elements
+                        .iter()
+                        .find(|element| element.id == used.element)
+                        .and_then(|element| ElementValueModel::of(element, &used.value)),
                     display: used.display.clone(),
                 })
                 .collect(),
