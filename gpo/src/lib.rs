@@ -47,3 +47,4 @@ pub mod target;
 pub mod template_diff;
 pub mod templates;
 pub mod transaction;
+mod xml;

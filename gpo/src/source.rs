@@ -20,6 +20,7 @@
 mod error;
 mod folder;
 
+use std::collections::HashMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -310,9 +311,9 @@ fn is_text(kind: &polfile::ErrorKind) -> bool {
 }
 
 fn policy_file(path: &Path, bytes: Vec<u8>) -> Result<Source, SourceError> {
-    let file = match PolicyFile::parse(&bytes) {
+    let file = match PolicyFile::try_from_bytes(bytes) {
         Ok(file) => file,
-        Err(error) => {
+        Err((bytes, error)) => {
             let path = path.to_path_buf();
             return Err(SourceError::Policy(Box::new(crate::error::Error::Malformed { path, bytes, error })));
         }
@@ -356,14 +357,21 @@ impl Part {
 impl Source {
     /// The parts GPO by GPO, in their order; parts of no GPO stand alone.
     pub fn gpos(&self) -> Vec<Vec<Part>> {
-        let mut gpos: Vec<Vec<Part>> = Vec::new();
+        self.by_gpo().into_iter().map(|gpo| gpo.into_iter().cloned().collect()).collect()
+    }
+
+    /// As [`gpos`](Self::gpos), without a copy of their records.
+    pub fn by_gpo(&self) -> Vec<Vec<&Part>> {
+        let mut gpos: Vec<Vec<&Part>> = Vec::new();
+        let mut by_folder: HashMap<&Path, usize> = HashMap::new();
         for part in &self.parts {
-            let same = |gpo: &&mut Vec<Part>| {
-                gpo.first().is_some_and(|first| first.folder.is_some() && first.folder == part.folder)
+            let at = match &part.folder {
+                Some(folder) => *by_folder.entry(folder).or_insert(gpos.len()),
+                None => gpos.len(),
             };
-            match gpos.iter_mut().find(same) {
-                Some(gpo) => gpo.push(part.clone()),
-                None => gpos.push(vec![part.clone()]),
+            match gpos.get_mut(at) {
+                Some(gpo) => gpo.push(part),
+                None => gpos.push(vec![part]),
             }
         }
         gpos
@@ -389,12 +397,12 @@ impl Source {
 
     fn of_entries(kind: SourceKind, path: &Path, entries: Vec<Entry>) -> Self {
         let mut source = Self::empty(kind, path);
+        let mut parts: HashMap<Scope, usize> = HashMap::new();
         for entry in entries {
             if let Some(problem) = entry.problem() {
                 source.note(entry.line, format!("{problem}; taken as it is"));
             }
-            let found = source.parts.iter().position(|part| part.scope.as_ref() == Some(&entry.scope));
-            let index = found.unwrap_or_else(|| {
+            let index = *parts.entry(entry.scope.clone()).or_insert_with(|| {
                 let part = Part::new(path, Some(entry.scope.clone()), PolicyFile::new());
                 source.parts.push(Part { lines: Some(Vec::new()), ..part });
                 source.parts.len().saturating_sub(1)

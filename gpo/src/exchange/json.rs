@@ -1,6 +1,7 @@
 //! gpol's own JSON of a policy file, `gpol.records/1`: lossless both ways.
 
 use polfile::{PolicyFile, RecordRef};
+use serde::ser::{SerializeStruct as _, Serializer};
 use serde::{Deserialize, Serialize};
 
 use crate::model::{ModelError, RecordModel};
@@ -16,6 +17,27 @@ pub struct Records {
     pub schema: String,
     /// In file order.
     pub records: Vec<RecordModel>,
+}
+
+/// As [`Records`] to be written, each record's model made when its turn comes.
+pub struct Listed<I>(pub I);
+
+impl<'a, I: Iterator<Item = RecordRef<'a>> + Clone> Serialize for Listed<I> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut fields = serializer.serialize_struct("Records", 2)?;
+        fields.serialize_field("schema", SCHEMA)?;
+        fields.serialize_field("records", &Models(&self.0))?;
+        fields.end()
+    }
+}
+
+struct Models<'i, I>(&'i I);
+
+impl<'a, I: Iterator<Item = RecordRef<'a>> + Clone> Serialize for Models<'_, I> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let models = self.0.clone().enumerate().map(|(index, record)| RecordModel::new(index, &record));
+        serializer.collect_seq(models)
+    }
 }
 
 /// Why a JSON text is not taken.

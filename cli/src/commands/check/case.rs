@@ -1,6 +1,6 @@
 //! What is checked against what: the target, and what is wanted of it.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use ::admx::Catalog;
@@ -229,48 +229,80 @@ fn scope_of(desired: &Desired) -> Option<Scope> {
 
 /// How many GPOs of the expectations have a namesake in the target.
 fn namesakes(target: &Source, expected: &[Source]) -> usize {
-    let folded = |text: &Option<String>| text.as_ref().map(|text| text.trim().to_lowercase());
-    let gpos = target.gpos();
-    let parts = || gpos.iter().filter(|gpo| gpo.first().is_some_and(|part| part.folder.is_some())).flatten();
-    let names: HashSet<String> = parts().filter_map(|part| folded(&part.gpo)).collect();
-    let guids: HashSet<String> = parts().filter_map(|part| folded(&part.guid)).collect();
-    let is_there = |part: &Part| {
-        folded(&part.gpo).is_some_and(|name| names.contains(&name))
-            || folded(&part.guid).is_some_and(|guid| guids.contains(&guid))
-    };
-    let first = |gpo: &Vec<Part>| gpo.first().is_some_and(|part| part.folder.is_some() && is_there(part));
-    expected.iter().flat_map(Source::gpos).filter(first).count()
+    let called = Called::of(target.by_gpo());
+    expected.iter().flat_map(Source::by_gpo).filter(|gpo| called.has_namesake(gpo)).count()
 }
 
-/// The GPOs that have the name of this one; else those that have its GUID. Where several have, those of its domain: the two
-/// default GPOs have the same GUIDs in every domain, and mostly the same names.
-fn matches<'g>(gpo: &[Part], of: &'g [Vec<Part>], among: &[Vec<Part>]) -> Vec<&'g Vec<Part>> {
-    let Some(first) = gpo.first().filter(|part| part.folder.is_some()) else { return Vec::new() };
-    let same = |a: &Option<String>, b: &Option<String>| matches!((a, b), (Some(a), Some(b)) if a.trim().to_lowercase() == b.trim().to_lowercase());
-    let is_namesake = |other: &Vec<Part>| other.iter().any(|part| same(&part.gpo, &first.gpo));
-    let has_guid = |other: &Vec<Part>| other.iter().any(|part| same(&part.guid, &first.guid));
-    let folders = || of.iter().filter(|other| other.first().is_some_and(|part| part.folder.is_some()));
-    let by_name: Vec<_> = folders().filter(|other| is_namesake(other)).collect();
-    let (found, twins) = match by_name.is_empty() {
-        false => (by_name, among.iter().filter(|other| is_namesake(other)).count()),
-        true => {
-            (folders().filter(|other| has_guid(other)).collect(), among.iter().filter(|other| has_guid(other)).count())
+/// GPOs in folders, by what they are called.
+struct Called<'g> {
+    gpos: Vec<Vec<&'g Part>>,
+    names: HashMap<String, Vec<usize>>,
+    guids: HashMap<String, Vec<usize>>,
+}
+
+impl<'g> Called<'g> {
+    fn of(gpos: Vec<Vec<&'g Part>>) -> Self {
+        let (mut names, mut guids): (HashMap<String, Vec<usize>>, HashMap<String, Vec<usize>>) = Default::default();
+        for (at, gpo) in gpos.iter().enumerate() {
+            if gpo.first().is_none_or(|part| part.folder.is_none()) {
+                continue;
+            }
+            for part in gpo {
+                for (called, table) in [(&part.gpo, &mut names), (&part.guid, &mut guids)] {
+                    let Some(called) = folded(called) else { continue };
+                    let all = table.entry(called).or_default();
+                    if all.last() != Some(&at) {
+                        all.push(at);
+                    }
+                }
+            }
         }
-    };
-    let domain = |gpo: &[Part]| gpo.first()?.folder.as_deref().and_then(domain_of);
-    match domain(gpo) {
-        Some(own) if found.len() > 1 || twins > 1 => {
-            found.into_iter().filter(|other| domain(other).is_none_or(|other| other == own)).collect()
-        }
-        _ => found,
+        Self { gpos, names, guids }
     }
+
+    /// Those that have the name of this one; else those that have its GUID. Where several have, or several `among` those
+    /// that it is one of, those of its domain: the two default GPOs have the same GUIDs in every domain, and mostly the
+    /// same names.
+    fn like(&self, gpo: &[&Part], among: &Self) -> Vec<&[&'g Part]> {
+        let Some(first) = gpo.first().filter(|part| part.folder.is_some()) else { return Vec::new() };
+        let (name, guid) = (folded(&first.gpo), folded(&first.guid));
+        let of = |table: &'_ HashMap<String, Vec<usize>>, called: &Option<String>| -> Vec<usize> {
+            called.as_ref().and_then(|called| table.get(called)).cloned().unwrap_or_default()
+        };
+        let by_name = of(&self.names, &name);
+        let (found, twins) = match by_name.is_empty() {
+            false => (by_name, of(&among.names, &name).len()),
+            true => (of(&self.guids, &guid), of(&among.guids, &guid).len()),
+        };
+        let found: Vec<_> = found.into_iter().filter_map(|at| self.gpos.get(at)).map(Vec::as_slice).collect();
+        let domain = |gpo: &[&Part]| gpo.first()?.folder.as_deref().and_then(domain_of);
+        match domain(gpo) {
+            Some(own) if found.len() > 1 || twins > 1 => {
+                found.into_iter().filter(|other| domain(other).is_none_or(|other| other == own)).collect()
+            }
+            _ => found,
+        }
+    }
+
+    /// Whether one has this one's name or GUID.
+    fn has_namesake(&self, gpo: &[&Part]) -> bool {
+        let first = gpo.first().filter(|part| part.folder.is_some());
+        first.is_some_and(|first| {
+            folded(&first.gpo).is_some_and(|name| self.names.contains_key(&name))
+                || folded(&first.guid).is_some_and(|guid| self.guids.contains_key(&guid))
+        })
+    }
+}
+
+fn folded(text: &Option<String>) -> Option<String> {
+    text.as_ref().map(|text| text.trim().to_lowercase())
 }
 
 /// GPO by GPO: each of the expectations with its namesake of the target, then those of the target that nothing is
 /// expected of.
 fn each(target: &Source, expected: &[Source], catalog: &Catalog, args: &CheckArgs) -> Result<Vec<Pair>, CommandError> {
     for source in expected.iter().chain([target]) {
-        if source.gpos().is_empty() || source.parts.iter().any(|part| part.folder.is_none()) {
+        if source.parts.is_empty() || source.parts.iter().any(|part| part.folder.is_none()) {
             let what = format!(
                 "{} ({}) has no GPOs that could be checked one by one",
                 source.path.display(),
@@ -280,36 +312,42 @@ fn each(target: &Source, expected: &[Source], catalog: &Catalog, args: &CheckArg
                 .help("leave --each out, or name a folder of GPOs or of GPO backups on both sides"));
         }
     }
-    let gpos = target.gpos();
-    let wanted: Vec<(&Source, Vec<Part>)> =
-        expected.iter().flat_map(|source| source.gpos().into_iter().map(move |gpo| (source, gpo))).collect();
-    let all_wanted: Vec<Vec<Part>> = wanted.iter().map(|(_, gpo)| gpo.clone()).collect();
-    let of =
-        |source: &Source, parts: Vec<Part>| Source { parts, asides: Vec::new(), notes: Vec::new(), ..source.clone() };
-    let (mut pairs, mut used) = (Vec::new(), Vec::new());
+    let gpos = Called::of(target.by_gpo());
+    let wanted: Vec<(&Source, Vec<&Part>)> =
+        expected.iter().flat_map(|source| source.by_gpo().into_iter().map(move |gpo| (source, gpo))).collect();
+    let all_wanted = Called::of(wanted.iter().map(|(_, gpo)| gpo.clone()).collect());
+    let of = |source: &Source, parts: &[&Part]| Source {
+        kind: source.kind,
+        path: source.path.clone(),
+        parts: parts.iter().copied().cloned().collect(),
+        asides: Vec::new(),
+        notes: Vec::new(),
+        state: source.state.clone(),
+    };
+    let (mut pairs, mut used) = (Vec::new(), HashSet::new());
     // The only ones are a pair whatever they are called; an image has no name at all.
-    let only = gpos.len() == 1 && wanted.len() == 1;
+    let only = gpos.gpos.len() == 1 && wanted.len() == 1;
     for (source, gpo) in wanted {
         let Some(first) = gpo.first() else { continue };
         let name = first.title();
-        let found = if only { gpos.iter().collect() } else { matches(&gpo, &gpos, &all_wanted) };
-        let twins = if found.len() > 1 { found.clone() } else { matches(&gpo, &all_wanted, &all_wanted) };
+        let found = if only { gpos.gpos.iter().map(Vec::as_slice).collect() } else { gpos.like(&gpo, &all_wanted) };
+        let twins = if found.len() > 1 { found.clone() } else { all_wanted.like(&gpo, &all_wanted) };
         if twins.len() > 1 {
             return Err(several(&name, &twins));
         }
         used.extend(found.first().and_then(|found| found.first()).map(|part| part.folder.clone()));
-        let parts = found.first().map(|found| (*found).clone()).unwrap_or_default();
-        let desired = desired::of(vec![of(source, gpo)], catalog, args.sides.scope.as_ref()).map_err(desired_error)?;
+        let parts = found.first().copied().unwrap_or_default();
+        let desired = desired::of(vec![of(source, &gpo)], catalog, args.sides.scope.as_ref()).map_err(desired_error)?;
         pairs.push(Pair { gpo: Some(name), desired, target: of(target, parts) });
     }
-    for gpo in gpos {
+    for gpo in &gpos.gpos {
         let Some(first) = gpo.first().filter(|part| !used.contains(&part.folder)) else { continue };
         pairs.push(Pair { gpo: Some(first.title()), desired: Desired::default(), target: of(target, gpo) });
     }
     Ok(pairs)
 }
 
-fn several(name: &str, gpos: &[&Vec<Part>]) -> CommandError {
+fn several(name: &str, gpos: &[&[&Part]]) -> CommandError {
     let what = format!("{} GPOs have the name or GUID {name:?}, and nothing says which one is meant", gpos.len());
     let folders = gpos.iter().filter_map(|gpo| gpo.first()?.folder.as_ref());
     let error = folders.fold(CommandError::new(Code::SEVERAL_GPOS, what), |error, folder| {
