@@ -124,12 +124,11 @@ impl<'a> Apart<'a> {
 
     /// Where those records begin of whose slot a later one speaks again.
     fn repeated(&mut self, repeated: &mut Vec<usize>) {
-        self.groups(
-            |a, b| a.same_slot(b),
-            |group| {
-                repeated.extend(group.iter().rev().skip(1));
-            },
-        );
+        // As the document does: a record that only creates its key counts as one of the default value.
+        let same = |a: &RecordRef<'_>, b: &RecordRef<'_>| {
+            a.key.eq_ignore_case(b.key) && a.value_name_of_slot().eq_ignore_case(b.value_name_of_slot())
+        };
+        self.groups(same, |group| repeated.extend(group.iter().rev().skip(1)));
     }
 
     /// Each group of records that are `same`, by where they begin, ascending. The marks are gone then.
