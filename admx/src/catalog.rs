@@ -6,8 +6,11 @@ mod resolve;
 mod supported;
 mod tree;
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
+
+use foldhash::fast::RandomState;
 
 use crate::builtin;
 use crate::claims::Claims;
@@ -47,6 +50,8 @@ pub struct Catalog {
     categories: Vec<Category>,
     supported: Vec<Supported>,
     claims: OnceLock<Claims>,
+    /// Places of policies by their ids; `None` where several have one.
+    ids: OnceLock<HashMap<String, Option<usize>, RandomState>>,
     other_languages: Vec<OtherLanguage>,
 }
 
@@ -83,6 +88,7 @@ impl Catalog {
             categories: resolved.categories,
             supported: resolved.supported,
             claims: OnceLock::new(),
+            ids: OnceLock::new(),
             other_languages: Vec::new(),
         }
     }
@@ -150,6 +156,27 @@ impl Catalog {
     /// All policies, in the order of their files' lower-cased names and in the order of each file.
     pub fn policies(&self) -> &[Policy] {
         &self.policies
+    }
+
+    /// The policy of this id, `namespace:name`, letter by letter; `None` if there is none, or several.
+    ///
+    /// ```
+    /// # use admx::Catalog;
+    /// let catalog = Catalog::builtin();
+    /// let policy = catalog.find("TS_PASSWORD")?.policy;
+    /// assert!(catalog.of_id(&policy.id()).is_some_and(|found| std::ptr::eq(found, policy)));
+    /// assert!(catalog.of_id("TS_PASSWORD").is_none());
+    /// # Ok::<(), admx::FindError>(())
+    /// ```
+    pub fn of_id(&self, id: &str) -> Option<&Policy> {
+        let ids = self.ids.get_or_init(|| {
+            let mut ids: HashMap<String, Option<usize>, RandomState> = HashMap::default();
+            for (at, policy) in self.policies.iter().enumerate() {
+                ids.entry(policy.id()).and_modify(|only| *only = None).or_insert(Some(at));
+            }
+            ids
+        });
+        self.policies.get((*ids.get(id)?)?)
     }
 
     /// Where a policy stands in its template. The file is read again to find out; `None` if that fails.

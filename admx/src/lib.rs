@@ -64,3 +64,4 @@ pub use read::{ElementReading, ElementState, PolicyReading, SideReading, State};
 pub use registry_address::RegistryAddress;
 pub use value::{ElementValue, EnumValue, ListEntry};
 pub use write::{Allowed, DefaultUsed, Input, InputError, InputValue, Needed, Wanted, WriteSet, write_set};
+pub use xml::excess;

@@ -12,6 +12,8 @@ mod element;
 mod policy;
 mod slots;
 
+use std::collections::HashSet;
+
 use polfile::{Folded, PolicyFile};
 
 use crate::catalog::Catalog;
@@ -196,7 +198,8 @@ impl Catalog {
 fn settle(judged: &mut Vec<Judged<'_>>) {
     let mut complete: Vec<usize> = Vec::new();
     for policy in judged.iter().filter(|j| j.certainty != Certainty::Partial) {
-        complete.extend(policy.records.iter().filter(|index| !policy.misfits.contains(index)));
+        let misfits: HashSet<&usize> = policy.misfits.iter().collect();
+        complete.extend(policy.records.iter().filter(|index| !misfits.contains(index)));
     }
     complete.sort_unstable();
     let elsewhere = |records: &[usize]| records.iter().all(|index| complete.binary_search(index).is_ok());
@@ -206,8 +209,8 @@ fn settle(judged: &mut Vec<Judged<'_>>) {
         Certainty::But(state) => {
             if elsewhere(&policy.misfits) {
                 policy.state = state;
-                policy.records.retain(|index| !policy.misfits.contains(index));
-                policy.misfits.clear();
+                let misfits: HashSet<usize> = policy.misfits.drain(..).collect();
+                policy.records.retain(|index| !misfits.contains(index));
             }
             true
         }

@@ -13,9 +13,11 @@
 mod explain;
 mod names;
 mod prefixes;
+mod shape;
 mod text;
 
 pub(crate) use explain::explain;
+pub use shape::excess;
 pub(crate) use text::Text;
 
 use std::borrow::Cow;

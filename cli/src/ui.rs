@@ -322,6 +322,24 @@ impl Ui {
         send(&mut AutoStream::new(stdout, self.color), page, width)
     }
 
+    /// Prints lines as they are made: they may be more than memory holds.
+    pub fn lines(&self, lines: impl Iterator<Item = Line>) -> io::Result<()> {
+        let stdout = io::stdout();
+        let width = stdout.is_terminal().then(terminal_width);
+        let mut out = BufWriter::with_capacity(1 << 16, AutoStream::new(stdout, self.color));
+        for line in lines {
+            Page(vec![line]).write(&mut out, width)?;
+        }
+        out.flush()
+    }
+
+    /// Prints the bytes of a file format as they are made.
+    pub fn stream(&self, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+        let mut out = BufWriter::with_capacity(1 << 16, io::stdout().lock());
+        write(&mut out)?;
+        out.flush()
+    }
+
     /// Prints a document as JSON, as it comes: it may be larger than memory.
     pub fn json(&self, document: &impl serde::Serialize) -> io::Result<()> {
         let mut out = JsonOutput(BufWriter::new(io::stdout().lock()));

@@ -18,7 +18,7 @@ impl BackupInfo {
     }
 
     fn parse(text: &str) -> Self {
-        let Ok(document) = roxmltree::Document::parse(text.trim_start_matches('\u{FEFF}')) else {
+        let Ok(document) = crate::xml::document(text.trim_start_matches('\u{FEFF}')) else {
             return Self::default();
         };
         let text_of = |name: &str| {

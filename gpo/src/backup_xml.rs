@@ -213,10 +213,8 @@ impl BackupXml {
     }
 
     fn document(&self) -> Result<Document<'_>, BackupXmlError> {
-        Document::parse(&self.text).map_err(|e| {
-            let place = e.pos();
-            BackupXmlError { at: Some((place.row, place.col)), what: e.to_string() }
-        })
+        crate::xml::document(&self.text)
+            .map_err(|fault| BackupXmlError { at: Some((fault.line, fault.column)), what: fault.what })
     }
 
     /// The text of an element of the core settings.

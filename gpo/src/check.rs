@@ -6,7 +6,7 @@
 
 mod image;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use admx::{Catalog, Side};
@@ -14,7 +14,7 @@ use polfile::{Outcome, RecordRef, Slot};
 
 use crate::by_scope::Joined;
 use crate::compare::{RecordKind, about, compare, same_final};
-use crate::desired::{ByKey, DesiredScope, Origin, What};
+use crate::desired::{ByKey, DesiredScope, Origin, What, make_the_same};
 use crate::exchange::state::by_id;
 use crate::gpt_ini::GptIni;
 use crate::limits;
@@ -151,6 +151,9 @@ pub fn check(catalog: &Catalog, expected: &DesiredScope, target: &Joined) -> Che
 /// What is to have no record: values and policies that a state file says so of, and what else belongs to a policy that
 /// it names.
 fn nothing_expected(catalog: &Catalog, expected: &DesiredScope, target: &Joined, checked: &mut Checked) {
+    if expected.policies.is_empty() && expected.forgotten.is_empty() {
+        return;
+    }
     let side = expected.scope.side();
     let mut there: HashMap<Slot, Vec<usize>> = HashMap::new();
     for (index, record) in target.file.records().enumerate() {
@@ -217,16 +220,25 @@ fn contested(expected: &DesiredScope, target: &Joined) -> usize {
     if target.parts.len() < 2 {
         return 0;
     }
-    let mut said: HashMap<Slot, HashMap<usize, RecordRef<'_>>> = HashMap::new();
-    for (at, part) in target.parts.iter().enumerate() {
-        for record in part.file.records().filter(|record| expected.origins.contains_key(&record.slot())) {
-            said.entry(record.slot()).or_default().insert(at, record);
+    // What the first part says of a value that speaks of it, and whether another one says something else.
+    let mut said: HashMap<Slot, (RecordRef<'_>, bool)> =
+        expected.file.records().map(|record| (record.slot(), (record, false))).collect();
+    let mut first: HashSet<Slot> = HashSet::new();
+    for part in &target.parts {
+        let mut seen = HashSet::new();
+        // Of a part, the last record of a value counts.
+        for record in part.file.records().rev() {
+            let slot = record.slot();
+            let Some((other, contested)) = said.get_mut(&slot) else { continue };
+            if !seen.insert(slot.clone()) {
+                continue;
+            }
+            if first.insert(slot) {
+                *other = record;
+            } else {
+                *contested |= !make_the_same(other, &record);
+            }
         }
     }
-    let differ = |said: &&HashMap<usize, RecordRef<'_>>| {
-        let mut records = said.values();
-        let first = records.next();
-        records.any(|record| first.is_some_and(|first| !polfile::diff([*first], [*record]).is_empty()))
-    };
-    said.values().filter(differ).count()
+    said.values().filter(|(_, contested)| *contested).count()
 }

@@ -261,10 +261,9 @@ fn malformed(before: &str, what: &str) -> CommentsError {
 }
 
 fn document(text: &str) -> Result<Document<'_>, CommentsError> {
-    let document = Document::parse(text).map_err(|error| {
-        let (words, pos) = (error.to_string(), error.pos());
-        let what = words.strip_suffix(&format!(" at {}:{}", pos.row, pos.col)).unwrap_or(&words);
-        let (line, column) = (pos.row as usize, pos.col as usize);
+    let document = crate::xml::document(text).map_err(|fault| {
+        let what = fault.what.strip_suffix(&format!(" at {}:{}", fault.line, fault.column)).unwrap_or(&fault.what);
+        let (line, column) = (fault.line as usize, fault.column as usize);
         CommentsError::Malformed { line, column, what: format!("not well-formed XML: {what}") }
     })?;
     let root = document.root_element();

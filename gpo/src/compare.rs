@@ -5,7 +5,7 @@
 //! reads as. So nothing is equal because two states look alike, and nothing is different because of its spelling.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use admx::{Catalog, PolicyReading, Side, SideReading};
 use polfile::{Action, Difference, Final, Outcome, PolicyFile, RecordRef, Slot, Value, ValueType, diff};
@@ -116,8 +116,9 @@ pub fn compare(catalog: Option<&Catalog>, side: Side, left: &PolicyFile, right: 
         }
     }
     let (Some(catalog), Some(left), Some(right)) = (catalog, left_reading, right_reading) else { return result };
+    let (left, right) = (by_id(&left), by_id(&right));
     for (id, records) in by_policy {
-        let (left, right) = (reading(&left, &id), reading(&right, &id));
+        let (left, right) = (left.get(&id).copied(), right.get(&id).copied());
         let Some(policy) = left.or(right).map(|reading| reading.policy) else { continue };
         let model = |reading: Option<&PolicyReading<'_>>| match reading {
             Some(reading) => PolicyModel::new(catalog, reading),
@@ -155,6 +156,11 @@ pub(crate) fn claims(reading: Option<&SideReading<'_>>) -> BTreeMap<usize, Vec<S
         }
     }
     claims
+}
+
+/// What a side makes of its policies, by their ids; of several with one id the first.
+fn by_id<'r, 'c>(side: &'r SideReading<'c>) -> HashMap<String, &'r PolicyReading<'c>> {
+    side.policies.iter().rev().map(|reading| (reading.policy.id(), reading)).collect()
 }
 
 /// What a side makes of a policy.

@@ -5,7 +5,9 @@
 //! it says so: a policy that contradicts them needs `override: true`.
 
 mod lay;
+mod once;
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::{Component, Path, PathBuf};
 
@@ -435,27 +437,33 @@ impl DesiredScope {
 
     /// What several say together that name no policy and forget nothing; a later one wins.
     fn joined(scope: Scope, parts: Vec<Self>) -> Self {
-        let by_slot = |file: &PolicyFile| -> HashMap<Slot, Record> {
-            file.records().map(|record| (record.slot(), record.to_record())).collect()
-        };
-        let mut parts = parts.into_iter();
-        let mut all = parts.next().unwrap_or_else(|| Self::of(scope));
-        let (mut records, mut files) = (by_slot(&all.file), Vec::new());
-        for part in parts {
-            let theirs = by_slot(&part.file);
-            for (slot, mut origin) in part.origins {
-                if let (Some(weaker), Some(a), Some(b)) =
-                    (all.origins.get(&slot), records.get(&slot), theirs.get(&slot))
-                    && !same(a, b)
-                {
-                    origin.overrides = Some(weaker.place.clone());
+        let (mut files, mut asked): (Vec<PolicyFile>, Vec<_>) =
+            parts.into_iter().map(|part| (part.file, part.origins)).unzip();
+        // What is said last of each value, and where.
+        let mut said: HashMap<Slot, (RecordRef<'_>, Origin)> = HashMap::new();
+        for (file, origins) in files.iter().zip(&mut asked) {
+            for record in file.records().rev() {
+                let slot = record.slot();
+                // The last one of the file comes first here.
+                let Some(mut origin) = origins.remove(&slot) else { continue };
+                match said.entry(slot) {
+                    Entry::Vacant(entry) => {
+                        entry.insert((record, origin));
+                    }
+                    Entry::Occupied(mut entry) => {
+                        let (weaker, at) = entry.get();
+                        if !make_the_same(weaker, &record) {
+                            origin.overrides = Some(at.place.clone());
+                        }
+                        entry.insert((record, origin));
+                    }
                 }
-                all.origins.insert(slot, origin);
             }
-            records.extend(theirs);
-            files.push(part.file);
         }
-        lay_all(&mut all.file, &files);
+        let origins = said.into_iter().map(|(slot, (_, origin))| (slot, origin)).collect();
+        let stronger = files.split_off(files.len().min(1));
+        let mut all = Self { origins, file: files.pop().unwrap_or_default(), ..Self::of(scope) };
+        lay_all(&mut all.file, &stronger);
         all
     }
 
@@ -561,7 +569,12 @@ impl What {
 
 /// Whether two records of one slot make the same of it.
 fn same(a: &Record, b: &Record) -> bool {
-    polfile::diff([a.as_ref()], [b.as_ref()]).is_empty()
+    make_the_same(&a.as_ref(), &b.as_ref())
+}
+
+/// As [`same`], of records as they stand.
+pub(crate) fn make_the_same(a: &RecordRef<'_>, b: &RecordRef<'_>) -> bool {
+    a.action().name() == b.action().name() && (a.value_type, a.data) == (b.value_type, b.data)
 }
 
 fn alike(a: &BTreeMap<Slot, Record>, b: &BTreeMap<Slot, Record>) -> bool {

@@ -50,3 +50,4 @@ pub mod target;
 pub mod template_diff;
 pub mod templates;
 pub mod transaction;
+mod xml;

@@ -374,9 +374,9 @@ fn is_text(kind: &polfile::ErrorKind) -> bool {
 }
 
 fn policy_file(path: &Path, bytes: Vec<u8>) -> Result<Source, SourceError> {
-    let file = match PolicyFile::parse(&bytes) {
+    let file = match PolicyFile::try_from_bytes(bytes) {
         Ok(file) => file,
-        Err(error) => {
+        Err((bytes, error)) => {
             let path = path.to_path_buf();
             return Err(SourceError::Policy(Box::new(crate::error::Error::Malformed { path, bytes, error })));
         }
@@ -466,12 +466,12 @@ impl Source {
 
     fn of_entries(kind: SourceKind, path: &Path, entries: Vec<Entry>) -> Self {
         let mut source = Self::empty(kind, path);
+        let mut parts: HashMap<Scope, usize> = HashMap::new();
         for entry in entries {
             if let Some(problem) = entry.problem() {
                 source.note(entry.line, format!("{problem}; taken as it is"));
             }
-            let found = source.parts.iter().position(|part| part.scope.as_ref() == Some(&entry.scope));
-            let index = found.unwrap_or_else(|| {
+            let index = *parts.entry(entry.scope.clone()).or_insert_with(|| {
                 let part = Part::new(path, Some(entry.scope.clone()), PolicyFile::new());
                 source.parts.push(Part { lines: Some(Vec::new()), ..part });
                 source.parts.len().saturating_sub(1)

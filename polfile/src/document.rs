@@ -67,6 +67,18 @@ impl PolicyFile {
         Ok(Self { bytes, starts })
     }
 
+    /// As [`from_bytes`](Self::from_bytes), and gives the bytes back that it does not take.
+    ///
+    /// # Errors
+    ///
+    /// The bytes, and the [`ParseError`] that names the first one that is wrong.
+    pub fn try_from_bytes(bytes: Vec<u8>) -> Result<Self, (Vec<u8>, ParseError)> {
+        match starts(&bytes) {
+            Ok(starts) => Ok(Self { bytes, starts }),
+            Err(error) => Err((bytes, error)),
+        }
+    }
+
     /// The bytes of the file.
     pub fn as_bytes(&self) -> &[u8] {
         &self.bytes
@@ -329,7 +341,10 @@ impl<'a> FromIterator<RecordRef<'a>> for PolicyFile {
 
 /// Order of the key tree as the Group Policy editor writes it: parents first, siblings by
 /// upper-cased name. The backslash takes no part, so `A\B` comes before `A-1`.
-fn tree_order(a: WideStr<'_>, b: WideStr<'_>) -> Ordering {
+pub(crate) fn tree_order(a: WideStr<'_>, b: WideStr<'_>) -> Ordering {
+    if a == b {
+        return Ordering::Equal;
+    }
     let (mut a, mut b) = (a.components(), b.components());
     loop {
         match (a.next(), b.next()) {

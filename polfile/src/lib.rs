@@ -41,6 +41,7 @@
 #![warn(clippy::arithmetic_side_effects, clippy::cast_possible_truncation)] // sizes come from files
 
 mod action;
+mod census;
 mod diff;
 mod document;
 mod error;
@@ -53,6 +54,7 @@ mod value;
 mod wide;
 
 pub use action::Action;
+pub use census::{Census, census};
 pub use diff::{Difference, Slot, diff};
 pub use document::PolicyFile;
 pub use error::{ErrorKind, Field, Lookalike, ParseError};

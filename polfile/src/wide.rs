@@ -142,6 +142,24 @@ impl<'a> WideStr<'a> {
         Folded(self.units().map(upcase).collect())
     }
 
+    /// Feeds the text to a hash, so that names that the registry takes for one have one.
+    pub(crate) fn hash_folded(self, hasher: &mut impl std::hash::Hasher) {
+        // Eight units at a time: a name has some dozen.
+        let mut units = self.units().map(upcase);
+        loop {
+            let mut word = 0_u128;
+            let mut count = 0_u8;
+            for unit in units.by_ref().take(8) {
+                word = word << 16 | u128::from(unit);
+                count = count.saturating_add(1);
+            }
+            hasher.write_u128(word);
+            if count < 8 {
+                return hasher.write_u8(count);
+            }
+        }
+    }
+
     /// A copy to keep.
     pub fn to_wide_string(self) -> WideString {
         WideString(self.0.to_vec())

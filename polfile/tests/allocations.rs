@@ -121,3 +121,21 @@ fn an_owned_file_of_the_usual_mix_takes_little_more_than_its_length() {
         assert!(peak <= len + len / 4, "{peak} of {len} bytes");
     }
 }
+
+/// What a census of the file holds at once, beside the file.
+fn counted(file: &[u8]) -> u64 {
+    measure(|| drop(polfile::census(file, |_, _| {}))).bytes_max
+}
+
+#[test]
+fn a_census_holds_as_much_as_one_key_needs_or_sixteen_bytes_a_record() {
+    let in_order = |bytes| counted(&synthetic(bytes, 1));
+    let (few, many) = (in_order(1 << 18), in_order(1 << 22));
+    assert!(many <= few.max(1 << 14), "{few} bytes, then {many}");
+    // Keys in no order, none twice.
+    let out_of_order = |count: usize| {
+        let file = (0..count).fold(PolBuilder::new(), |file, n| file.dword(&format!("K{}", n ^ 1), "V", 1)).build();
+        counted(&file)
+    };
+    assert!((16 * 4_096..20 * 4_096).contains(&out_of_order(4_096)), "{}", out_of_order(4_096));
+}

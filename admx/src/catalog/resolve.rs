@@ -3,7 +3,7 @@
 //! A reference `prefix:name` goes by the prefixes that its own file declares. In practice files use prefixes that they
 //! don't declare; then the file counts whose own prefix it is.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -202,12 +202,12 @@ impl Spaces {
 
     /// Notes namespaces that a file uses and nobody provides. One that it only declares is nothing to the editor.
     fn usings(&mut self, index: usize, references: &[Reference]) {
+        let prefixes = references.iter().filter_map(|reference| reference.prefix.as_ref());
+        let prefixes: HashSet<String> = prefixes.map(|prefix| prefix.to_ascii_lowercase()).collect();
         for using in self.headers[index].usings.clone() {
-            let used = |reference: &Reference| {
-                reference.prefix.as_ref().is_some_and(|prefix| prefix.eq_ignore_ascii_case(&using.prefix))
-            };
+            let is_used = prefixes.contains(&using.prefix.to_ascii_lowercase());
             match self.namespace(&using.uri) {
-                None if references.iter().any(used) => {
+                None if is_used => {
                     let message = format!("uses the namespace {}, which no loaded file has", using.uri);
                     self.tell(index, (using.offset, 1), message, Code::NAMESPACE, Severity::Error);
                 }

@@ -1,5 +1,7 @@
 //! Category paths, as people copy them from articles and benchmarks.
 
+use std::collections::HashSet;
+
 use super::words::may_end_alike;
 use super::{Hits, normal};
 use crate::catalog::{Catalog, UNRESOLVED};
@@ -57,7 +59,12 @@ fn strip_separator(path: &str) -> Option<&str> {
 fn fits(rest: &str, categories: &[String]) -> Option<Option<Side>> {
     // What is left of the path, how many categories are left, and whether an ellipsis may stand for some of them.
     let mut open = vec![(rest, categories.len(), false)];
+    // With ellipses, many ways lead to one place.
+    let mut seen = HashSet::new();
     while let Some((rest, left, gap)) = open.pop() {
+        if !seen.insert((rest.len(), left, gap)) {
+            continue;
+        }
         if rest.is_empty() {
             return Some(None);
         }

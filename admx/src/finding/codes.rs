@@ -44,7 +44,7 @@ codes! {
         "a file uses a namespace that no loaded file has, or a prefix that it does not declare",
         "add the template that defines the namespace, or declare the prefix with `using`";
     CATEGORY = "ADMX007", [Error, Warning],
-        "a category is not defined, contains itself, or is spelled in another case",
+        "a category is not defined, contains itself, lies too deep, or is spelled in another case",
         "add the template that defines it; until then its policies stand under \"(unresolved)\"";
     TWICE = "ADMX008", [Error], "a name or id is there twice in one file",
         "rename or remove one of the two; the first one counts";

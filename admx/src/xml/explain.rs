@@ -39,6 +39,11 @@ pub(crate) fn explain(decoded: &Decoded<'_>, stop: Stop) -> Fault {
         .map(|c| if matches!(c, '\n' | '\r') { c } else { ' ' })
         .chain(body.chars())
         .collect();
+    if let Some((at, what)) = super::excess(&blanked) {
+        // The tree's reader would take its time over it; the reader's own reason has to do.
+        let message = format!("not well-formed XML: {} ({what} as a tree, at byte {at})", stop.reason);
+        return Fault { message, place: own, help: None };
+    }
     let (message, place) = match roxmltree::Document::parse(&blanked) {
         Err(error) => {
             let pos = error.pos();

@@ -105,6 +105,11 @@ pub fn run(args: &ConvertArgs, ui: &Ui) -> Result<Exit, Stop> {
     }
     match output {
         Output::File { bytes, .. } => write(args, ui, &bytes),
+        Output::Text(text) if args.output.is_some() => write(args, ui, &text.bytes()),
+        Output::Text(text) => {
+            ui.stream(|out| text.print(out))?;
+            Ok(Exit::Yes)
+        }
         Output::Folder { files, .. } => {
             let folder = args.output.as_ref().ok_or_else(folder_needed)?;
             output::write_folder(folder, files)?;

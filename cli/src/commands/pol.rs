@@ -1,17 +1,18 @@
 //! `gpol pol`: the records of a policy file.
 
+use std::borrow::Borrow;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use gpo::exchange::json::Records;
+use gpo::exchange::json::Listed;
 use gpo::model::RecordModel;
-use polfile::{ErrorKind, ParseError, PolicyFile, Value};
+use polfile::{ErrorKind, ParseError, Value, ValueType};
 use serde::Serialize;
 
 use crate::args::{Format, OutputArgs};
 use crate::commands::values;
-use crate::context::{parse, read_input};
+use crate::context::read_input;
 use crate::error::Stop;
 use crate::exit::Exit;
 use crate::malformed::{policy_file, thousands};
@@ -47,11 +48,18 @@ pub fn run(command: &PolCommand, ui: &Ui) -> Result<Exit, Stop> {
 
 fn cat(args: &FileArgs, ui: &Ui) -> Result<Exit, Stop> {
     let bytes = read_input(&args.file)?;
-    let file = parse(&args.file, &bytes)?;
-    let records = Records::new(file.records());
+    // All of it is looked at before anything is printed.
+    let wrong = |error| policy_file(&args.file, &bytes, &error);
+    let records = polfile::records(&bytes).map_err(wrong)?;
+    let count = records.clone().try_fold(0, |count, record| record.map(|_| count + 1)).map_err(wrong)?;
+    let records = records.filter_map(Result::ok);
     match args.output.format {
-        Format::Json => ui.json(&records)?,
-        Format::Human => ui.page(&list(&records.records))?,
+        Format::Json => ui.json(&Listed::new(records))?,
+        Format::Human if count == 0 => ui.page(Page::new().line("No records."))?,
+        Format::Human => {
+            let models = records.enumerate().map(|(index, record)| RecordModel::new(index, &record));
+            ui.lines(lines(models, count))?;
+        }
     }
     Ok(Exit::Yes)
 }
@@ -59,24 +67,34 @@ fn cat(args: &FileArgs, ui: &Ui) -> Result<Exit, Stop> {
 /// Records under their keys.
 pub fn list(records: &[RecordModel]) -> Page {
     let mut page = Page::new();
-    let digits = records.len().to_string().len();
-    let mut key = None;
-    for record in records {
-        if key != Some(&record.key) {
-            if key.is_some() {
-                page.blank();
-            }
-            page.line(Line::new().span(Style::Strong, plain(&record.key.lossy())));
-            key = Some(&record.key);
-        }
-        let number = format!("{:>digits$}", record.index + 1);
-        let line = Line::indented(2).span(Style::Faint, format!("{number}  {:#06x}", record.offset));
-        page.line(line.text("  ").hang().text(values::name(record)).text("  ").text(shown(record)));
+    for line in lines(records.iter(), records.len()) {
+        page.line(line);
     }
     if records.is_empty() {
         page.line("No records.");
     }
     page
+}
+
+/// As [`list`], line by line, of so many records.
+fn lines(records: impl Iterator<Item: Borrow<RecordModel>>, count: usize) -> impl Iterator<Item = Line> {
+    let digits = count.to_string().len();
+    let mut key = None;
+    records.flat_map(move |record| {
+        let record = record.borrow();
+        let mut lines = Vec::with_capacity(3);
+        if key.as_ref() != Some(&record.key) {
+            if key.is_some() {
+                lines.push(Line::new());
+            }
+            lines.push(Line::new().span(Style::Strong, plain(&record.key.lossy())));
+            key = Some(record.key.clone());
+        }
+        let number = format!("{:>digits$}", record.index + 1);
+        let line = Line::indented(2).span(Style::Faint, format!("{number}  {:#06x}", record.offset));
+        lines.push(line.text("  ").hang().text(values::name(record)).text("  ").text(shown(record)));
+        lines
+    })
 }
 
 fn shown(record: &RecordModel) -> String {
@@ -179,31 +197,31 @@ struct Unfitting {
 }
 
 impl Stat {
-    fn new(file: &PolicyFile) -> Self {
-        let mut stat = Self {
-            schema: "gpol.pol-stat/1",
-            bytes: file.as_bytes().len(),
-            records: file.len(),
-            keys: 0,
-            types: BTreeMap::new(),
-            actions: BTreeMap::new(),
-            largest_data: 0,
-            tree_order: file.is_in_tree_order(),
-            repeated: file.repeated(),
-            unfitting: Vec::new(),
-        };
-        let mut keys = std::collections::HashSet::new();
-        for (index, record) in file.records().enumerate() {
-            keys.insert(record.key.fold());
-            *stat.types.entry(record.value_type.to_string()).or_default() += 1;
-            *stat.actions.entry(record.action().name()).or_default() += 1;
-            stat.largest_data = stat.largest_data.max(record.data.len());
+    fn new(file: &[u8]) -> Result<Self, ParseError> {
+        let mut types: BTreeMap<ValueType, usize> = BTreeMap::new();
+        let mut actions = BTreeMap::new();
+        let mut largest_data = 0;
+        let mut unfitting = Vec::new();
+        let census = polfile::census(file, |index, record| {
+            *types.entry(record.value_type).or_default() += 1;
+            *actions.entry(record.action().name()).or_default() += 1;
+            largest_data = largest_data.max(record.data.len());
             if let Err(error) = Value::decode(record.value_type, record.data) {
-                stat.unfitting.push(Unfitting { index, offset: record.offset, message: error.to_string() });
+                unfitting.push(Unfitting { index, offset: record.offset, message: error.to_string() });
             }
-        }
-        stat.keys = keys.len();
-        stat
+        })?;
+        Ok(Self {
+            schema: "gpol.pol-stat/1",
+            bytes: file.len(),
+            records: census.records,
+            keys: census.keys,
+            types: types.into_iter().map(|(value_type, count)| (value_type.to_string(), count)).collect(),
+            actions,
+            largest_data,
+            tree_order: census.in_tree_order,
+            repeated: census.repeated,
+            unfitting,
+        })
     }
 
     fn page(&self) -> Page {
@@ -241,7 +259,7 @@ impl Stat {
 
 fn stat(args: &FileArgs, ui: &Ui) -> Result<Exit, Stop> {
     let bytes = read_input(&args.file)?;
-    let stat = Stat::new(&parse(&args.file, &bytes)?);
+    let stat = Stat::new(&bytes).map_err(|error| policy_file(&args.file, &bytes, &error))?;
     match args.output.format {
         Format::Json => ui.json(&stat)?,
         Format::Human => ui.page(&stat.page())?,

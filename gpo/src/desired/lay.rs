@@ -13,6 +13,7 @@ use std::collections::{HashMap, HashSet};
 
 use polfile::{Action, Final, Folded, Outcome, PolicyFile, Record, RecordRef, Slot, Value, WideString};
 
+use super::once::put_once;
 use crate::compare::same_final;
 
 /// A value that is to be set only if it is missing, and that a directive of the file deletes before.
@@ -60,11 +61,11 @@ pub(crate) fn lay_all<'f>(onto: &mut PolicyFile, wanted: impl IntoIterator<Item 
             waiting.extend(records(wanted));
             continue;
         }
-        onto.put_all(&std::mem::take(&mut waiting));
+        put_once(onto, std::mem::take(&mut waiting));
         // What a weaker source deletes is missing when a stronger one sets it if it is missing: no contradiction here.
         drop(lay(onto, wanted));
     }
-    onto.put_all(&waiting);
+    put_once(onto, waiting);
 }
 
 /// Takes records out, and those with them that had no effect but for them: nothing is set because its deletion went.

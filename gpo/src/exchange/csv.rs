@@ -3,10 +3,12 @@
 //! One line a record, every one of them: `raw` has the data that no column can show. RFC 4180: CR LF, quotes where
 //! needed. Secrets are hidden: nothing reads the table again. A cell that a spreadsheet would take for a formula gets an apostrophe in front.
 
+use std::fmt;
+
 use admx::Catalog;
 use polfile::{RecordRef, Value, WideStr};
 
-use super::Scoped;
+use super::{Scoped, in_memory};
 use crate::model::{Judged, Text, hex, shown_name};
 use crate::secret::HIDDEN;
 
@@ -25,7 +27,16 @@ pub const COLUMNS: [&str; 9] = ["scope", "record", "policy", "key", "value_name"
 /// # Ok::<(), polfile::RecordError>(())
 /// ```
 pub fn write(scopes: &[Scoped<'_>], catalog: Option<&Catalog>) -> String {
-    let mut text = COLUMNS.join(",") + "\r\n";
+    in_memory(|text| stream(scopes, catalog, text)).0
+}
+
+/// As [`write`], record by record to wherever it goes.
+///
+/// # Errors
+///
+/// If that takes no more.
+pub fn stream(scopes: &[Scoped<'_>], catalog: Option<&Catalog>, text: &mut dyn fmt::Write) -> fmt::Result {
+    write!(text, "{}\r\n", COLUMNS.join(","))?;
     for Scoped { scope, file } in scopes {
         for (index, record) in file.records().enumerate() {
             let cells = [
@@ -40,11 +51,10 @@ pub fn write(scopes: &[Scoped<'_>], catalog: Option<&Catalog>) -> String {
                 Judged::record(&record).raw(),
             ];
             let cells: Vec<String> = cells.iter().map(|text| cell(text)).collect();
-            text.push_str(&cells.join(","));
-            text.push_str("\r\n");
+            write!(text, "{}\r\n", cells.join(","))?;
         }
     }
-    text
+    Ok(())
 }
 
 /// Display names of the policies that claim the value.

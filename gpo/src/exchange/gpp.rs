@@ -15,11 +15,15 @@
 //! Spec: [MS-GPPREF](https://learn.microsoft.com/en-us/openspecs/windows_protocols/ms-gppref/) 2.2.1.10; the form of
 //! `REG_MULTI_SZ` (`Values` below `Properties`) is unverified here.
 
+use std::collections::HashMap;
+
 use polfile::{Record, Value, ValueType};
-use roxmltree::{Document, Node};
+use roxmltree::{Node, NodeId};
+
+use crate::xml::{self, Lines};
 
 use super::lgpo::Scope;
-use super::{Aside, Entry, TextError, set_aside, wide};
+use super::{Aside, Asides, Entry, TextError, wide};
 
 /// What a preferences file holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -36,16 +40,32 @@ pub struct Items {
 ///
 /// [`TextError`] where the XML is broken or an item cannot be understood.
 pub fn parse(text: &str) -> Result<Items, TextError> {
-    let document = Document::parse(text.trim_start_matches('\u{FEFF}')).map_err(|error| {
-        let place = error.pos();
-        TextError::new(place.row as usize, place.col as usize, error.to_string())
-    })?;
-    let mut items = Items::default();
-    let all = document.descendants().filter(|node| node.is_element() && node.tag_name().name() == "Registry");
-    for item in all.filter(|node| node.children().any(|child| child.tag_name().name() == "Properties")) {
-        read(item, &mut items)?;
+    let document = xml::document(text.trim_start_matches('\u{FEFF}'))
+        .map_err(|fault| TextError::new(fault.line as usize, fault.column as usize, fault.what))?;
+    let mut lines = Lines::of(document.input_text());
+    let (mut entries, mut asides) = (Vec::new(), Asides::default());
+    // For each element whether it, or one above it, is switched off or has a filter.
+    let mut apart: HashMap<NodeId, (bool, bool)> = HashMap::new();
+    for node in document.descendants().filter(Node::is_element) {
+        let above = node.parent().and_then(|parent| apart.get(&parent.id())).copied().unwrap_or_default();
+        let (off, filtered) = (above.0 || is_off(node), above.1 || is_filtered(node));
+        apart.insert(node.id(), (off, filtered));
+        let properties = || node.children().find(|child| child.tag_name().name() == "Properties");
+        let Some(properties) = (node.tag_name().name() == "Registry").then(properties).flatten() else { continue };
+        let line = lines.line(node.range().start) as usize;
+        let aside = match (off, filtered, scope_of(properties)) {
+            (true, ..) => "that is switched off".to_owned(),
+            (_, true, _) => "with item-level targeting".to_owned(),
+            (.., Err(hive)) => format!("in {hive}"),
+            (.., Ok(scope)) => {
+                let record = record(properties).map_err(|why| at(properties, why))?;
+                entries.push(Entry { line, scope, record });
+                continue;
+            }
+        };
+        asides.add(format!("preference item {aside}"), line);
     }
-    Ok(items)
+    Ok(Items { entries, asides: asides.list })
 }
 
 fn at(node: Node<'_, '_>, what: impl Into<String>) -> TextError {
@@ -53,36 +73,24 @@ fn at(node: Node<'_, '_>, what: impl Into<String>) -> TextError {
     TextError::new(place.row as usize, place.col as usize, what)
 }
 
-fn read(item: Node<'_, '_>, items: &mut Items) -> Result<(), TextError> {
-    let line = item.document().text_pos_at(item.range().start).row as usize;
-    let mut aside = |what: &str| set_aside(&mut items.asides, format!("preference item {what}"), line);
-    // A collection that is switched off, or has a filter, stands above its items.
-    let off = |node: Node<'_, '_>| node.attribute("disabled") == Some("1");
-    let filtered = |node: Node<'_, '_>| {
-        let filters = node.children().filter(|child| child.tag_name().name() == "Filters");
-        filters.flat_map(|filters| filters.children()).any(|filter| filter.is_element())
-    };
-    if item.ancestors().any(off) {
-        aside("that is switched off");
-        return Ok(());
+/// Collections are switched off as items are.
+fn is_off(node: Node<'_, '_>) -> bool {
+    node.attribute("disabled") == Some("1")
+}
+
+/// Whether an item or a collection is only for some.
+fn is_filtered(node: Node<'_, '_>) -> bool {
+    let filters = node.children().filter(|child| child.tag_name().name() == "Filters");
+    filters.flat_map(|filters| filters.children()).any(|filter| filter.is_element())
+}
+
+/// Whose policy it is; or the hive that is nobody's.
+fn scope_of<'a>(properties: Node<'a, '_>) -> Result<Scope, &'a str> {
+    match properties.attribute("hive").unwrap_or_default() {
+        "HKEY_LOCAL_MACHINE" => Ok(Scope::Computer),
+        "HKEY_CURRENT_USER" => Ok(Scope::User),
+        other => Err(other),
     }
-    if item.ancestors().any(filtered) {
-        aside("with item-level targeting");
-        return Ok(());
-    }
-    let Some(properties) = item.children().find(|child| child.tag_name().name() == "Properties") else { return Ok(()) };
-    let attribute = |name: &str| properties.attribute(name).unwrap_or_default();
-    let scope = match attribute("hive") {
-        "HKEY_LOCAL_MACHINE" => Scope::Computer,
-        "HKEY_CURRENT_USER" => Scope::User,
-        other => {
-            aside(&format!("in {other}"));
-            return Ok(());
-        }
-    };
-    let record = record(properties).map_err(|why| at(properties, why))?;
-    items.entries.push(Entry { line, scope, record });
-    Ok(())
 }
 
 /// The record of an item's properties.

@@ -1,6 +1,7 @@
 //! gpol's own JSON of a policy file, `gpol.records/1`: lossless both ways, unless secrets are hidden.
 
 use polfile::{PolicyFile, RecordRef};
+use serde::ser::{SerializeStruct as _, Serializer};
 use serde::{Deserialize, Serialize};
 
 use crate::model::{ModelError, RecordModel};
@@ -16,6 +17,42 @@ pub struct Records {
     pub schema: String,
     /// In file order.
     pub records: Vec<RecordModel>,
+}
+
+/// As [`Records`] to be written, each record's model made when its turn comes.
+pub struct Listed<I> {
+    records: I,
+    model: fn(usize, &RecordRef<'_>) -> RecordModel,
+}
+
+impl<'a, I: Iterator<Item = RecordRef<'a>> + Clone> Listed<I> {
+    /// As [`Records::new`].
+    pub fn new(records: I) -> Self {
+        Self { records, model: RecordModel::new }
+    }
+
+    /// As [`Records::whole`].
+    pub fn whole(records: I) -> Self {
+        Self { records, model: RecordModel::whole }
+    }
+}
+
+impl<'a, I: Iterator<Item = RecordRef<'a>> + Clone> Serialize for Listed<I> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut fields = serializer.serialize_struct("Records", 2)?;
+        fields.serialize_field("schema", SCHEMA)?;
+        fields.serialize_field("records", &Models(self))?;
+        fields.end()
+    }
+}
+
+struct Models<'i, I>(&'i Listed<I>);
+
+impl<'a, I: Iterator<Item = RecordRef<'a>> + Clone> Serialize for Models<'_, I> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let models = self.0.records.clone().enumerate().map(|(index, record)| (self.0.model)(index, &record));
+        serializer.collect_seq(models)
+    }
 }
 
 /// Why a JSON text is not taken.

@@ -4,12 +4,12 @@
 //! `;` stand between entries. What LGPO.exe does was measured; `docs/lgpo.md` lists where gpol
 //! differs on purpose.
 
-use std::fmt::Write as _;
+use std::fmt;
 
 use admx::Side;
 use polfile::{Action, Record, RecordError, RecordRef, Value, ValueError, ValueType, WideStr};
 
-use super::{Entry, Loss, Scoped, Written, comes_back, wide};
+use super::{Entry, Loss, Scoped, Written, comes_back, in_memory, wide};
 
 pub use super::encoding::decode;
 
@@ -307,47 +307,66 @@ fn escape(text: &str) -> String {
 /// `source` stands in the head, as LGPO.exe names its input there; `remarks` stand below it as comments. Records that
 /// LGPO text has no word for stand in it as comments, as LGPO.exe prints them. Lines end with CR LF.
 pub fn write(scopes: &[Scoped<'_>], source: &str, remarks: &[String]) -> Written {
+    let (text, losses) = in_memory(|text| stream(scopes, source, remarks, text));
+    Written { text, losses }
+}
+
+/// As [`write`], record by record to wherever it goes.
+///
+/// # Errors
+///
+/// If that takes no more.
+pub fn stream(
+    scopes: &[Scoped<'_>],
+    source: &str,
+    remarks: &[String],
+    text: &mut dyn fmt::Write,
+) -> Result<Vec<Loss>, fmt::Error> {
     const RULE: &str = "; ----------------------------------------------------------------------";
-    let mut text = String::new();
     let mut losses = Vec::new();
     for remark in remarks {
-        let _ = write!(text, "; {}\r\n", escape_lines(remark));
+        write!(text, "; {}\r\n", escape_lines(remark))?;
     }
     for Scoped { scope, file } in scopes {
         let source = escape(source);
-        let _ = write!(text, "{RULE}\r\n; PARSING {scope} POLICY\r\n; Source file:  {source}\r\n\r\n");
+        write!(text, "{RULE}\r\n; PARSING {scope} POLICY\r\n; Source file:  {source}\r\n\r\n")?;
         for (index, record) in file.records().enumerate() {
-            match write_record(&mut text, scope, &record) {
+            match write_record(text, scope, &record)? {
                 None => {}
                 Some((why, written)) => losses.push(Loss::new(scope, index, &record, why, written)),
             }
         }
-        let _ = write!(text, "; PARSING COMPLETED.\r\n{RULE}\r\n\r\n");
+        write!(text, "; PARSING COMPLETED.\r\n{RULE}\r\n\r\n")?;
     }
-    Written { text, losses }
+    Ok(losses)
 }
 
 /// Writes an entry, or a comment. Says what it does not carry, and whether it stands there all the same.
-fn write_record(text: &mut String, scope: &Scope, record: &RecordRef<'_>) -> Option<(String, bool)> {
+fn write_record(
+    text: &mut dyn fmt::Write,
+    scope: &Scope,
+    record: &RecordRef<'_>,
+) -> Result<Option<(String, bool)>, fmt::Error> {
     let (key, name) = (record.key.to_text_lossy(), record.value_name.to_text_lossy());
-    match entry(record) {
+    Ok(match entry(record) {
         Ok((value_name, action)) => {
-            let _ = write!(text, "{scope}\r\n{key}\r\n{value_name}\r\n{action}\r\n\r\n");
+            write!(text, "{scope}\r\n{key}\r\n{value_name}\r\n{action}\r\n\r\n")?;
             if record.key.is_empty() {
-                return Some(("its key is empty: neither gpol nor LGPO.exe reads such a text again".to_owned(), true));
+                let why = "its key is empty: neither gpol nor LGPO.exe reads such a text again";
+                return Ok(Some((why.to_owned(), true)));
             }
             rebuilt(record, &value_name, &action).map(|why| (why, true))
         }
         Err(why) => {
             let (key, name, size) = (escape_lines(&key), escape_lines(&name), record.data.len());
-            text.push_str(";;; ---- Commented out because \"LGPO.exe /t\" cannot process this command\r\n");
-            let _ = write!(
+            text.write_str(";;; ---- Commented out because \"LGPO.exe /t\" cannot process this command\r\n")?;
+            write!(
                 text,
                 "; {scope}\r\n; {key}\r\n; {name}\r\n; Action: {why} (data not shown; size = {size})\r\n\r\n"
-            );
+            )?;
             Some((why, false))
         }
-    }
+    })
 }
 
 /// Line ends cannot stand in a line.

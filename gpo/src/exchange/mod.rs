@@ -18,6 +18,8 @@ mod sniff;
 pub mod state;
 mod tree;
 
+use std::collections::HashMap;
+
 use polfile::{Action, KeyProblem, PolicyFile, Record, RecordRef, Value};
 
 use lgpo::Scope;
@@ -54,11 +56,23 @@ pub struct Aside {
     pub line: usize,
 }
 
-/// Adds one to the count of its kind.
-fn set_aside(asides: &mut Vec<Aside>, what: String, line: usize) {
-    match asides.iter_mut().find(|aside| aside.what == what) {
-        Some(aside) => aside.count = aside.count.saturating_add(1),
-        None => asides.push(Aside { what, count: 1, line }),
+/// What is set aside, by its kind.
+#[derive(Default)]
+struct Asides {
+    list: Vec<Aside>,
+    places: HashMap<String, usize>,
+}
+
+impl Asides {
+    /// Adds one to the count of its kind.
+    fn add(&mut self, what: String, line: usize) {
+        match self.places.get(&what).and_then(|&at| self.list.get_mut(at)) {
+            Some(aside) => aside.count = aside.count.saturating_add(1),
+            None => {
+                self.places.insert(what.clone(), self.list.len());
+                self.list.push(Aside { what, count: 1, line });
+            }
+        }
     }
 }
 
@@ -97,6 +111,22 @@ pub struct Scoped<'a> {
     pub scope: Scope,
     /// The records, in their order.
     pub file: &'a PolicyFile,
+}
+
+/// Takes a text and keeps nothing of it: what a writer says of losses is wanted alone.
+pub struct Nowhere;
+
+impl std::fmt::Write for Nowhere {
+    fn write_str(&mut self, _: &str) -> std::fmt::Result {
+        Ok(())
+    }
+}
+
+/// A text in memory, which takes all that is written.
+fn in_memory<T>(write: impl FnOnce(&mut String) -> Result<T, std::fmt::Error>) -> (String, T) {
+    let mut text = String::new();
+    let result = write(&mut text).expect("a text in memory takes what is written");
+    (text, result)
 }
 
 /// A text that was written, and what it does not carry.

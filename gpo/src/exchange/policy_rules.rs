@@ -14,14 +14,16 @@
 //!
 //! Everything else in such a file (security settings, audit policy) is no registry policy; it is set aside, counted.
 
-use std::fmt::Write as _;
+use std::fmt;
 
 use polfile::{Action, Record, RecordRef, Value, ValueType};
-use roxmltree::{Document, Node};
+use roxmltree::Node;
+
+use crate::xml::{self, Lines};
 
 use super::lgpo::Scope;
 use super::markup::{comment, escape, is_forbidden, writable};
-use super::{Aside, Entry, Loss, Scoped, TextError, Written, comes_back, set_aside, text_of, wide};
+use super::{Aside, Asides, Entry, Loss, Nowhere, Scoped, TextError, Written, comes_back, in_memory, text_of, wide};
 
 /// GUID of the client-side extension for registry policy; its mention says nothing that the records do not.
 const REGISTRY_EXTENSION: &str = "{35378EAC-683F-11D2-A89A-00C04FBBCFA2}";
@@ -49,17 +51,16 @@ pub struct Rules {
 ///
 /// [`TextError`] where the XML is broken or an element does not give a record.
 pub fn parse(text: &str) -> Result<Rules, TextError> {
-    let document = Document::parse(text.trim_start_matches('\u{FEFF}')).map_err(|error| {
-        let place = error.pos();
-        TextError::new(place.row as usize, place.col as usize, error.to_string())
-    })?;
+    let document = xml::document(text.trim_start_matches('\u{FEFF}'))
+        .map_err(|fault| TextError::new(fault.line as usize, fault.column as usize, fault.what))?;
+    let mut lines = Lines::of(document.input_text());
     let root = document.root_element();
     if root.tag_name().name() != "PolicyRules" {
         return Err(at(root, format!("the outermost element is {}, not PolicyRules", root.tag_name().name())));
     }
-    let mut rules = Rules::default();
+    let (mut rules, mut asides) = (Rules::default(), Asides::default());
     for node in root.children().filter(Node::is_element) {
-        let line = document.text_pos_at(node.range().start).row as usize;
+        let line = lines.line(node.range().start) as usize;
         let name = node.tag_name().name();
         let scope = match name {
             "ComputerConfig" => Scope::Computer,
@@ -70,12 +71,13 @@ pub fn parse(text: &str) -> Result<Rules, TextError> {
                     Some(section) => format!("{name} \"{section}\""),
                     None => name.to_owned(),
                 };
-                set_aside(&mut rules.asides, what, line);
+                asides.add(what, line);
                 continue;
             }
         };
         rules.entries.push(Entry { line, scope, record: record_of(node)? });
     }
+    rules.asides = asides.list;
     Ok(rules)
 }
 
@@ -212,45 +214,74 @@ pub fn cannot_carry(record: &RecordRef<'_>) -> Option<String> {
 ///
 /// Policy of other local GPOs has no place in the format: all such records are losses.
 pub fn write(scopes: &[Scoped<'_>], source: &str, policy: &str, remarks: &[String]) -> Written {
-    let mut body = String::new();
+    let (text, losses) = in_memory(|text| stream(scopes, source, policy, remarks, text));
+    Written { text, losses }
+}
+
+/// As [`write`], record by record to wherever it goes.
+///
+/// # Errors
+///
+/// If that takes no more.
+pub fn stream(
+    scopes: &[Scoped<'_>],
+    source: &str,
+    policy: &str,
+    remarks: &[String],
+    text: &mut dyn fmt::Write,
+) -> Result<Vec<Loss>, fmt::Error> {
+    // What is left out stands in the head.
+    let mut losses = records(scopes, source, policy, &mut Nowhere)?;
+    for Scoped { scope, file } in scopes.iter().filter(|s| matches!(s.scope, Scope::UserOf(_))) {
+        let why = || "the format knows the computer's and the user's policy only".to_owned();
+        losses.extend(file.records().enumerate().map(|(i, record)| Loss::new(scope, i, &record, why(), false)));
+    }
+    text.write_str("<PolicyRules>\r\n")?;
+    for remark in remarks.iter().cloned().chain(losses.iter().map(Loss::remark)) {
+        write!(text, "<!-- {} -->\r\n", comment(&remark))?;
+    }
+    records(scopes, source, policy, text)?;
+    for (side, element) in [(Scope::Computer, "CSE-Machine"), (Scope::User, "CSE-User")] {
+        if scopes.iter().any(|scoped| scoped.scope == side && !scoped.file.is_empty()) {
+            write!(text, "<{element}><GUID>{REGISTRY_EXTENSION}</GUID><Name>Registry Policy</Name></{element}>\r\n")?;
+        }
+    }
+    text.write_str("</PolicyRules>\r\n")?;
+    Ok(losses)
+}
+
+/// The records; says which have no element. Policy Analyzer writes the computer's settings before the user's.
+fn records(
+    scopes: &[Scoped<'_>],
+    source: &str,
+    policy: &str,
+    text: &mut dyn fmt::Write,
+) -> Result<Vec<Loss>, fmt::Error> {
     let mut losses = Vec::new();
-    let mut extensions = String::new();
     let (source, policy) = (&*writable(source), &*writable(policy));
-    // Policy Analyzer writes the computer's settings before the user's.
     for side in [Scope::Computer, Scope::User] {
         for Scoped { scope, file } in scopes.iter().filter(|scoped| scoped.scope == side) {
             for (index, record) in file.records().enumerate() {
                 match cannot_carry(&record) {
                     Some(why) => losses.push(Loss::new(scope, index, &record, why, false)),
-                    None => write_record(&mut body, scope, &record, source, policy),
+                    None => write_record(text, scope, &record, source, policy)?,
                 }
-            }
-            let element = if side == Scope::Computer { "CSE-Machine" } else { "CSE-User" };
-            if !file.is_empty() && !extensions.contains(element) {
-                let _ = write!(
-                    extensions,
-                    "<{element}><GUID>{REGISTRY_EXTENSION}</GUID><Name>Registry Policy</Name></{element}>\r\n"
-                );
             }
         }
     }
-    for Scoped { scope, file } in scopes.iter().filter(|s| matches!(s.scope, Scope::UserOf(_))) {
-        let why = || "the format knows the computer's and the user's policy only".to_owned();
-        losses.extend(file.records().enumerate().map(|(i, record)| Loss::new(scope, i, &record, why(), false)));
-    }
-    let comments: String = remarks
-        .iter()
-        .cloned()
-        .chain(losses.iter().map(Loss::remark))
-        .map(|remark| format!("<!-- {} -->\r\n", comment(&remark)))
-        .collect();
-    Written { text: format!("<PolicyRules>\r\n{comments}{body}{extensions}</PolicyRules>\r\n"), losses }
+    Ok(losses)
 }
 
-fn write_record(out: &mut String, scope: &Scope, record: &RecordRef<'_>, source: &str, policy: &str) {
-    let Ok((value, kind, data)) = fields(record) else { return };
+fn write_record(
+    out: &mut dyn fmt::Write,
+    scope: &Scope,
+    record: &RecordRef<'_>,
+    source: &str,
+    policy: &str,
+) -> fmt::Result {
+    let Ok((value, kind, data)) = fields(record) else { return Ok(()) };
     let element = if *scope == Scope::Computer { "ComputerConfig" } else { "UserConfig" };
-    let _ = write!(out, "<{element}>");
+    write!(out, "<{element}>")?;
     for (name, text) in [
         ("Key", record.key.to_text_lossy().as_str()),
         ("Value", &value),
@@ -259,9 +290,9 @@ fn write_record(out: &mut String, scope: &Scope, record: &RecordRef<'_>, source:
         ("SourceFile", source),
         ("PolicyName", policy),
     ] {
-        let _ = write!(out, "<{name}>{}</{name}>", escape(text));
+        write!(out, "<{name}>{}</{name}>", escape(text))?;
     }
-    let _ = write!(out, "</{element}>\r\n");
+    write!(out, "</{element}>\r\n")
 }
 
 #[cfg(test)]

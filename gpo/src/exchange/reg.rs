@@ -19,7 +19,7 @@ use polfile::ValueType;
 
 pub(super) use read::has_head;
 pub use read::parse;
-pub use write::{cannot_carry, write};
+pub use write::{cannot_carry, stream, write};
 
 /// Whether an import puts a NUL behind these data: behind texts of two types that have none, if there is anything to end.
 fn is_ended_by_import(value_type: ValueType, data: &[u8]) -> bool {

@@ -8,14 +8,15 @@
 //! `REG_NONE`, and ends with an error at `REG_LINK`, the types for hardware and all that have no name.
 
 use std::collections::HashSet;
+use std::fmt;
 
-use polfile::{Record, RecordRef, Value, ValueType};
+use polfile::{Record, RecordRef, Value, ValueType, WideStr};
 use serde::Serialize as _;
 use serde_json::{Value as Json, json};
 
 use super::lgpo::Scope;
 use super::tree::{self, Node, Place, Tree};
-use super::{Entry, Loss, Scoped, TextError, Written, comes_back, text_of, wide};
+use super::{Entry, Loss, Scoped, TextError, Written, comes_back, in_memory, text_of, wide};
 
 /// Reads a list.
 ///
@@ -152,50 +153,78 @@ pub fn cannot_carry(record: &RecordRef<'_>) -> Option<String> {
 ///
 /// Policy of other local GPOs has no class: all such records are losses. Of several records with one name the last stays.
 pub fn write(scopes: &[Scoped<'_>]) -> Written {
-    let mut items = Vec::new();
+    let losses = losses(scopes);
+    let (text, ()) = in_memory(|text| stream(scopes, &losses, text));
+    Written { text, losses }
+}
+
+/// What a list does not hold.
+pub fn losses(scopes: &[Scoped<'_>]) -> Vec<Loss> {
     let mut losses = Vec::new();
     for Scoped { scope, file } in scopes {
-        let class = match scope {
-            Scope::Computer => Ok("MACHINE"),
-            Scope::User => Ok("USER"),
-            Scope::UserOf(_) => Err("samba-tool knows the computer's and the user's policy only"),
-        };
-        let mut names = HashSet::new();
-        let records: Vec<_> = file.records().enumerate().collect();
-        let (first_item, first_loss) = (items.len(), losses.len());
-        for (index, record) in records.iter().rev() {
-            let carried = class.map_err(str::to_owned).and_then(|class| {
-                if let Some(why) = cannot_carry(record) {
+        let class = class_of(scope);
+        let mut names: HashSet<(WideStr<'_>, WideStr<'_>)> = HashSet::new();
+        let first = losses.len();
+        for (index, record) in file.records().enumerate().rev() {
+            let carried = class.map_err(str::to_owned).and_then(|_| {
+                if let Some(why) = cannot_carry(&record) {
                     return Err(why);
                 }
-                let data = model(record)?;
-                if !names.insert((record.key.to_text_lossy(), record.value_name.to_text_lossy())) {
+                if !names.insert((record.key, record.value_name)) {
                     return Err(
                         "samba-tool keeps one record of a key and value name, and a later one has both".to_owned()
                     );
                 }
-                Ok((class, data))
+                Ok(())
             });
-            match carried {
-                Err(why) => losses.push(Loss::new(scope, *index, record, why, false)),
-                Ok((class, data)) => items.push(json!({
-                    "keyname": record.key.to_text_lossy(),
-                    "valuename": record.value_name.to_text_lossy(),
-                    "class": class,
-                    "type": record.value_type.name(),
-                    "data": data,
-                })),
-            }
+            losses.extend(carried.err().map(|why| Loss::new(scope, index, &record, why, false)));
         }
-        items[first_item..].reverse();
-        losses[first_loss..].reverse();
+        losses[first..].reverse();
     }
-    let mut text = Vec::new();
-    let layout = serde_json::ser::PrettyFormatter::with_indent(b"    ");
-    let written = items.serialize(&mut serde_json::Serializer::with_formatter(&mut text, layout));
-    written.expect("a vector takes all bytes, and the names of fields are texts");
-    let text = String::from_utf8(text).expect("JSON is UTF-8");
-    Written { text: text + "\n", losses }
+    losses
+}
+
+fn class_of(scope: &Scope) -> Result<&'static str, &'static str> {
+    match scope {
+        Scope::Computer => Ok("MACHINE"),
+        Scope::User => Ok("USER"),
+        Scope::UserOf(_) => Err("samba-tool knows the computer's and the user's policy only"),
+    }
+}
+
+/// As [`write`], record by record to wherever it goes; of these [`losses`], nothing is written.
+///
+/// # Errors
+///
+/// If that takes no more.
+pub fn stream(scopes: &[Scoped<'_>], losses: &[Loss], text: &mut dyn fmt::Write) -> fmt::Result {
+    let mut lost = losses.iter().peekable();
+    let mut first = true;
+    for Scoped { scope, file } in scopes {
+        for (index, record) in file.records().enumerate() {
+            if lost.next_if(|loss| loss.record == index && loss.scope == *scope).is_some() {
+                continue;
+            }
+            let (Ok(class), Ok(data)) = (class_of(scope), model(&record)) else { continue };
+            let item = json!({
+                "keyname": record.key.to_text_lossy(),
+                "valuename": record.value_name.to_text_lossy(),
+                "class": class,
+                "type": record.value_type.name(),
+                "data": data,
+            });
+            text.write_str(if first { "[\n" } else { ",\n" })?;
+            first = false;
+            let mut lines = Vec::new();
+            let layout = serde_json::ser::PrettyFormatter::with_indent(b"    ");
+            let written = item.serialize(&mut serde_json::Serializer::with_formatter(&mut lines, layout));
+            written.expect("a vector takes all bytes, and the names of fields are texts");
+            let lines = String::from_utf8(lines).expect("JSON is UTF-8");
+            // Line ends in texts are escaped: these are between fields.
+            write!(text, "    {}", lines.replace('\n', "\n    "))?;
+        }
+    }
+    text.write_str(if first { "[]\n" } else { "\n]\n" })
 }
 
 #[cfg(test)]

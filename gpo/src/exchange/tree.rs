@@ -1,5 +1,7 @@
 //! YAML, JSON and TOML as one tree in which every value knows its line and column.
 
+use std::collections::HashMap;
+
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, ScanError};
 use toml::de::{DeTable, DeValue};
 
@@ -73,9 +75,9 @@ impl Node {
 }
 
 /// Adds a field; a name that is there already is an error.
-fn add(fields: &mut Vec<Field>, field: Field) -> Result<(), TextError> {
-    if let Some(first) = fields.iter().find(|other| other.name == field.name) {
-        let why = format!("the field \"{}\" is here twice; first in line {}", field.name, first.place.line);
+fn add(fields: &mut Vec<Field>, lines: &mut HashMap<String, usize>, field: Field) -> Result<(), TextError> {
+    if let Some(first) = lines.insert(field.name.clone(), field.place.line) {
+        let why = format!("the field \"{}\" is here twice; first in line {first}", field.name);
         return Err(field.place.error(why).help("say it once"));
     }
     fields.push(field);
@@ -150,7 +152,7 @@ impl<'t> Events<'t> {
             }
             Event::MappingStart(anchor, tag) => {
                 plain(anchor, tag.is_some())?;
-                let mut fields = Vec::new();
+                let (mut fields, mut lines) = (Vec::new(), HashMap::new());
                 loop {
                     let (event, place) = self.next()?;
                     if matches!(event, Event::MappingEnd) {
@@ -162,7 +164,7 @@ impl<'t> Events<'t> {
                     let name = name.into_owned();
                     let (event, value_place) = self.next()?;
                     let value = self.node(event, value_place, depth.saturating_add(1))?;
-                    add(&mut fields, Field { name, place, value })?;
+                    add(&mut fields, &mut lines, Field { name, place, value })?;
                 }
             }
             Event::Alias(_) => return Err(place.error("aliases (*…) are not read; write the value out")),
@@ -296,18 +298,43 @@ fn toml_value(text: &str, lines: &Starts, place: Place, value: &DeValue<'_>) -> 
 }
 
 /// Where each line begins, in bytes.
-struct Starts(Vec<usize>);
+struct Starts {
+    lines: Vec<usize>,
+    /// How many characters stand before each block of bytes: a line may be as long as the text.
+    blocks: Vec<usize>,
+}
+
+const BLOCK: usize = 256;
+
+/// How many characters begin in these bytes of a text.
+fn begun(bytes: &[u8]) -> usize {
+    bytes.iter().filter(|byte| !matches!(byte, 0x80..=0xBF)).count()
+}
 
 impl Starts {
     fn of(text: &str) -> Self {
-        Self(std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at.saturating_add(1))).collect())
+        let lines = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at.saturating_add(1))).collect();
+        let mut count = 0_usize;
+        let blocks = text.as_bytes().chunks(BLOCK).map(|block| {
+            let before = count;
+            count = count.saturating_add(begun(block));
+            before
+        });
+        Self { blocks: blocks.collect(), lines }
     }
 
     fn place(&self, text: &str, offset: usize) -> Place {
-        let line = self.0.partition_point(|&start| start <= offset).max(1);
-        let start = self.0.get(line.saturating_sub(1)).copied().unwrap_or_default();
-        let column = text.get(start..offset).map_or(0, |part| part.chars().count()).saturating_add(1);
+        let line = self.lines.partition_point(|&start| start <= offset).max(1);
+        let start = self.lines.get(line.saturating_sub(1)).copied().unwrap_or_default();
+        let column = self.characters(text, offset).saturating_sub(self.characters(text, start)).saturating_add(1);
         Place { line, column }
+    }
+
+    /// How many characters stand before an offset.
+    fn characters(&self, text: &str, offset: usize) -> usize {
+        let block = (offset / BLOCK).min(self.blocks.len().saturating_sub(1));
+        let rest = text.as_bytes().get(block.saturating_mul(BLOCK)..offset).unwrap_or_default();
+        self.blocks.get(block).copied().unwrap_or_default().saturating_add(begun(rest))
     }
 }
 

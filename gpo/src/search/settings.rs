@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::exchange::decode;
 use crate::secret::{self, HIDDEN};
+use crate::xml::Lines;
 
 /// A registry value that something other than policy sets.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -76,8 +77,8 @@ impl Setting {
 /// What is wrong with the XML, and where.
 pub fn preferences(bytes: &[u8]) -> Result<Vec<Setting>, String> {
     let text = decode(bytes);
-    let document =
-        roxmltree::Document::parse(text.trim_start_matches('\u{FEFF}')).map_err(|error| error.to_string())?;
+    let document = crate::xml::document(text.trim_start_matches('\u{FEFF}')).map_err(|fault| fault.what)?;
+    let mut places = Lines::of(document.input_text());
     let named = |node: &roxmltree::Node<'_, '_>, name: &str| node.tag_name().name().eq_ignore_ascii_case(name);
     let items = document.descendants().filter(|node| named(node, "Registry"));
     let properties = items.flat_map(|item| item.children().filter(|child| named(child, "Properties")));
@@ -98,7 +99,7 @@ pub fn preferences(bytes: &[u8]) -> Result<Vec<Setting>, String> {
                 value_name: if text("default") == "1" { String::new() } else { text("name").to_owned() },
                 value_type: text("type").to_owned(),
                 data: if lines.is_empty() { text("value").to_owned() } else { lines.join("\n") },
-                line: document.text_pos_at(node.range().start).row,
+                line: places.line(node.range().start),
                 hidden: false,
             }
         })

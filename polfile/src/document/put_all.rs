@@ -63,7 +63,7 @@ struct Indexed<'a> {
     slots: HashMap<Slot, Ids>,
     keys: HashMap<Folded, Ids>,
     /// Keys in the order of their tree, by their components.
-    tree: BTreeMap<Vec<Folded>, Ids>,
+    tree: BTreeMap<Vec<Folded>, Folded>,
     /// The first record whose key begins with these components: it spells them.
     spelled: HashMap<Vec<Folded>, Id>,
     erasers: HashMap<Erased, Ids>,
@@ -163,7 +163,12 @@ impl<'a> Indexed<'a> {
             return None;
         }
         let behind = (Bound::Excluded(components(key)), Bound::Unbounded);
-        self.tree.range(behind).next().and_then(|(_, ids)| ids.first().copied())
+        self.tree.range(behind).next().and_then(|(_, key)| self.first_of(key))
+    }
+
+    /// The first record of a key.
+    fn first_of(&self, key: &Folded) -> Option<Id> {
+        self.keys.get(key).and_then(|ids| ids.first().copied())
     }
 
     fn spelling(&self, key: WideStr<'_>) -> WideString {
@@ -225,17 +230,22 @@ impl<'a> Indexed<'a> {
         self.order.insert(label, id);
         self.disorder = self.disorder.saturating_sub(self.disorder_of([self.previous(label), self.next(id)]));
         self.disorder = self.disorder.saturating_add(self.disorder_around(id));
-        let (slot, key, path, erased) = self.names(id);
-        let prefixes: Vec<_> = (1..=path.len()).filter_map(|depth| path.get(..depth)).map(<[_]>::to_vec).collect();
-        for prefix in prefixes {
-            let first = self.spelled.entry(prefix).or_insert(id);
-            if self.labels[*first] > label {
-                *first = id;
-            }
-        }
+        let (slot, key, erased) = self.names(id);
         add(self.slots.entry(slot).or_default(), id, &self.labels);
-        add(self.keys.entry(key).or_default(), id, &self.labels);
-        add(self.tree.entry(path).or_default(), id, &self.labels);
+        let of_key = self.keys.entry(key).or_default();
+        add(of_key, id, &self.labels);
+        // A record behind others of its key spells nothing.
+        if of_key.first() == Some(&id) {
+            let (key, path) = (self.record(id).key.fold(), components(self.record(id).key));
+            let prefixes: Vec<_> = (1..=path.len()).filter_map(|depth| path.get(..depth)).map(<[_]>::to_vec).collect();
+            for prefix in prefixes {
+                let first = self.spelled.entry(prefix).or_insert(id);
+                if self.labels[*first] > label {
+                    *first = id;
+                }
+            }
+            self.tree.insert(path, key);
+        }
         if let Some(erased) = erased {
             add(self.erasers.entry(erased).or_default(), id, &self.labels);
         }
@@ -246,7 +256,8 @@ impl<'a> Indexed<'a> {
         self.disorder = self.disorder.saturating_sub(self.disorder_around(id));
         self.disorder = self.disorder.saturating_add(self.disorder_of([self.previous(label), self.next(id)]));
         self.order.remove(&label);
-        let (slot, key, path, erased) = self.names(id);
+        let (slot, key, erased) = self.names(id);
+        let path = components(self.record(id).key);
         let labels = &self.labels;
         let without = |ids: &mut Ids| {
             let at = ids.partition_point(|&other| labels[other] < label);
@@ -258,8 +269,6 @@ impl<'a> Indexed<'a> {
         }
         if self.keys.get_mut(&key).is_some_and(without) {
             self.keys.remove(&key);
-        }
-        if self.tree.get_mut(&path).is_some_and(without) {
             self.tree.remove(&path);
         }
         if let Some(ids) = erased.and_then(|erased| self.erasers.get_mut(&erased)) {
@@ -276,7 +285,7 @@ impl<'a> Indexed<'a> {
     fn spell_anew(&mut self, prefix: &[Folded]) {
         let from = (Bound::Included(prefix), Bound::Unbounded);
         let below = self.tree.range::<[Folded], _>(from).take_while(|(path, _)| path.starts_with(prefix));
-        let first = below.filter_map(|(_, ids)| ids.first().copied()).min_by_key(|&id| self.labels[id]);
+        let first = below.filter_map(|(_, key)| self.first_of(key)).min_by_key(|&id| self.labels[id]);
         match first {
             Some(first) => self.spelled.insert(prefix.to_vec(), first),
             None => self.spelled.remove(prefix),
@@ -284,9 +293,11 @@ impl<'a> Indexed<'a> {
     }
 
     /// By what a record is found.
-    fn names(&self, id: Id) -> (Slot, Folded, Vec<Folded>, Option<Erased>) {
+    fn names(&self, id: Id) -> (Slot, Folded, Option<Erased>) {
         let record = self.record(id);
-        (record.slot(), record.key.fold(), components(record.key), Erased::by(&record))
+        let slot = record.slot();
+        let key = slot.key.clone();
+        (slot, key, Erased::by(&record))
     }
 
     fn disorder_around(&self, id: Id) -> usize {

@@ -306,7 +306,7 @@ fn says_something(gpo: &OfGpo) -> bool {
 /// expected of.
 fn each(target: &Source, expected: &[Source], catalog: &Catalog, args: &CheckArgs) -> Result<Vec<Pair>, CommandError> {
     for source in expected.iter().chain([target]) {
-        if source.gpos().is_empty() || source.parts.iter().any(|part| part.folder.is_none()) {
+        if source.parts.is_empty() || source.parts.iter().any(|part| part.folder.is_none()) {
             let what = format!(
                 "{} ({}) has no GPOs that could be checked one by one",
                 source.path.display(),

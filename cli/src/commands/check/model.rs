@@ -232,19 +232,20 @@ impl Collected {
     fn of_pair(&mut self, pair: &Pair, catalog: &Catalog, asked: Option<&Whose>) -> Result<(), CommandError> {
         let before = self.summary;
         let not_checked = self.beside_policy(pair, asked);
-        let mut scopes: Vec<DesiredScope> = pair.desired.scopes.clone();
+        let mut unsaid: Vec<DesiredScope> = Vec::new();
         for part in &pair.target.parts {
             let Some(scope) = part.scope.as_ref() else { continue };
             let scope = scope.word().parse::<Whose>().map_err(|error| {
                 CommandError::new(Code::NO_SCOPE, format!("{}: {error}", pair.target.path.display()))
                     .detail("Nothing was checked.")
             })?;
-            if scopes.iter().all(|it| it.scope != scope) {
-                scopes.push(DesiredScope::of(scope));
+            if pair.desired.scopes.iter().chain(&unsaid).all(|it| it.scope != scope) {
+                unsaid.push(DesiredScope::of(scope));
             }
         }
+        let mut scopes: Vec<&DesiredScope> = pair.desired.scopes.iter().chain(&unsaid).collect();
         scopes.sort_by(|a, b| a.scope.cmp(&b.scope));
-        for expected in &scopes {
+        for expected in scopes {
             let scope = Scope::from(&expected.scope);
             let target = Joined::of(std::slice::from_ref(&pair.target), Some(&scope));
             let checked = check(catalog, expected, &target);

@@ -1,5 +1,6 @@
 //! What is converted.
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 use gpo::exchange::lgpo::Scope;
@@ -81,9 +82,10 @@ pub struct Inputs {
 }
 
 /// The records of one scope of all inputs.
-pub struct Policy {
+pub struct Policy<'a> {
     pub scope: Option<Scope>,
-    pub file: PolicyFile,
+    /// That of the only input, or the records of several.
+    pub file: Cow<'a, PolicyFile>,
 }
 
 impl Inputs {
@@ -131,23 +133,23 @@ impl Inputs {
     }
 
     /// The records by scope, in the order in which the inputs name them.
-    pub fn policy(&self, format: FileFormat, args: &ConvertArgs) -> Result<Vec<Policy>, CommandError> {
+    pub fn policy(&self, format: FileFormat, args: &ConvertArgs) -> Result<Vec<Policy<'_>>, CommandError> {
         if format.has_one_scope() {
             return self.one_scope(format, args).map(|policy| vec![policy]);
         }
-        let mut all: Vec<Policy> = Vec::new();
+        let mut all: Vec<Policy<'_>> = Vec::new();
         for part in &self.parts {
             let Some(scope) = &part.scope else { return Err(side_needed(&part.path)) };
             match all.iter_mut().find(|policy| policy.scope.as_ref() == Some(scope)) {
-                Some(policy) => part.file.records().for_each(|record| policy.file.push(record)),
-                None => all.push(Policy { scope: Some(scope.clone()), file: part.file.clone() }),
+                Some(policy) => part.file.records().for_each(|record| policy.file.to_mut().push(record)),
+                None => all.push(Policy { scope: Some(scope.clone()), file: Cow::Borrowed(&part.file) }),
             }
         }
         Ok(all)
     }
 
     /// The records of the one scope that all belong to.
-    fn one_scope(&self, format: FileFormat, args: &ConvertArgs) -> Result<Policy, CommandError> {
+    fn one_scope(&self, format: FileFormat, args: &ConvertArgs) -> Result<Policy<'_>, CommandError> {
         let known: Vec<&Part> =
             self.parts.iter().filter(|part| part.scope.is_some() && !part.file.is_empty()).collect();
         let is_pol = |part: &Part| matches!(part.place(0).spot, Spot::Record { .. });
@@ -178,9 +180,9 @@ impl Inputs {
                 .help("--lossy writes both into one file, as LGPO.exe /r /w does; nothing tells them apart then"));
         }
         let mut parts = self.parts.iter();
-        let mut file = parts.next().map(|part| part.file.clone()).unwrap_or_default();
+        let mut file = parts.next().map(|part| Cow::Borrowed(&part.file)).unwrap_or_default();
         for part in parts {
-            part.file.records().for_each(|record| file.push(record));
+            part.file.records().for_each(|record| file.to_mut().push(record));
         }
         Ok(Policy { scope: known.first().and_then(|part| part.scope.clone()), file })
     }

@@ -65,7 +65,7 @@ impl<'a> Lost<'a> {
     }
 
     /// The error that lists it.
-    pub fn refused(&self, policy: &[Policy]) -> CommandError {
+    pub fn refused(&self, policy: &[Policy<'_>]) -> CommandError {
         let (lost, all) = (self.records.len(), policy.iter().map(|policy| policy.file.len()).sum::<usize>());
         let what = match lost {
             0 => format!("{} cannot hold all of the input", self.format.name()),

@@ -1,11 +1,13 @@
 //! What is written.
 
+use std::fmt;
+use std::io;
 use std::path::Path;
 
 use admx::Catalog;
 use gpo::exchange::backup::{self, Label};
 use gpo::exchange::state::{self, StateFile};
-use gpo::exchange::{Loss, Scoped, Written, csv, json, lgpo, policy_rules, reg, samba};
+use gpo::exchange::{Loss, Nowhere, Scoped, csv, json, lgpo, policy_rules, reg, samba};
 use gpo::plan::Plan;
 
 use super::ConvertArgs;
@@ -16,53 +18,118 @@ use crate::error::{Code, CommandError, Stop};
 use crate::interrupt::whole;
 
 /// What a conversion gives.
-pub enum Output {
+pub enum Output<'a> {
     File { bytes: Vec<u8>, losses: Vec<Loss> },
+    Text(Text<'a>),
     Folder { files: Vec<(String, Vec<u8>)>, losses: Vec<Loss> },
 }
 
-impl Output {
+/// A text that is made while it is printed: it may be larger than memory.
+pub struct Text<'a> {
+    losses: Vec<Loss>,
+    make: Make<'a>,
+    /// Its form in a file.
+    encode: fn(String) -> Vec<u8>,
+}
+
+type Make<'a> = Box<dyn Fn(&mut dyn fmt::Write) -> fmt::Result + 'a>;
+
+impl Text<'_> {
+    /// To wherever results go.
+    pub fn print(&self, out: &mut dyn io::Write) -> io::Result<()> {
+        let mut out = Letters { out, failed: None };
+        let done = (self.make)(&mut out);
+        match (done, out.failed) {
+            (Ok(()), _) => Ok(()),
+            (Err(_), failed) => Err(failed.unwrap_or_else(|| io::Error::other("a text cannot be made"))),
+        }
+    }
+
+    /// As a file holds it.
+    pub fn bytes(&self) -> Vec<u8> {
+        let mut text = String::new();
+        (self.make)(&mut text).expect("a text in memory takes what is written");
+        (self.encode)(text)
+    }
+}
+
+/// Writes text as bytes, and keeps the error of the system.
+struct Letters<'o> {
+    out: &'o mut dyn io::Write,
+    failed: Option<io::Error>,
+}
+
+impl fmt::Write for Letters<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.out.write_all(text.as_bytes()).map_err(|error| {
+            self.failed = Some(error);
+            fmt::Error
+        })
+    }
+}
+
+impl Output<'_> {
     pub fn losses(&self) -> &[Loss] {
         match self {
-            Self::File { losses, .. } | Self::Folder { losses, .. } => losses,
+            Self::File { losses, .. } | Self::Text(Text { losses, .. }) | Self::Folder { losses, .. } => losses,
         }
     }
 }
 
 /// Writes the policy in a format, in memory.
-pub fn make(
+pub fn make<'a>(
     format: FileFormat,
-    inputs: &Inputs,
-    policy: &[Policy],
-    catalog: Option<&Catalog>,
-    args: &ConvertArgs,
-) -> Result<Output, Stop> {
+    inputs: &'a Inputs,
+    policy: &'a [Policy<'a>],
+    catalog: Option<&'a Catalog>,
+    args: &'a ConvertArgs,
+) -> Result<Output<'a>, Stop> {
     let scopes: Vec<Scoped<'_>> =
         policy.iter().filter_map(|policy| Some(Scoped { scope: policy.scope.clone()?, file: &policy.file })).collect();
-    let to_file = args.output.is_some();
     let remarks: Vec<String> = inputs.asides().iter().map(super::loss::remark).collect();
     let names: Vec<String> = inputs.sources.iter().map(|source| source.path.display().to_string()).collect();
     let (source, label) = (names.join(", "), label(inputs, args));
     let done = |bytes: Vec<u8>| Output::File { bytes, losses: Vec::new() };
-    let text = |written: Written, encode: fn(&str, bool) -> Vec<u8>| Output::File {
-        bytes: encode(&written.text, to_file),
-        losses: written.losses,
-    };
+    let text = |losses: Vec<Loss>, make: Make<'a>, encode| Output::Text(Text { losses, make, encode });
+    let said = |losses: Result<Vec<Loss>, fmt::Error>| losses.expect("nothing refuses what is kept nowhere");
     Ok(match format {
         FileFormat::Pol => done(policy.iter().flat_map(|policy| policy.file.as_bytes()).copied().collect()),
         FileFormat::Json => {
-            let records = json::Records::whole(policy.iter().flat_map(|policy| policy.file.records()));
-            let mut text = serde_json::to_vec_pretty(&records).map_err(std::io::Error::from)?;
-            text.push(b'\n');
-            done(text)
+            let records = json::Listed::whole(policy.iter().flat_map(|policy| policy.file.records()));
+            let make: Make<'a> = Box::new(move |out| {
+                let mut bytes = Utf8 { out, rest: Vec::new() };
+                serde_json::to_writer_pretty(&mut bytes, &records).map_err(|_| fmt::Error)?;
+                out.write_str("\n")
+            });
+            text(Vec::new(), make, String::into_bytes)
         }
-        FileFormat::Lgpo => text(lgpo::write(&scopes, &source, &remarks), marked_if_needed),
-        FileFormat::PolicyRules => text(policy_rules::write(&scopes, &source, &label, &remarks), marked),
-        FileFormat::Reg => text(reg::write(&scopes, &remarks), wide_in_a_file),
-        FileFormat::SambaJson => text(samba::write(&scopes), |text, _| text.as_bytes().to_vec()),
+        FileFormat::Lgpo => text(
+            said(lgpo::stream(&scopes, &source, &remarks, &mut Nowhere)),
+            Box::new(move |out| lgpo::stream(&scopes, &source, &remarks, out).map(drop)),
+            marked_if_needed,
+        ),
+        FileFormat::PolicyRules => text(
+            said(policy_rules::stream(&scopes, &source, &label, &remarks, &mut Nowhere)),
+            Box::new(move |out| policy_rules::stream(&scopes, &source, &label, &remarks, out).map(drop)),
+            marked,
+        ),
+        FileFormat::Reg => text(
+            said(reg::stream(&scopes, &remarks, &mut Nowhere)),
+            Box::new(move |out| reg::stream(&scopes, &remarks, out).map(drop)),
+            wide,
+        ),
+        FileFormat::SambaJson => {
+            let losses = samba::losses(&scopes);
+            let left_out = losses.clone();
+            text(losses, Box::new(move |out| samba::stream(&scopes, &left_out, out)), String::into_bytes)
+        }
         FileFormat::Csv => {
-            let mark: &[u8] = if args.bom { b"\xEF\xBB\xBF" } else { b"" };
-            done([mark, csv::write(&scopes, catalog).as_bytes()].concat())
+            let mark = if args.bom { "\u{FEFF}" } else { "" };
+            let make: Make<'a> = Box::new(move |out| {
+                out.write_str(mark)?;
+                csv::stream(&scopes, catalog, out)
+            });
+            text(Vec::new(), make, String::into_bytes)
         }
         FileFormat::Yaml | FileFormat::Toml | FileFormat::StateJson => {
             let sides = scopes.iter().map(|scoped| state::export(&scoped.scope, scoped.file, catalog)).collect();
@@ -98,23 +165,41 @@ fn time() -> Result<u64, CommandError> {
     }
 }
 
-/// UTF-8; in a file with a byte order mark where LGPO.exe would else take other letters.
-fn marked_if_needed(text: &str, to_file: bool) -> Vec<u8> {
-    let mark: &[u8] = if to_file && !text.is_ascii() { b"\xEF\xBB\xBF" } else { b"" };
-    [mark, text.as_bytes()].concat()
+/// UTF-8, with a byte order mark where LGPO.exe would else take other letters.
+fn marked_if_needed(text: String) -> Vec<u8> {
+    if text.is_ascii() { text.into_bytes() } else { marked(text) }
 }
 
-/// UTF-8; in a file with the byte order mark that Policy Analyzer writes.
-fn marked(text: &str, to_file: bool) -> Vec<u8> {
-    let mark: &[u8] = if to_file { b"\xEF\xBB\xBF" } else { b"" };
-    [mark, text.as_bytes()].concat()
+/// UTF-8 with the byte order mark that Policy Analyzer writes.
+fn marked(mut text: String) -> Vec<u8> {
+    text.insert(0, '\u{FEFF}');
+    text.into_bytes()
 }
 
-/// UTF-16LE with a byte order mark, as Registry Editor wants it in a file; UTF-8 for a terminal or a pipe.
-fn wide_in_a_file(text: &str, to_file: bool) -> Vec<u8> {
-    match to_file {
-        true => [b"\xFF\xFE".to_vec(), text.encode_utf16().flat_map(u16::to_le_bytes).collect()].concat(),
-        false => text.as_bytes().to_vec(),
+/// UTF-16LE with a byte order mark, as Registry Editor wants it in a file; a terminal or a pipe gets UTF-8.
+fn wide(text: String) -> Vec<u8> {
+    std::iter::once(0xFEFF).chain(text.encode_utf16()).flat_map(u16::to_le_bytes).collect()
+}
+
+/// Takes bytes that are text, however they are cut.
+struct Utf8<'o> {
+    out: &'o mut dyn fmt::Write,
+    /// The beginning of a letter.
+    rest: Vec<u8>,
+}
+
+impl io::Write for Utf8<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.rest.extend_from_slice(bytes);
+        let whole = self.rest.utf8_chunks().next().map_or("", |chunk| chunk.valid());
+        self.out.write_str(whole).map_err(io::Error::other)?;
+        let length = whole.len();
+        self.rest.drain(..length);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 

@@ -1,11 +1,11 @@
 //! From records to a text.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 
 use polfile::{Action, RecordRef, Value, ValueType, WideStr};
 
 use super::super::lgpo::Scope;
-use super::super::{Loss, Scoped, Written, text_of};
+use super::super::{Loss, Nowhere, Scoped, Written, in_memory, text_of};
 use super::{WIDTH, is_ended_by_import};
 
 /// Why a record does not come back from a text as it is. `None` if it does.
@@ -115,7 +115,33 @@ fn data(name: &str, record: &RecordRef<'_>) -> String {
 ///
 /// Policy of other local GPOs has no hive here: all such records are losses.
 pub fn write(scopes: &[Scoped<'_>], remarks: &[String]) -> Written {
-    let mut body = String::new();
+    let (text, losses) = in_memory(|text| stream(scopes, remarks, text));
+    Written { text, losses }
+}
+
+/// As [`write`], record by record to wherever it goes.
+///
+/// # Errors
+///
+/// If that takes no more.
+pub fn stream(scopes: &[Scoped<'_>], remarks: &[String], text: &mut dyn fmt::Write) -> Result<Vec<Loss>, fmt::Error> {
+    // What is left out stands in the head.
+    let losses = records(scopes, &mut Nowhere)?;
+    text.write_str("Windows Registry Editor Version 5.00\r\n\r\n")?;
+    let mut comments = remarks.iter().cloned().chain(losses.iter().map(Loss::remark)).peekable();
+    let some = comments.peek().is_some();
+    for comment in comments {
+        write!(text, "; {}\r\n", comment.replace(['\r', '\n'], " "))?;
+    }
+    if some {
+        text.write_str("\r\n")?;
+    }
+    records(scopes, text)?;
+    Ok(losses)
+}
+
+/// The keys and values; says what has no line.
+fn records(scopes: &[Scoped<'_>], body: &mut dyn fmt::Write) -> Result<Vec<Loss>, fmt::Error> {
     let mut losses = Vec::new();
     for Scoped { scope, file } in scopes {
         let hive = match scope {
@@ -135,38 +161,28 @@ pub fn write(scopes: &[Scoped<'_>], remarks: &[String]) -> Written {
                 Err(why) => losses.push(Loss::new(scope, index, &record, why, false)),
                 Ok(Line::Value(line)) => {
                     if open != Some(record.key) {
-                        close(&mut body, &mut open);
-                        let _ = write!(body, "[{hive}\\{key}]\r\n");
+                        close(body, &mut open)?;
+                        write!(body, "[{hive}\\{key}]\r\n")?;
                         open = Some(record.key);
                     }
-                    body.push_str(&line);
+                    body.write_str(&line)?;
                 }
                 Ok(Line::Key) => {
-                    close(&mut body, &mut open);
-                    let _ = write!(body, "[{hive}\\{key}]\r\n\r\n");
+                    close(body, &mut open)?;
+                    write!(body, "[{hive}\\{key}]\r\n\r\n")?;
                 }
                 Ok(Line::DeleteKey(path)) => {
-                    close(&mut body, &mut open);
-                    let _ = write!(body, "[-{hive}\\{path}]\r\n\r\n");
+                    close(body, &mut open)?;
+                    write!(body, "[-{hive}\\{path}]\r\n\r\n")?;
                 }
             }
         }
-        close(&mut body, &mut open);
+        close(body, &mut open)?;
     }
-    let mut text = "Windows Registry Editor Version 5.00\r\n\r\n".to_owned();
-    let comments: Vec<String> = remarks.iter().cloned().chain(losses.iter().map(Loss::remark)).collect();
-    for comment in &comments {
-        let _ = write!(text, "; {}\r\n", comment.replace(['\r', '\n'], " "));
-    }
-    if !comments.is_empty() {
-        text.push_str("\r\n");
-    }
-    Written { text: text + &body, losses }
+    Ok(losses)
 }
 
 /// An empty line ends the values of a key.
-fn close(body: &mut String, open: &mut Option<WideStr<'_>>) {
-    if open.take().is_some() {
-        body.push_str("\r\n");
-    }
+fn close(body: &mut dyn fmt::Write, open: &mut Option<WideStr<'_>>) -> fmt::Result {
+    if open.take().is_some() { body.write_str("\r\n") } else { Ok(()) }
 }

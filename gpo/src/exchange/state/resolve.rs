@@ -205,9 +205,7 @@ pub(super) fn policy_named<'c>(
 
 /// By its whole id, as files that were written have it: without a search through names.
 pub(crate) fn by_id<'c>(catalog: &'c Catalog, id: &str) -> Option<&'c Policy> {
-    let (namespace, name) = id.rsplit_once(':')?;
-    let mut found = catalog.policies().iter().filter(|policy| policy.name == name && *policy.namespace == *namespace);
-    found.next().filter(|_| found.next().is_none())
+    catalog.of_id(id)
 }
 
 /// The record with the components of its key spelled as they are listed.
