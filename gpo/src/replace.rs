@@ -79,7 +79,11 @@ impl<'f> Prepared<'f> {
     }
 
     /// When the new content was written, by the file system's clock: by that the file is known again when it is replaced.
+    /// `None` where a file is written in place, later than that.
     pub(crate) fn stamp(&self) -> Option<u64> {
+        if cfg!(windows) && self.change.before.is_some() {
+            return None;
+        }
         let metadata = self.place.folder.symlink_metadata(&self.temporary).ok()?;
         stamp_of(&metadata)
     }
