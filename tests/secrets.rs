@@ -350,6 +350,7 @@ const LINES: &[(&str, &[&str])] = &[
     ("apply", &["copy b.yaml --admx store --dry-run", "copy b.yaml --admx store", "copy a.pol --scope computer"]),
     ("history", &["copy"]),
     ("undo", &["copy --dry-run", "copy"]),
+    ("redo", &["copy --dry-run", "copy"]),
     ("gpo bump", &["copy --dry-run"]),
     ("git textconv", &["a.pol", "a0.broken", "a1.broken", "a2.broken", "a.cut", "bad.reg"]),
     ("git merge", &["base.pol mine.pol b.pol", "base.pol mine.pol b0.broken"]),
@@ -437,7 +438,7 @@ fn no_command_shows_a_secret_in_any_format() {
             for line in *lines {
                 for gpo in ["a", "b"] {
                     let (from, to) = (format!("{gpo}/Machine/Registry.pol"), "copy/Machine/Registry.pol");
-                    if gpo == "a" && !matches!(*command, "undo" | "history") {
+                    if gpo == "a" && !matches!(*command, "undo" | "redo" | "history") {
                         dir.write(to, dir.read(&from));
                         dir.write("copy/User/Registry.pol", dir.read(&from));
                         dir.write("copy/gpt.ini", dir.read("a/gpt.ini"));
