@@ -9,11 +9,12 @@ use crate::exchange::lgpo::Scope;
 use crate::target::{Kind, SideFile, Target, TargetSet};
 
 /// Reads the policy files of a GPO, and lists all of its files.
-pub(super) fn one(path: &Path, target: &Target) -> Result<Source, SourceError> {
+pub(super) fn one(path: &Path, target: Target) -> Result<Source, SourceError> {
     let mut source = Source::empty(SourceKind::Target(target.kind), path);
-    target.sides.iter().try_for_each(|side| source.add_side(target, side))?;
-    source.list(target)?;
-    still_there(target)?;
+    target.sides.iter().try_for_each(|side| source.add_side(&target, side))?;
+    source.list(&target)?;
+    still_there(&target)?;
+    source.targets.push(target);
     Ok(source)
 }
 
@@ -27,6 +28,7 @@ pub(super) fn several(path: &Path, set: TargetSet) -> Result<(Source, Vec<Source
         }
         problems.extend(source.list(target).and_then(|()| still_there(target)).err());
     }
+    source.targets = set.gpos;
     match source.parts.is_empty() && !problems.is_empty() {
         true => Err(problems.swap_remove(0)),
         false => Ok((source, problems)),
