@@ -361,6 +361,34 @@ const LINES: &[(&str, &[&str])] = &[
     ("pol cat", &["a.pol", "a0.broken", "a1.broken", "a2.broken", "a.cut"]),
     ("pol verify", &["a.pol", "a0.broken", "a1.broken", "a2.broken", "a.cut"]),
     ("pol stat", &["a.pol", "a0.broken"]),
+    (
+        "pol set",
+        &[
+            "copy HKLM\\Software\\Acme!ProxyPwd sz CANARY --dry-run",
+            "copy HKLM\\Software\\Acme!ProxyPwd sz CANARY",
+            "copy HKLM\\Software\\Acme!Passwords multi-sz CANARY CANARY",
+            "copy HKLM\\Software\\Acme!Password dword CANARY",
+            "copy HKLM\\Software\\Acme!Password CANARY",
+            "copy HKLM\\Software\\Acme!Password binary CANARY",
+            "copy Software\\Acme!Password sz CANARY",
+            "copy HKCU\\Software\\Acme!Password sz CANARY --scope computer",
+            "copy HKLM\\SYSTEM\\CurrentControlSet\\Services\\SNMP\\Parameters\\ValidCommunities!CANARY dword 8",
+        ],
+    ),
+    (
+        "pol delete",
+        &[
+            "copy HKLM\\Software\\Acme!ProxyPwd --dry-run",
+            "copy HKLM\\SYSTEM\\CurrentControlSet\\Services\\SNMP\\Parameters\\ValidCommunities!CANARY",
+        ],
+    ),
+    (
+        "pol forget",
+        &[
+            "copy HKLM\\Software\\Acme!ProxyPwd",
+            "copy HKLM\\SYSTEM\\CurrentControlSet\\Services\\SNMP\\Parameters\\ValidCommunities!CANARY --dry-run",
+        ],
+    ),
     ("recover", &["a0.broken -o out.pol --report report.json", "a2.broken -o out.pol --report report.json"]),
     (
         "convert",

@@ -93,7 +93,7 @@ pub enum Command {
     /// Look at an export of Active Directory (LDIF)
     #[command(subcommand)]
     Ad(ad::AdCommand),
-    /// Look at the records of a policy file
+    /// Look at the records of a policy file, and change single ones
     #[command(subcommand)]
     Pol(pol::PolCommand),
     /// Look into a registry hive, or into those of a mounted Windows volume
