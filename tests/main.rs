@@ -49,6 +49,7 @@ mod policy_describe;
 mod readme;
 mod records;
 mod recover;
+mod registry_values;
 mod scopes;
 mod search;
 mod secrets;

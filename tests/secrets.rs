@@ -277,6 +277,11 @@ const LINES: &[(&str, &[&str])] = &[
         &[
             "a Vault --admx store --scope computer",
             "a HKLM\\Software\\Policies\\Acme\\Vault!ProxyPassword --admx store --scope computer",
+            "a HKLM\\Software\\Acme!ProxyPwd",
+            "a HKLM\\Software\\Acme!Passwords",
+            "a HKLM\\Software\\Acme!VncPasswd",
+            "a HKCU\\Software\\Acme!NonePassword",
+            "a HKLM\\SYSTEM\\CurrentControlSet\\Services\\SNMP\\Parameters\\ValidCommunities!CANARY",
         ],
     ),
     (
@@ -328,7 +333,13 @@ const LINES: &[(&str, &[&str])] = &[
     ),
     ("policy list", &["a --admx store", "--admx store"]),
     ("policy search", &["vault --admx store"]),
-    ("policy get", &["a Vault --admx store --scope computer"]),
+    (
+        "policy get",
+        &[
+            "a Vault --admx store --scope computer",
+            "a HKLM\\SYSTEM\\CurrentControlSet\\Services\\SNMP\\Parameters\\ValidCommunities!CANARY",
+        ],
+    ),
     ("policy describe", &["Vault --admx store --scope computer"]),
     (
         "policy set",

@@ -64,6 +64,7 @@ pub enum Command {
     /// under the policy's keys, at the local setting behind it and at the default, and says who wins
     /// now and at the next boot. Of any other target, at its policy files. Hives are read, with
     /// their logs, and never written. What could not be read or was not looked at is said.
+    /// A value of the registry that no template has is explained as well, as HKLM\key!value.
     /// Who decides it among the GPOs of a domain: gpol effective with --policy.
     Explain(PolicyOnTarget),
     Search(search::SearchArgs),

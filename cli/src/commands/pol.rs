@@ -2,6 +2,8 @@
 
 mod change;
 
+pub use change::no_value;
+
 use std::borrow::Borrow;
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -128,7 +128,9 @@ fn change(what: &WhatArgs, wanted: &Wanted<'_>, args: &WriteArgs, ui: &Ui) -> Re
     let address = RegistryAddress::parse_in_any_hive(&what.value);
     let readings = RegistryValue::readings(&address);
     hide(&what.value, &readings, wanted);
-    let Some(likeliest) = readings.first() else { return Err(no_value(&what.value).into()) };
+    let Some(likeliest) = readings.first() else {
+        return Err(no_value(&what.value).detail("Nothing was written.").into());
+    };
     let snapshot = args.domain.ad.snapshot()?;
     let target = open_gpo(&what.target, args.file_only, snapshot.as_ref(), ui)?;
     let scope = scope_of(&address, args.scope.scope.as_ref(), &target)?;
@@ -173,10 +175,10 @@ fn hide(typed: &str, readings: &[RegistryValue], wanted: &Wanted<'_>) {
     hide_words(hidden);
 }
 
-fn no_value(text: &str) -> CommandError {
+pub fn no_value(text: &str) -> CommandError {
     CommandError::new(Code::NOT_A_VALUE, format!("\"{text}\" names no value of the registry"))
-        .detail("A value has a key and a name, and ! or \\ between them. Nothing was written.")
-        .help(r"for example:  'HKLM\SOFTWARE\Policies\Acme!Level'")
+        .detail("A value has a key and a name, and ! or \\ between them.")
+        .help(r"write it as HKLM\SOFTWARE\Policies\Acme!Level, in quotes")
 }
 
 /// Whether a policy file has a record of a value.
