@@ -10,6 +10,7 @@ use gpo::desired::Reach;
 use gpo::scope::Scope;
 use gpo::templates::Templates;
 
+use crate::commands::halves::DomainArgs;
 use crate::commands::{
     ad, admx, apply, bump, check, convert, detect, diagnose, diff, doctor, effective, git, history, hive, pol, policy,
     recover, schema, search, shell, show,
@@ -255,4 +256,18 @@ pub struct ChangeArgs {
     /// Wait that many seconds if another gpol changes the same GPO
     #[arg(long, value_name = "SECS", default_value = "0", hide_default_value = true)]
     pub wait: u64,
+}
+
+/// What every command that changes one setting takes.
+#[derive(Args, Debug)]
+pub struct WriteArgs {
+    #[command(flatten)]
+    pub change: ChangeArgs,
+    /// Change a policy file alone, though it is that of a GPO: no version rises, and Windows may not notice
+    #[arg(long)]
+    pub file_only: bool,
+    #[command(flatten)]
+    pub domain: DomainArgs,
+    #[command(flatten)]
+    pub options: PolicyOptions,
 }

@@ -23,7 +23,7 @@ use crate::error::{Code, CommandError};
 use crate::interrupt::whole;
 use crate::malformed;
 use crate::paste::{quoted, this_command};
-use crate::registry_value::RegistryValue;
+use crate::registry_value::{no_template_has, value_without_policy};
 use crate::target_error;
 use crate::ui::{Line, Page, Style, Ui};
 
@@ -265,13 +265,6 @@ pub fn find_named_to_read<'c>(
     Ok(found)
 }
 
-/// The value of the registry that a query names, where no template has it: then it is no policy's name.
-pub fn value_without_policy(catalog: &Catalog, query: &str, side: Option<Side>) -> Option<RegistryAddress> {
-    let address = RegistryAddress::of_query(query)?;
-    let found = catalog.find_on(query, side).or_else(|_| catalog.find(query));
-    matches!(found, Err(FindError::NotFound { .. })).then_some(address)
-}
-
 fn in_scope<'c>(
     found: Match<'c>,
     asked: Option<&Scope>,
@@ -312,31 +305,6 @@ fn in_scope<'c>(
 /// What to say where a name means no policy, or several.
 pub fn no_such_policy(catalog: &Catalog, name: &str, error: &FindError) -> CommandError {
     not_found(catalog, name, error, None, None)
-}
-
-/// What to say where no template has a value: what else can be done with it.
-fn no_template_has(
-    catalog: &Catalog,
-    address: &RegistryAddress,
-    asked: Option<&Scope>,
-    target: Option<&Target>,
-) -> CommandError {
-    let side = address.side().or(asked.map(Scope::side));
-    let readings = RegistryValue::readings(address);
-    let value = readings.first().map_or_else(|| address.path().to_owned(), |value| value.text(side));
-    let mut failed = CommandError::new(Code::NO_POLICY, format!("no template has the value {value}"))
-        .detail(format!("looked in {}", store_name(catalog)));
-    if let Some(target) = target.filter(|_| !readings.is_empty()) {
-        let (target, value) = (quoted(&target.path.display().to_string()), quoted(&value));
-        let scope = asked.map(|scope| format!(" --scope {scope}")).unwrap_or_default();
-        failed = failed
-            .help(format!("what decides the value:  gpol explain {target} {value}{scope}"))
-            .help(format!("to change it without a template:  gpol pol set {target} {value} dword 1{scope} --dry-run"));
-    }
-    failed.help(match catalog.is_builtin() {
-        true => "the built-in catalogue knows few policies; name a folder of templates:  --admx PolicyDefinitions",
-        false => "if another template has it, name the folder it lies in:  --admx PolicyDefinitions",
-    })
 }
 
 fn not_found(

@@ -1,12 +1,13 @@
 //! A value of the registry that somebody names, where no policy is meant: its key, its name, and whose policy file is about it.
 
-use admx::{RegistryAddress, Side};
+use admx::{Catalog, FindError, RegistryAddress, Side};
 use gpo::scope::Scope;
 use gpo::secret::shown_name;
 use gpo::target::Target;
 
+use crate::context::store_name;
 use crate::error::{Code, CommandError};
-use crate::paste::this_command;
+use crate::paste::{quoted, this_command};
 
 /// A value, without its hive.
 #[derive(Clone, Debug)]
@@ -64,4 +65,36 @@ pub fn scope_of(address: &RegistryAddress, asked: Option<&Scope>, target: &Targe
             .help(format!("{} --scope computer", this_command()))
             .help(format!("{} --scope user", this_command()))),
     }
+}
+
+/// The value of the registry that a query names, where no template has it: then it is no policy's name.
+pub fn value_without_policy(catalog: &Catalog, query: &str, side: Option<Side>) -> Option<RegistryAddress> {
+    let address = RegistryAddress::of_query(query)?;
+    let found = catalog.find_on(query, side).or_else(|_| catalog.find(query));
+    matches!(found, Err(FindError::NotFound { .. })).then_some(address)
+}
+
+/// What to say where no template has a value: what else can be done with it.
+pub fn no_template_has(
+    catalog: &Catalog,
+    address: &RegistryAddress,
+    asked: Option<&Scope>,
+    target: Option<&Target>,
+) -> CommandError {
+    let side = address.side().or(asked.map(Scope::side));
+    let readings = RegistryValue::readings(address);
+    let value = readings.first().map_or_else(|| address.path().to_owned(), |value| value.text(side));
+    let mut failed = CommandError::new(Code::NO_POLICY, format!("no template has the value {value}"))
+        .detail(format!("looked in {}", store_name(catalog)));
+    if let Some(target) = target.filter(|_| !readings.is_empty()) {
+        let (target, value) = (quoted(&target.path.display().to_string()), quoted(&value));
+        let scope = asked.map(|scope| format!(" --scope {scope}")).unwrap_or_default();
+        failed = failed
+            .help(format!("what decides the value:  gpol explain {target} {value}{scope}"))
+            .help(format!("to change it without a template:  gpol pol set {target} {value} dword 1{scope} --dry-run"));
+    }
+    failed.help(match catalog.is_builtin() {
+        true => "the built-in catalogue knows few policies; name a folder of templates:  --admx PolicyDefinitions",
+        false => "if another template has it, name the folder it lies in:  --admx PolicyDefinitions",
+    })
 }

@@ -13,12 +13,12 @@ use crate::args::{Format, PolicyOnTarget};
 use crate::commands::pol::no_value;
 use crate::commands::show::{category_of, elements_of, state, templates};
 use crate::commands::values;
-use crate::context::{failed, find_policy_to_read, load_templates, open_target, value_without_policy};
+use crate::context::{failed, find_policy_to_read, load_templates, open_target};
 use crate::error::Stop;
 use crate::exit::Exit;
 use crate::heading;
 use crate::paste::quoted;
-use crate::registry_value::{RegistryValue, scope_of};
+use crate::registry_value::{RegistryValue, scope_of, value_without_policy};
 use crate::ui::{self, Line, Page, Style, Ui};
 
 /// Column of the layers' values.

@@ -102,7 +102,7 @@ impl<'a> Subject<'a> {
     /// The keys whose values it writes under names of others' choice.
     pub(super) fn list_keys(self) -> Vec<&'a str> {
         match self {
-            Self::Policy(_, policy) => policy.list_keys().into_iter().collect(),
+            Self::Policy(_, policy) => policy.list_keys().collect(),
             Self::Value(_) => Vec::new(),
         }
     }
@@ -140,7 +140,7 @@ impl Value {
             None => judged.raw(),
         };
         let meaning = format!("{value_type} {shown}{}", if if_missing { ", if it is missing" } else { "" });
-        let last = file.records().enumerate().filter(|(_, record)| self.is_set_by(record)).last();
+        let last = file.records().enumerate().rfind(|(_, record)| self.is_set_by(record));
         Some(Decided {
             state: Subject::Value(self).word(State::Enabled),
             value: judged.value(),

@@ -12,9 +12,8 @@ use gpo::secret::is_secret;
 use gpo::source::{Place, Spot};
 use polfile::{Action, PolicyFile, Record, ValueType};
 
-use crate::args::{ChangeArgs, OutputArgs, ScopeArgs, TemplateArgs};
+use crate::args::WriteArgs;
 use crate::commands::apply::{Case, Way, bring};
-use crate::commands::halves::DomainArgs;
 use crate::context::{failed, load_templates, open_gpo};
 use crate::error::{Code, CommandError, Stop};
 use crate::exit::Exit;
@@ -88,23 +87,6 @@ struct WhatArgs {
     value: String,
 }
 
-#[derive(Args, Debug)]
-struct WriteArgs {
-    #[command(flatten)]
-    change: ChangeArgs,
-    /// Change a policy file alone, though it is that of a GPO: no version rises, and Windows may not notice
-    #[arg(long)]
-    file_only: bool,
-    #[command(flatten)]
-    domain: DomainArgs,
-    #[command(flatten)]
-    scope: ScopeArgs,
-    #[command(flatten)]
-    templates: TemplateArgs,
-    #[command(flatten)]
-    output: OutputArgs,
-}
-
 /// What becomes of the value.
 enum Wanted<'a> {
     Set(&'a str, &'a [String]),
@@ -133,7 +115,7 @@ fn change(what: &WhatArgs, wanted: &Wanted<'_>, args: &WriteArgs, ui: &Ui) -> Re
     };
     let snapshot = args.domain.ad.snapshot()?;
     let target = open_gpo(&what.target, args.file_only, snapshot.as_ref(), ui)?;
-    let scope = scope_of(&address, args.scope.scope.as_ref(), &target)?;
+    let scope = scope_of(&address, args.options.scope.scope.as_ref(), &target)?;
     let value = match &*readings {
         [only] => only,
         several => {
@@ -142,7 +124,7 @@ fn change(what: &WhatArgs, wanted: &Wanted<'_>, args: &WriteArgs, ui: &Ui) -> Re
         }
     };
     let desired = desired(value, &scope, wanted)?;
-    let catalog = load_templates(&args.templates.templates(), Some(&target))?;
+    let catalog = load_templates(&args.options.templates.templates(), Some(&target))?;
     let case = Case { target, catalog, desired, prune: false, about_unmanaged: None };
     let way = Way {
         schema: match wanted {
@@ -153,7 +135,7 @@ fn change(what: &WhatArgs, wanted: &Wanted<'_>, args: &WriteArgs, ui: &Ui) -> Re
         change: &args.change,
         directory: &args.domain.directory(snapshot.as_ref()),
         asks: false,
-        format: args.output.format,
+        format: args.options.output.format,
     };
     bring(&case, &way, ui)?;
     Ok(Exit::Yes)
