@@ -15,6 +15,9 @@ const PROMISED: &[&str] = &[
     "pol cat",
     "pol verify",
     "pol stat",
+    "pol set",
+    "pol delete",
+    "pol forget",
     "hive get",
     "hive list",
     "plan",
@@ -115,7 +118,7 @@ fn an_unknown_command_is_a_usage_error_that_names_a_near_one() {
 fn a_group_without_its_command_lists_its_commands() {
     let run = TestDir::new().run(["pol"]);
     assert_eq!((run.status, run.out.len()), (Some(2), 0));
-    assert_eq!(listed(&run.stderr()), ["cat", "verify", "stat", "help"]);
+    assert_eq!(listed(&run.stderr()), ["cat", "verify", "stat", "set", "delete", "forget", "help"]);
 }
 
 #[test]

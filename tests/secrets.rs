@@ -277,6 +277,11 @@ const LINES: &[(&str, &[&str])] = &[
         &[
             "a Vault --admx store --scope computer",
             "a HKLM\\Software\\Policies\\Acme\\Vault!ProxyPassword --admx store --scope computer",
+            "a HKLM\\Software\\Acme!ProxyPwd",
+            "a HKLM\\Software\\Acme!Passwords",
+            "a HKLM\\Software\\Acme!VncPasswd",
+            "a HKCU\\Software\\Acme!NonePassword",
+            "a HKLM\\SYSTEM\\CurrentControlSet\\Services\\SNMP\\Parameters\\ValidCommunities!CANARY",
         ],
     ),
     (
@@ -328,7 +333,13 @@ const LINES: &[(&str, &[&str])] = &[
     ),
     ("policy list", &["a --admx store", "--admx store"]),
     ("policy search", &["vault --admx store"]),
-    ("policy get", &["a Vault --admx store --scope computer"]),
+    (
+        "policy get",
+        &[
+            "a Vault --admx store --scope computer",
+            "a HKLM\\SYSTEM\\CurrentControlSet\\Services\\SNMP\\Parameters\\ValidCommunities!CANARY",
+        ],
+    ),
     ("policy describe", &["Vault --admx store --scope computer"]),
     (
         "policy set",
@@ -361,6 +372,34 @@ const LINES: &[(&str, &[&str])] = &[
     ("pol cat", &["a.pol", "a0.broken", "a1.broken", "a2.broken", "a.cut"]),
     ("pol verify", &["a.pol", "a0.broken", "a1.broken", "a2.broken", "a.cut"]),
     ("pol stat", &["a.pol", "a0.broken"]),
+    (
+        "pol set",
+        &[
+            "copy HKLM\\Software\\Acme!ProxyPwd sz CANARY --dry-run",
+            "copy HKLM\\Software\\Acme!ProxyPwd sz CANARY",
+            "copy HKLM\\Software\\Acme!Passwords multi-sz CANARY CANARY",
+            "copy HKLM\\Software\\Acme!Password dword CANARY",
+            "copy HKLM\\Software\\Acme!Password CANARY",
+            "copy HKLM\\Software\\Acme!Password binary CANARY",
+            "copy Software\\Acme!Password sz CANARY",
+            "copy HKCU\\Software\\Acme!Password sz CANARY --scope computer",
+            "copy HKLM\\SYSTEM\\CurrentControlSet\\Services\\SNMP\\Parameters\\ValidCommunities!CANARY dword 8",
+        ],
+    ),
+    (
+        "pol delete",
+        &[
+            "copy HKLM\\Software\\Acme!ProxyPwd --dry-run",
+            "copy HKLM\\SYSTEM\\CurrentControlSet\\Services\\SNMP\\Parameters\\ValidCommunities!CANARY",
+        ],
+    ),
+    (
+        "pol forget",
+        &[
+            "copy HKLM\\Software\\Acme!ProxyPwd",
+            "copy HKLM\\SYSTEM\\CurrentControlSet\\Services\\SNMP\\Parameters\\ValidCommunities!CANARY --dry-run",
+        ],
+    ),
     ("recover", &["a0.broken -o out.pol --report report.json", "a2.broken -o out.pol --report report.json"]),
     (
         "convert",

@@ -52,6 +52,15 @@ impl RegistryAddress {
         Some(Self { side: Some(side), path: tidy(path), name })
     }
 
+    /// As [`parse`](Self::parse), of what somebody asks for: `reg:` says that it is a place in the registry, with a hive or without.
+    pub fn of_query(query: &str) -> Option<Self> {
+        let query = query.trim();
+        match query.get(..4).filter(|start| start.eq_ignore_ascii_case("reg:")) {
+            Some(_) => Some(Self::parse_in_any_hive(&query[4..])),
+            None => Self::parse(query),
+        }
+    }
+
     /// As [`parse`](Self::parse), of a text that is known to be a place in the registry and may name no hive.
     pub fn parse_in_any_hive(text: &str) -> Self {
         let (place, name) = apart(text.trim());

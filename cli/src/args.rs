@@ -10,6 +10,7 @@ use gpo::desired::Reach;
 use gpo::scope::Scope;
 use gpo::templates::Templates;
 
+use crate::commands::halves::DomainArgs;
 use crate::commands::{
     ad, admx, apply, bump, check, convert, detect, diagnose, diff, doctor, effective, git, history, hive, pol, policy,
     recover, schema, search, shell, show,
@@ -64,6 +65,7 @@ pub enum Command {
     /// under the policy's keys, at the local setting behind it and at the default, and says who wins
     /// now and at the next boot. Of any other target, at its policy files. Hives are read, with
     /// their logs, and never written. What could not be read or was not looked at is said.
+    /// A value of the registry that no template has is explained as well, as HKLM\key!value.
     /// Who decides it among the GPOs of a domain: gpol effective with --policy.
     Explain(PolicyOnTarget),
     Search(search::SearchArgs),
@@ -93,7 +95,7 @@ pub enum Command {
     /// Look at an export of Active Directory (LDIF)
     #[command(subcommand)]
     Ad(ad::AdCommand),
-    /// Look at the records of a policy file
+    /// Look at the records of a policy file, and change single ones
     #[command(subcommand)]
     Pol(pol::PolCommand),
     /// Look into a registry hive, or into those of a mounted Windows volume
@@ -254,4 +256,18 @@ pub struct ChangeArgs {
     /// Wait that many seconds if another gpol changes the same GPO
     #[arg(long, value_name = "SECS", default_value = "0", hide_default_value = true)]
     pub wait: u64,
+}
+
+/// What every command that changes one setting takes.
+#[derive(Args, Debug)]
+pub struct WriteArgs {
+    #[command(flatten)]
+    pub change: ChangeArgs,
+    /// Change a policy file alone, though it is that of a GPO: no version rises, and Windows may not notice
+    #[arg(long)]
+    pub file_only: bool,
+    #[command(flatten)]
+    pub domain: DomainArgs,
+    #[command(flatten)]
+    pub options: PolicyOptions,
 }

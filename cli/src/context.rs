@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use admx::file::{self, Limit, Refused};
-use admx::{Catalog, Class, FindError, LoadError, Match, Policy, Side};
+use admx::{Catalog, Class, FindError, LoadError, Match, Policy, RegistryAddress, Side};
 use gpo::ad::Snapshot;
 use gpo::enclosure::LeadsOut;
 use gpo::error::Error;
@@ -23,6 +23,7 @@ use crate::error::{Code, CommandError};
 use crate::interrupt::whole;
 use crate::malformed;
 use crate::paste::{quoted, this_command};
+use crate::registry_value::{no_template_has, value_without_policy};
 use crate::target_error;
 use crate::ui::{Line, Page, Style, Ui};
 
@@ -219,7 +220,7 @@ pub fn find_policy<'c>(
     target: Option<&Target>,
 ) -> Result<(&'c Policy, Scope), CommandError> {
     let found = catalog.find_on(name, asked.map(Scope::side)).or_else(|_| catalog.find(name));
-    in_scope(found.map_err(|error| no_such_policy(catalog, name, &error))?, asked, target)
+    in_scope(found.map_err(|error| not_found(catalog, name, &error, asked, target))?, asked, target)
 }
 
 /// As [`find_policy`], for reads: `~words` finds a name that is like them, and words that only one
@@ -231,6 +232,9 @@ pub fn find_policy_to_read<'c>(
     target: Option<&Target>,
     ui: &Ui,
 ) -> Result<(&'c Policy, Scope), CommandError> {
+    if let Some(address) = value_without_policy(catalog, name, asked.map(Scope::side)) {
+        return Err(no_template_has(catalog, &address, asked, target));
+    }
     in_scope(find_named_to_read(catalog, name, asked.map(Scope::side), ui)?, asked, target)
 }
 
@@ -248,6 +252,10 @@ pub fn find_named_to_read<'c>(
         }
         (None, Ok(found)) => return Ok(found),
         (None, Err(error @ FindError::Ambiguous { .. })) => return Err(no_such_policy(catalog, name, &error)),
+        // Words of an address are like those of some policy, and mean none.
+        (None, Err(error)) if RegistryAddress::of_query(name).is_some() => {
+            return Err(no_such_policy(catalog, name, &error));
+        }
         (None, Err(error)) => catalog.find_by_words(name, side).map_err(|_| no_such_policy(catalog, name, &error))?,
     };
     let mut page = Page::new();
@@ -296,6 +304,19 @@ fn in_scope<'c>(
 
 /// What to say where a name means no policy, or several.
 pub fn no_such_policy(catalog: &Catalog, name: &str, error: &FindError) -> CommandError {
+    not_found(catalog, name, error, None, None)
+}
+
+fn not_found(
+    catalog: &Catalog,
+    name: &str,
+    error: &FindError,
+    asked: Option<&Scope>,
+    target: Option<&Target>,
+) -> CommandError {
+    if let (FindError::NotFound { .. }, Some(address)) = (error, RegistryAddress::of_query(name)) {
+        return no_template_has(catalog, &address, asked, target);
+    }
     match error {
         FindError::Ambiguous { candidates, .. } => {
             let mut failed = CommandError::new(

@@ -65,6 +65,9 @@ codes! {
     NO_COMMENTS_HERE = "E0307", Usage, "a bare policy file has no place for comments";
     SIDE_AMBIGUOUS = "E0308", NotFound, "the policy exists on both sides, and nothing says which one is meant";
     NO_SCOPE = "E0309", NotFound, "the target has no place for this group's or user's policy";
+    NOT_A_VALUE = "E0311", Usage, "the text names no value of the registry";
+    RECORD_DATA = "E0312", Usage, "type and data of a record are missing, or do not fit";
+    OTHER_HIVE = "E0313", Usage, "the hive of the value and --scope contradict each other";
     NO_PROBLEM = "E0321", NotFound, "gpol knows no problem of this name";
     DISK_IMAGE = "E0401", NotFound, "the target is a disk image, not a mounted file system";
     UNKNOWN_TARGET = "E0402", NotFound, "the folder is no target that gpol knows";

@@ -13,6 +13,7 @@ mod malformed;
 mod overlooked;
 mod paste;
 mod progress;
+mod registry_value;
 mod source_error;
 mod target_error;
 mod ui;

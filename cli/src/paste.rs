@@ -40,11 +40,23 @@ pub fn hide(policy: &Policy) {
     let _ = SECRETS.set(policy.elements.iter().filter(|element| is_secret_element(element)).flat_map(names).collect());
 }
 
+/// Words of the running command that are secrets themselves.
+static HIDDEN_WORDS: OnceLock<Vec<String>> = OnceLock::new();
+
+/// From now on, these words of the command line are not repeated.
+pub fn hide_words(words: Vec<String>) {
+    let _ = HIDDEN_WORDS.set(words);
+}
+
 /// The words of the running command, without secrets that were typed: what is repeated is recorded, or read in a log.
 ///
 /// Before the policy is known, the names that were typed tell what is one.
 pub fn words() -> Vec<String> {
-    let words: Vec<String> = std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
+    let hidden = HIDDEN_WORDS.get().filter(|_| !are_shown()).map_or(&[][..], |words| words);
+    let words: Vec<String> = std::env::args_os()
+        .map(|word| word.to_string_lossy().into_owned())
+        .map(|word| if hidden.contains(&word) { HIDDEN.to_owned() } else { word })
+        .collect();
     // `policy set TARGET POLICY STATE ELEMENT=VALUE…`
     let sets = words.windows(2).any(|pair| pair[0] == "policy" && pair[1] == "set");
     if !sets || are_shown() {

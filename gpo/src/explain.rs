@@ -16,15 +16,17 @@ mod cached;
 mod decision;
 mod layers;
 mod machine;
+mod subject;
 mod verdict;
 
-use admx::{Catalog, Policy, PolicyReading, Side, State, Wanted, write_set};
-use polfile::{Folded, PolicyFile, Record, RecordRef, Registry, Value};
+use admx::{Catalog, Policy, Side, State, Wanted, write_set};
+use polfile::{Folded, PolicyFile, Record, RecordRef, Registry};
 use serde::Serialize;
 
 pub use decision::{Certainty, Decision, Possible, Verdict};
 pub use layers::{Layer, Place, RegistryModel};
 pub use machine::{ControlSets, ImageModel};
+pub use subject::{ExplainedValue, Value};
 
 use crate::contents::{self, Role};
 use crate::doctor::Answer;
@@ -37,6 +39,7 @@ use crate::scope::Scope;
 use crate::show::{AdmxModel, TargetModel};
 use crate::target::{Kind, SideFile, Target};
 use machine::Machine;
+use subject::{Reading, Subject};
 use verdict::{Case, default_value, shown};
 
 /// A policy through all layers: `gpol.explain/1`.
@@ -55,8 +58,11 @@ pub struct Explain {
     pub side: &'static str,
     /// Whose policy it is.
     pub scope: Scope,
-    /// The policy, as the policy file has it.
-    pub policy: PolicyModel,
+    /// The policy, as the policy file has it; `null` where a value is explained that no policy is asked for.
+    pub policy: Option<PolicyModel>,
+    /// The value, where that is explained.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub value: Option<ExplainedValue>,
     /// What decides, the strongest first.
     pub layers: Vec<Layer>,
     /// What comes of it.
@@ -134,72 +140,119 @@ impl<'t> Explainer<'t> {
     ///
     /// As [`explain`].
     pub fn explain(&self, catalog: &Catalog, policy: &Policy, scope: &Scope) -> Result<Explain, Error> {
-        let target = self.target;
-        let (side, place) = (scope.side(), &file_of(target, scope)?);
-        let pending = read(place)?;
-        let reading = catalog.read_policy(policy, side, &pending);
+        let place = file_of(self.target, scope)?;
+        let pending = read(&place)?;
+        let mut explained = self.through_layers(catalog, Subject::Policy(catalog, policy), scope, &place, &pending);
+        explained.policy = Some(PolicyModel {
+            // A comment that cannot be read decides nothing; `show` says why.
+            comment: comments_of(&place).ok().and_then(|comments| comments.get(&policy.namespace, &policy.name)),
+            ..PolicyModel::new(catalog, &catalog.read_policy(policy, scope.side(), &pending))
+        });
+        Ok(explained)
+    }
+
+    /// Explains a value of the registry, whether a template has it or not: of several that a text may mean, the first one that
+    /// anything says something of, else the first. `None` if there are none.
+    ///
+    /// # Errors
+    ///
+    /// As [`explain`].
+    pub fn explain_value(&self, catalog: &Catalog, values: &[Value], scope: &Scope) -> Result<Option<Explain>, Error> {
+        let place = file_of(self.target, scope)?;
+        let pending = read(&place)?;
+        let explained = |value| {
+            let explained = self.through_layers(catalog, Subject::Value(value), scope, &place, &pending);
+            Explain { value: Some(value.model(scope.side())), ..explained }
+        };
+        let known = values.iter().map(explained).find(|explained| !explained.layers.is_empty());
+        Ok(known.or_else(|| values.first().map(explained)))
+    }
+
+    fn through_layers(
+        &self,
+        catalog: &Catalog,
+        subject: Subject<'_>,
+        scope: &Scope,
+        place: &SideFile,
+        pending: &PolicyFile,
+    ) -> Explain {
+        let (target, side) = (self.target, scope.side());
+        let reading = subject.read(side, pending);
         // What the computer side is applied to is in the hives of the machine, a user's is in hives of their own.
         let machine = self.machine.as_ref().filter(|_| side == Side::Computer);
-        let case = machine.map(|machine| Case::new(catalog, policy, machine, &pending));
-        let fact = Facts::get().of(policy);
-        let pending_layer = file_layer(place, &pending, &reading, fact);
+        let case = machine.map(|machine| Case::new(subject, machine, pending));
+        let fact = subject.fact();
+        let pending_layer = file_layer(place, pending, subject, &reading);
         let verdict = match &case {
             Some(case) => case.verdict(),
-            None => of_file_alone(pending_layer.as_ref(), reading.state, self.machine.is_some()),
+            None => of_file_alone(pending_layer.as_ref(), subject, reading.state, self.machine.is_some()),
         };
-        let mut layers: Vec<Layer> = machine.map(|machine| domain_layers(machine, catalog, policy)).unwrap_or_default();
+        let mut layers: Vec<Layer> = machine.map(|machine| domain_layers(machine, subject)).unwrap_or_default();
         layers.extend(pending_layer);
         layers.extend(case.iter().flat_map(|case| case.layers()));
-        let notes = case.as_ref().map(|case| notes(case, &layers, &verdict)).unwrap_or_default();
+        let mut notes = case.as_ref().map(|case| notes(case, &layers, &verdict)).unwrap_or_default();
+        if let Subject::Value(value) = subject {
+            notes.push(about(value, side));
+        }
         let applies = machine.filter(|_| reading.state != State::NotConfigured).map(|machine| machine.applies.0);
-        let other_state = other_state(policy, side, reading.state, fact, &verdict.next_boot);
-        Ok(Explain {
+        let other_state = match subject {
+            Subject::Policy(_, policy) => other_state(policy, side, reading.state, fact, &verdict.next_boot),
+            Subject::Value(_) => None,
+        };
+        Explain {
             schema: "gpol.explain/1",
             target: TargetModel::new(target),
             admx: AdmxModel::new(catalog),
             image: machine.map(|machine| machine.about.clone()),
             side: side.as_str(),
             scope: place.scope.clone().unwrap_or_else(|| scope.clone()),
-            policy: PolicyModel {
-                // A comment that cannot be read decides nothing; `show` says why.
-                comment: comments_of(place).ok().and_then(|comments| comments.get(&policy.namespace, &policy.name)),
-                ..PolicyModel::new(catalog, &reading)
-            },
+            policy: None,
+            value: None,
             layers,
             verdict,
             applies,
-            related: case.as_ref().map(related).unwrap_or_default(),
+            related: case.as_ref().map(|case| related(case, catalog)).unwrap_or_default(),
             notes,
             not_seen: not_seen(target, scope, self.machine.as_ref()),
             other_state,
             sources: case.and(fact).map(|(fact, _)| fact.sources.clone()).unwrap_or_default(),
-        })
+        }
+    }
+}
+
+/// What gpol's facts know of a value that no policy is asked for.
+fn about(value: &Value, side: Side) -> String {
+    let shadowing = Facts::get().shadowing(&value.key, &value.name).filter(|_| side == Side::Computer);
+    let policies: Vec<&str> = shadowing.map(|fact| &*fact.policy).collect();
+    match policies.is_empty() {
+        true => "What Windows does without this value, and whether a local setting stands behind it, is not in gpol's facts.".to_owned(),
+        false => format!("This is the local setting behind a policy, which wins over it: {}.", policies.join(", ")),
     }
 }
 
 /// What a policy file says of a policy, if anything.
-fn file_layer(
-    place: &SideFile,
-    file: &PolicyFile,
-    reading: &PolicyReading<'_>,
-    fact: Option<(&'static Fact, &str)>,
-) -> Option<Layer> {
+fn file_layer(place: &SideFile, file: &PolicyFile, subject: Subject<'_>, reading: &Reading<'_>) -> Option<Layer> {
     if reading.state == State::NotConfigured {
         return None;
     }
     let records: Vec<RecordModel> =
         reading.records.iter().filter_map(|&i| Some(RecordModel::new(i, &file.record(i)?))).collect();
-    let mut layer = Layer::new(3, "pending-policy", reading.state.as_str());
+    let mut layer = Layer::new(3, "pending-policy", subject.word(reading.state));
     if let [one] = &*records
         && one.action == "set"
     {
         layer.value = one.value.clone();
     }
-    if let Some((fact, key)) = fact {
+    if let Subject::Value(value) = subject {
+        let decided = value.decided(file);
+        layer.value = decided.as_ref().and_then(|decided| decided.value.clone());
+        layer.meaning = decided.and_then(|decided| decided.meaning);
+    }
+    if let Some((fact, key)) = subject.fact() {
         let registry = Registry::execute([file]);
         let value = registry.value(Folded::from(key), Folded::from(&*fact.value)).and_then(|value| value.current());
         let judged = value.map(|(_, value_type, data)| Judged::new(key, &fact.value, value_type, data));
-        let value = value.and_then(|(_, value_type, data)| Value::decode(value_type, data).ok());
+        let value = value.and_then(|(_, value_type, data)| polfile::Value::decode(value_type, data).ok());
         layer.meaning = value.as_ref().map(|value| fact.meaning(value));
         layer.value = judged.and_then(|judged| judged.value());
     }
@@ -213,17 +266,23 @@ fn file_layer(
 }
 
 /// What copies of domain GPOs say of a policy. Their order is not in the image.
-fn domain_layers(machine: &Machine, catalog: &Catalog, policy: &Policy) -> Vec<Layer> {
-    let fact = Facts::get().of(policy);
+fn domain_layers(machine: &Machine, subject: Subject<'_>) -> Vec<Layer> {
     let layer = |(cached, file): (&cached::Cached, &PolicyFile)| {
-        let layer = file_layer(&cached.place, file, &catalog.read_policy(policy, Side::Computer, file), fact)?;
+        let layer = file_layer(&cached.place, file, subject, &subject.read(Side::Computer, file))?;
         Some(Layer { rank: 4, layer: "cached-domain-policy", label: Some(cached.gpo.clone()), ..layer })
     };
     machine.cached().filter_map(layer).collect()
 }
 
 /// What a policy file alone tells.
-fn of_file_alone(pending: Option<&Layer>, state: State, in_installation: bool) -> Verdict {
+fn of_file_alone(pending: Option<&Layer>, subject: Subject<'_>, state: State, in_installation: bool) -> Verdict {
+    let set_to = pending.and_then(|layer| layer.meaning.as_deref()).unwrap_or_default();
+    let of_value = match (subject, state) {
+        (Subject::Policy(..), _) => None,
+        (_, State::Enabled) => Some(format!("set to {set_to}, once Windows has applied this policy file")),
+        (_, State::Disabled) => Some("deleted, once Windows has applied this policy file".to_owned()),
+        _ => Some("not decided here: this policy file says nothing of the value".to_owned()),
+    };
     let words = match state {
         State::Enabled => "Enabled, once Windows has applied this policy file",
         State::Disabled => "Disabled, once Windows has applied this policy file",
@@ -232,9 +291,9 @@ fn of_file_alone(pending: Option<&Layer>, state: State, in_installation: bool) -
     };
     let next_boot = Decision {
         layer: pending.map(|layer| layer.layer),
-        state: Some(state.as_str()),
+        state: Some(subject.word(state)),
         value: pending.and_then(|layer| layer.value.clone()),
-        ..Decision::none(words)
+        ..Decision::none(of_value.unwrap_or_else(|| words.to_owned()))
     };
     let why = match in_installation {
         true => "the users' own registry hives are not read",
@@ -280,11 +339,11 @@ fn notes(case: &Case<'_>, layers: &[Layer], verdict: &Verdict) -> Vec<String> {
     notes
 }
 
-fn related(case: &Case<'_>) -> Vec<Related> {
+fn related(case: &Case<'_>, catalog: &Catalog) -> Vec<Related> {
     let Some((fact, _)) = case.fact else { return Vec::new() };
     let of_policy = |id: &String| {
-        let policy = case.catalog.policies().iter().find(|policy| policy.id() == *id)?;
-        let case = Case::new(case.catalog, policy, case.machine, case.pending);
+        let policy = catalog.policies().iter().find(|policy| policy.id() == *id)?;
+        let case = Case::new(Subject::Policy(catalog, policy), case.machine, case.pending);
         let (fact, _) = case.fact?;
         let Decision { certainty, layer, value, meaning, .. } = case.verdict().next_boot;
         let meaning = match certainty {
@@ -396,3 +455,5 @@ mod local_settings;
 mod situations;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod values;

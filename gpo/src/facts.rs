@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
 use admx::Policy;
-use polfile::{Value, ValueType};
+use polfile::{Folded, Value, ValueType};
 use serde::{Deserialize, Serialize};
 
 /// All that is known.
@@ -163,6 +163,14 @@ impl Facts {
         let fact = self.facts.iter().find(|fact| fact.policy == policy.id())?;
         let (key, _) = policy.values().into_iter().find(|(_, name)| name.eq_ignore_ascii_case(&fact.value))?;
         Some((fact, key))
+    }
+
+    /// The policies behind which a value is the local setting.
+    pub fn shadowing(&self, key: &str, name: &str) -> impl Iterator<Item = &Fact> {
+        let (key, name) = (Folded::from(key), Folded::from(name));
+        self.facts
+            .iter()
+            .filter(move |fact| Folded::from(&*fact.local.key) == key && Folded::from(&*fact.local.value) == name)
     }
 
     /// A local setting that no policy shadows.

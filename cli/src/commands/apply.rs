@@ -115,6 +115,29 @@ pub fn plan(args: &PlanArgs, ui: &Ui) -> Result<Exit, Stop> {
 pub fn apply(args: &ApplyArgs, ui: &Ui) -> Result<Exit, Stop> {
     let snapshot = args.domain.ad.snapshot()?;
     let case = Case::read(&args.what, snapshot.as_ref(), ui)?;
+    let directory = args.domain.directory(snapshot.as_ref());
+    let way = Way {
+        schema: "gpol.apply/1",
+        change: &args.change,
+        directory: &directory,
+        asks: !args.yes,
+        format: args.output.format,
+    };
+    bring(&case, &way, ui)
+}
+
+/// How a case is carried out.
+pub(super) struct Way<'a> {
+    pub schema: &'static str,
+    pub change: &'a ChangeArgs,
+    pub directory: &'a Directory<'a>,
+    /// Whether a person is asked first.
+    pub asks: bool,
+    pub format: Format,
+}
+
+/// Brings a target to what is wanted, and prints what was done; of a dry run, whether something would be.
+pub(super) fn bring(case: &Case, way: &Way<'_>, ui: &Ui) -> Result<Exit, Stop> {
     if let Ok(Hibernation::Unclear(file)) = case.target.hibernation() {
         ui.warning(format!(
             "{} is not empty: if Windows is hibernated, a change is lost when it resumes",
@@ -122,22 +145,22 @@ pub fn apply(args: &ApplyArgs, ui: &Ui) -> Result<Exit, Stop> {
         ));
     }
     // Locked before the files are read: what is computed from them is what they hold when they are replaced.
-    let transaction = begin(&case.target, &args.change, ui)?;
-    let outcome = case.plan(&args.domain.directory(snapshot.as_ref()))?;
-    let mut report = Report::new("gpol.apply/1", &case, &outcome, true);
+    let transaction = begin(&case.target, way.change, ui)?;
+    let outcome = case.plan(way.directory)?;
+    let mut report = Report::new(way.schema, case, &outcome, true);
     let Some(transaction) = transaction else {
-        print(&report, args.output.format, ui)?;
+        print(&report, way.format, ui)?;
         return Ok(pending(&outcome));
     };
     if !outcome.plan.is_empty() {
-        if !args.yes {
-            print(&report, args.output.format, ui)?;
+        if way.asks {
+            print(&report, way.format, ui)?;
             confirmed()?;
         }
         report.applied(commit(
             &transaction,
             &outcome.plan,
-            &note(&args.change, outcome.sides.iter().map(|side| &side.books)),
+            &note(way.change, outcome.sides.iter().map(|side| &side.books)),
         )?);
         let scope = match &*outcome.sides {
             [one] => Some(&one.scope),
@@ -149,7 +172,7 @@ pub fn apply(args: &ApplyArgs, ui: &Ui) -> Result<Exit, Stop> {
             Err(error) => ui.warning(format!("whether Windows will apply this is not known: {error}")),
         }
     }
-    print(&report, args.output.format, ui)?;
+    print(&report, way.format, ui)?;
     Ok(Exit::Yes)
 }
 
@@ -165,14 +188,14 @@ fn print(report: &Report, format: Format, ui: &Ui) -> io::Result<()> {
 }
 
 /// A target, and what is wanted of it.
-struct Case {
-    target: Target,
-    catalog: &'static admx::Catalog,
-    desired: Desired,
+pub(super) struct Case {
+    pub target: Target,
+    pub catalog: &'static admx::Catalog,
+    pub desired: Desired,
     /// Whether settings that nobody names go.
-    prune: bool,
+    pub prune: bool,
     /// What to say of those settings.
-    about_unmanaged: Option<&'static str>,
+    pub about_unmanaged: Option<&'static str>,
 }
 
 impl Case {

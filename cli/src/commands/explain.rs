@@ -3,11 +3,14 @@
 use std::path::Path;
 
 use gpo::doctor::Answer;
-use gpo::explain::{Certainty, Decision, Explain, ImageModel, Layer, Place, RegistryModel, explain};
+use gpo::explain::{
+    Certainty, Decision, Explain, ExplainedValue, Explainer, ImageModel, Layer, Place, RegistryModel, Value,
+};
 use gpo::model::{PolicyModel, RecordModel, ValueModel};
 use gpo::target::Kind;
 
 use crate::args::{Format, PolicyOnTarget};
+use crate::commands::pol::no_value;
 use crate::commands::show::{category_of, elements_of, state, templates};
 use crate::commands::values;
 use crate::context::{failed, find_policy_to_read, load_templates, open_target};
@@ -15,6 +18,7 @@ use crate::error::Stop;
 use crate::exit::Exit;
 use crate::heading;
 use crate::paste::quoted;
+use crate::registry_value::{RegistryValue, scope_of, value_without_policy};
 use crate::ui::{self, Line, Page, Style, Ui};
 
 /// Column of the layers' values.
@@ -25,8 +29,22 @@ pub fn run(args: &PolicyOnTarget, ui: &Ui) -> Result<Exit, Stop> {
     let target = open_target(&args.target, snapshot.as_ref(), ui)?;
     let catalog = load_templates(&args.options.templates.templates(), Some(&target))?;
     let scope = args.options.scope.scope.as_ref();
-    let (policy, scope) = find_policy_to_read(catalog, &args.policy, scope, Some(&target), ui)?;
-    let explained = explain(&target, catalog, policy, &scope).map_err(failed)?;
+    let explainer = Explainer::open(&target).map_err(failed)?;
+    let explained = match value_without_policy(catalog, &args.policy, args.options.scope.side()) {
+        Some(address) => {
+            let scope = scope_of(&address, scope, &target)?;
+            let value = |RegistryValue { key, name }| Value { key, name };
+            let values: Vec<Value> = RegistryValue::readings(&address).into_iter().map(value).collect();
+            match explainer.explain_value(catalog, &values, &scope).map_err(failed)? {
+                Some(explained) => explained,
+                None => return Err(no_value(&args.policy).into()),
+            }
+        }
+        None => {
+            let (policy, scope) = find_policy_to_read(catalog, &args.policy, scope, Some(&target), ui)?;
+            explainer.explain(catalog, policy, &scope).map_err(failed)?
+        }
+    };
     match args.options.output.format {
         Format::Json => ui.json(&explained)?,
         Format::Human => ui.page(&page(&explained, args))?,
@@ -36,16 +54,21 @@ pub fn run(args: &PolicyOnTarget, ui: &Ui) -> Result<Exit, Stop> {
 
 fn page(explain: &Explain, args: &PolicyOnTarget) -> Page {
     let mut page = Page::new();
-    let policy = &explain.policy;
-    page.field("Policy", Line::new().span(Style::Strong, policy.display_name.trim()));
-    page.field(
-        "Path",
-        format!("{} Configuration > Administrative Templates > {}", capital(explain.side), category_of(policy))
-            .as_str(),
-    );
-    page.field("Id", Line::new().text(&policy.id).text(format!("  ({})", explain.scope)));
-    if let Some(comment) = &policy.comment {
-        page.field("Comment", comment.as_str());
+    if let Some(policy) = &explain.policy {
+        page.field("Policy", Line::new().span(Style::Strong, policy.display_name.trim()));
+        page.field(
+            "Path",
+            format!("{} Configuration > Administrative Templates > {}", capital(explain.side), category_of(policy))
+                .as_str(),
+        );
+        page.field("Id", Line::new().text(&policy.id).text(format!("  ({})", explain.scope)));
+        if let Some(comment) = &policy.comment {
+            page.field("Comment", comment.as_str());
+        }
+    }
+    if let Some(value) = &explain.value {
+        page.field("Value", Line::new().span(Style::Strong, address_of(value)));
+        page.field("Policy", "no template here has this value");
     }
     page.field("ADMX", templates(Some(&explain.admx)).as_str());
     heading::target(&mut page, &explain.target);
@@ -82,6 +105,12 @@ fn page(explain: &Explain, args: &PolicyOnTarget) -> Page {
     page
 }
 
+/// `HKLM\key!value`.
+fn address_of(value: &ExplainedValue) -> String {
+    let name = if value.value_name.is_empty() { "(Default)" } else { &value.value_name };
+    format!(r"{}\{}!{name}", value.hive, value.key)
+}
+
 /// What the installation says of itself.
 pub fn image(page: &mut Page, image: &ImageModel) {
     let product = image.product.as_deref().unwrap_or("Windows, version not known");
@@ -105,6 +134,7 @@ fn layers(explain: &Explain) -> Page {
     // What was looked at: layers that say nothing are none of the model's.
     let looked_at: &[(u8, &str)] = match (&explain.image, explain.sources.is_empty()) {
         (None, _) => &[(3, "")],
+        (Some(_), true) if explain.value.is_some() => &[(3, ""), (2, "Value in the registry")],
         (Some(_), true) => &[(3, ""), (2, "Policy value in the registry")],
         (Some(_), false) => &[(3, ""), (2, "Policy value in the registry"), (1, "Local setting"), (0, "Default")],
     };
@@ -123,6 +153,8 @@ fn layers(explain: &Explain) -> Page {
         }
         if !any {
             let text = match rank {
+                3 if explain.value.is_some() => "-  says nothing of it",
+                2 if explain.value.is_some() => "-  not there",
                 3 | 2 => "-  not configured",
                 1 => "-  not set",
                 _ => "-  not in gpol's facts for this Windows",
@@ -144,7 +176,9 @@ fn layer(page: &mut Page, layer: &Layer, name: &str, explain: &Explain) {
         "set" | "default" => line,
         other => state(line, other),
     };
-    if let (Some(value), Some(meaning)) = (&layer.value, &layer.meaning) {
+    if let Some(meaning) = layer.meaning.as_ref().filter(|_| explain.value.is_some()) {
+        line = line.text(ui::plain(meaning));
+    } else if let (Some(value), Some(meaning)) = (&layer.value, &layer.meaning) {
         let gap = if matches!(layer.state, "set" | "default") { "" } else { "  " };
         line = line.text(format!("{gap}{}", plain(value)));
         if *meaning != plain(value) {
@@ -159,7 +193,7 @@ fn layer(page: &mut Page, layer: &Layer, name: &str, explain: &Explain) {
         elements_of(page, &layer.elements, 5);
     }
     if layer.rank == 3 {
-        misfits(page, &explain.policy);
+        explain.policy.iter().for_each(|policy| misfits(page, policy));
     }
     for record in &layer.records {
         let what = format!("{}!{}  ", values::key(Some(explain.side), record), values::name(record));
@@ -252,7 +286,11 @@ pub fn conditions(page: &mut Page, decision: &Decision) {
 
 /// The command that looks at the GPOs of a domain.
 fn in_domain(explain: &Explain) -> Option<String> {
-    let name = &explain.policy.name;
+    let name = match (&explain.policy, &explain.value) {
+        (Some(policy), _) => &policy.name,
+        (None, Some(value)) => return Some(format!("gpol search {} SYSVOL", quoted(&address_of(value)))),
+        (None, None) => return None,
+    };
     match explain.target.kind {
         Kind::Windows | Kind::GpoLocal => Some(format!("gpol search id:{name} SYSVOL")),
         Kind::GpoSysvol | Kind::GpoCached => {
@@ -264,10 +302,16 @@ fn in_domain(explain: &Explain) -> Option<String> {
 
 /// The command that switches the policy to its other state.
 fn command(explain: &Explain, args: &PolicyOnTarget) -> Option<String> {
-    let other = explain.other_state?;
     let editable = !matches!(explain.target.kind, Kind::GpoSysvol | Kind::GpoBackup);
+    if let Some(value) = &explain.value {
+        let (target, value) = (quoted(&explain.target.path), quoted(&address_of(value)));
+        let pending = explain.layers.iter().any(|layer| layer.rank == 3);
+        let (verb, data) = if pending { ("forget", "") } else { ("set", " dword 1 --dry-run") };
+        return editable.then(|| format!("gpol pol {verb} {target} {value}{data}{}", args.options.scope.again()));
+    }
+    let (other, policy) = (explain.other_state?, explain.policy.as_ref()?);
     editable.then(|| {
-        let (target, name) = (quoted(&explain.target.path), &explain.policy.name);
+        let (target, name) = (quoted(&explain.target.path), &policy.name);
         format!(
             "gpol policy set {target} {name} {other}{}{}",
             args.options.templates.again(),

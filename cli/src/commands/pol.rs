@@ -1,5 +1,9 @@
 //! `gpol pol`: the records of a policy file.
 
+mod change;
+
+pub use change::no_value;
+
 use std::borrow::Borrow;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -28,6 +32,9 @@ pub enum PolCommand {
     Verify(FileArgs),
     /// Count what is in a policy file
     Stat(FileArgs),
+    Set(change::SetArgs),
+    Delete(change::DeleteArgs),
+    Forget(change::ForgetArgs),
 }
 
 #[derive(Args, Debug)]
@@ -43,6 +50,9 @@ pub fn run(command: &PolCommand, ui: &Ui) -> Result<Exit, Stop> {
         PolCommand::Cat(args) => cat(args, ui),
         PolCommand::Verify(args) => verify(args, ui),
         PolCommand::Stat(args) => stat(args, ui),
+        PolCommand::Set(args) => change::set(args, ui),
+        PolCommand::Delete(args) => change::delete(args, ui),
+        PolCommand::Forget(args) => change::forget(args, ui),
     }
 }
 

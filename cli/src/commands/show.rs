@@ -250,6 +250,7 @@ pub fn state(line: Line, state: &str) -> Line {
         "enabled" => line.span(Style::Good, "Enabled"),
         "disabled" => line.span(Style::Warn, "Disabled"),
         "mixed" => line.span(Style::Bad, "Mixed"),
+        "deleted" => line.span(Style::Warn, "Deleted"),
         _ => line.span(Style::Faint, "Not configured"),
     }
 }

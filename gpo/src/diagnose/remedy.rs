@@ -68,7 +68,7 @@ impl Remedies {
             policy: policy.name.clone(),
             state: wanted.state.clone(),
             editable: !matches!(target.kind, Kind::GpoSysvol | Kind::GpoCached | Kind::GpoBackup),
-            pending: explained.policy.state == wanted.state,
+            pending: explained.policy.as_ref().is_some_and(|policy| policy.state == wanted.state),
         });
         // Only numbers are written so; texts would have to be escaped.
         let Ok(value) = wanted.wanted.parse() else { return };

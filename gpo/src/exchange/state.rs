@@ -41,6 +41,7 @@ pub use read::{Notation, parse};
 pub use render::render;
 pub(crate) use resolve::by_id;
 pub use resolve::{Absent, Named, Resolved, resolve};
+pub use words::typed;
 
 /// What `apiVersion` says.
 pub const API_VERSION: &str = "gpol/v1";

@@ -33,7 +33,7 @@ pub struct Decision {
     pub certainty: Certainty,
     /// `null` if no layer that was looked at decides, or it is not known which one.
     pub layer: Option<&'static str>,
-    /// State of the policy that decides: `enabled`, `disabled` or `mixed`; `not-configured` where none does, `null` where
+    /// State of the policy that decides: `enabled`, `disabled` or `mixed`; `set` of a value; `not-configured` where none does, `null` where
     /// that is not known.
     pub state: Option<&'static str>,
     /// The value, where one tells the state.

@@ -8,6 +8,7 @@ use super::archive::Noted;
 use super::verdict::{Case, default_value};
 use crate::image::{RegistryValue, When};
 use crate::model::{ElementModel, RecordModel, TypeModel, ValueModel};
+use crate::secret::shown_name;
 
 /// One layer that says something about the policy, or that could not be read.
 #[derive(Clone, Debug, Serialize)]
@@ -19,7 +20,7 @@ pub struct Layer {
     /// `now` or `next-boot`, where control sets differ and the layer lies in one of them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub when: Option<&'static str>,
-    /// Of a policy `enabled`, `disabled` or `mixed`; `set` of a local setting; `default`; `unknown` where it could
+    /// Of a policy `enabled`, `disabled` or `mixed`; of a value `set` or `deleted`; `set` of a local setting; `default`; `unknown` where it could
     /// not be read.
     pub state: &'static str,
     /// The value that tells the state; `null` where several do, or it is deleted.
@@ -102,7 +103,7 @@ impl RegistryModel {
         Self {
             hive: value.hive.as_str(),
             key: value.key.clone(),
-            value_name: value.name.clone(),
+            value_name: shown_name(&value.key, &value.name),
             value_type: ValueType(value.value_type.0).into(),
             value: value.judged().value(),
             raw: value.judged().raw(),
@@ -118,7 +119,7 @@ impl From<&RegistryValue> for Place {
         Self::Hive {
             hive: value.hive.as_str(),
             key: value.key.clone(),
-            value_name: value.name.clone(),
+            value_name: shown_name(&value.key, &value.name),
             offset: value.offset,
         }
     }
@@ -153,7 +154,7 @@ impl Case<'_> {
     pub(super) fn layers(&self) -> Vec<Layer> {
         let mut layers = Vec::new();
         let keys: Vec<&str> =
-            self.policy.values().into_iter().map(|(key, _)| key).chain(self.policy.list_keys()).collect();
+            self.subject.values().into_iter().map(|(key, _)| key).chain(self.subject.list_keys()).collect();
         let differs = keys.iter().any(|key| self.machine.differs(key));
         layers.extend(both(differs, |when| self.applied_layer(when)));
         let Some((fact, _)) = self.fact else { return layers };
@@ -174,7 +175,7 @@ impl Case<'_> {
 
     fn applied_layer(&self, when: When) -> Option<Layer> {
         const NAME: &str = "applied-policy";
-        let applied = match self.machine.applied(self.policy, when) {
+        let applied = match self.machine.applied(self.subject, when) {
             Ok(applied) => applied,
             Err(error) => return Some(Layer::unknown(2, NAME, error)),
         };
@@ -192,7 +193,7 @@ impl Case<'_> {
             elements: reading.elements.iter().map(ElementModel::new).collect(),
             values: values.map(|(value, noted)| RegistryModel::new(value, noted)).collect(),
             problem: applied.doubt,
-            ..Layer::new(2, NAME, reading.state.as_str())
+            ..Layer::new(2, NAME, self.subject.word(reading.state))
         })
     }
 

@@ -2,12 +2,13 @@
 
 use std::collections::HashSet;
 
-use admx::{Policy, Side};
+use admx::Side;
 use polfile::{Folded, PolicyFile, Record, ValueType};
 use serde::Serialize;
 
 use super::archive::{Archive, Noted};
 use super::cached::{self, Cached};
+use super::subject::Subject;
 use crate::doctor::{Answer, Doctor, Memory, OtherGpo, always, examine, image_of, other_gpos};
 use crate::edit::file_of;
 use crate::error::Error;
@@ -168,9 +169,9 @@ impl Machine {
         sets.now != sets.next_boot && key.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix))
     }
 
-    /// The values that a policy may write, as they stand in the registry. Others of the same keys
+    /// The values that are explained, as they stand in the registry. Others of the same keys
     /// come along: what a record means may depend on those beside it.
-    pub(super) fn applied(&self, policy: &Policy, when: When) -> Result<Applied, ImageError> {
+    pub(super) fn applied(&self, subject: Subject<'_>, when: When) -> Result<Applied, ImageError> {
         let (mut found, mut seen) = (Vec::new(), HashSet::new());
         let mut doubt = None;
         let mut add = |key: &str, value: RegistryValue| {
@@ -178,7 +179,7 @@ impl Machine {
                 found.push((key.to_owned(), value));
             }
         };
-        for (key, name) in policy.values() {
+        for (key, name) in subject.values() {
             if let Some(value) = self.image.value(key, name, when)? {
                 add(key, value);
             }
@@ -187,7 +188,7 @@ impl Machine {
             }
             doubt = doubt.or_else(|| self.doubt(key));
         }
-        for key in policy.list_keys() {
+        for key in subject.list_keys() {
             for value in self.image.values(key, when)? {
                 add(key, value);
             }

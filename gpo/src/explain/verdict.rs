@@ -1,14 +1,15 @@
 //! Who decides: now, on the registry as it is, and at the next boot, once what is pending is executed upon it.
 
-use admx::{Catalog, Policy, PolicyReading, Side, State};
+use admx::{Side, State};
 use polfile::{Folded, Origin, PolicyFile, Record, Registry, Value};
 
 use super::archive::Noted;
 use super::cached::Cached;
 use super::decision::{Certainty, Decision, Possible, UNSEEN, Verdict};
 use super::machine::{Applied, Machine, Run};
+use super::subject::{Reading, Subject};
 use crate::doctor::Answer;
-use crate::facts::{Fact, Facts, plain};
+use crate::facts::{Fact, plain};
 use crate::image::{RegistryValue, When};
 use crate::model::{Judged, ValueModel};
 
@@ -19,10 +20,9 @@ struct Way {
     decision: Decision,
 }
 
-/// One policy on one installation.
+/// One policy, or one value, on one installation.
 pub(super) struct Case<'a> {
-    pub catalog: &'a Catalog,
-    pub policy: &'a Policy,
+    pub subject: Subject<'a>,
     pub machine: &'a Machine,
     /// The policy file that waits to be applied.
     pub pending: &'a PolicyFile,
@@ -32,7 +32,8 @@ pub(super) struct Case<'a> {
 
 /// What the policy decides by values that are set.
 pub(super) struct Decided {
-    pub state: State,
+    /// As the JSON contract has it.
+    pub state: &'static str,
     pub value: Option<ValueModel>,
     /// A part of a sentence, where the facts know one.
     pub meaning: Option<String>,
@@ -50,20 +51,23 @@ struct Executed {
 }
 
 impl<'a> Case<'a> {
-    pub(super) fn new(catalog: &'a Catalog, policy: &'a Policy, machine: &'a Machine, pending: &'a PolicyFile) -> Self {
-        Self { catalog, policy, machine, pending, fact: Facts::get().of(policy) }
+    pub(super) fn new(subject: Subject<'a>, machine: &'a Machine, pending: &'a PolicyFile) -> Self {
+        Self { subject, machine, pending, fact: subject.fact() }
     }
 
     pub(super) fn verdict(&self) -> Verdict {
         Verdict { now: self.as_it_is(When::Now), next_boot: self.next_boot() }
     }
 
-    pub(super) fn reading(&self, file: &PolicyFile) -> PolicyReading<'a> {
-        self.catalog.read_policy(self.policy, Side::Computer, file)
+    pub(super) fn reading(&self, file: &PolicyFile) -> Reading<'a> {
+        self.subject.read(Side::Computer, file)
     }
 
     /// What values decide, read as a policy file's records are. `None` if they leave it to others.
     pub(super) fn decided(&self, file: &PolicyFile) -> Option<Decided> {
+        if let Subject::Value(value) = self.subject {
+            return value.decided(file);
+        }
         let reading = self.reading(file);
         if reading.state == State::NotConfigured {
             return None;
@@ -74,12 +78,18 @@ impl<'a> Case<'a> {
                 _ => None,
             };
             let sentence = in_words(reading.state).to_owned();
-            return Some(Decided { state: reading.state, value, meaning: None, sentence, records: reading.records });
+            return Some(Decided {
+                state: reading.state.as_str(),
+                value,
+                meaning: None,
+                sentence,
+                records: reading.records,
+            });
         };
         if reading.state == State::Mixed && fact.disabled.is_some() {
             let sentence = format!("not known: {}", in_words(State::Mixed));
             return Some(Decided {
-                state: reading.state,
+                state: reading.state.as_str(),
                 value: None,
                 meaning: None,
                 sentence,
@@ -96,7 +106,7 @@ impl<'a> Case<'a> {
                     None => format!("not known: the data of {} do not fit {value_type}", fact.value),
                 };
                 Some(Decided {
-                    state: reading.state,
+                    state: reading.state.as_str(),
                     value: Judged::new(key, &fact.value, value_type, data).value(),
                     sentence: fact.sentence(&meaning),
                     meaning: Some(meaning),
@@ -107,7 +117,7 @@ impl<'a> Case<'a> {
                 let amounts_to = fact.disabled.as_ref().filter(|_| reading.state == State::Disabled)?;
                 let meaning = fact.meaning_of_text(amounts_to);
                 Some(Decided {
-                    state: reading.state,
+                    state: reading.state.as_str(),
                     value: None,
                     sentence: fact.sentence(&meaning),
                     meaning: Some(meaning),
@@ -122,7 +132,7 @@ impl<'a> Case<'a> {
         if let Some(ignored) = self.ignored(when, None) {
             return ignored;
         }
-        let applied = match self.machine.applied(self.policy, when) {
+        let applied = match self.machine.applied(self.subject, when) {
             Ok(applied) => applied,
             Err(error) => return Decision::unknown(error.to_string()),
         };
@@ -240,7 +250,7 @@ impl<'a> Case<'a> {
             Some(_) => vec![Way::only(self.pending_alone(why))],
             None => vec![Way::only(Decision::unknown(why))],
         };
-        let applied = match self.machine.applied(self.policy, When::NextBoot) {
+        let applied = match self.machine.applied(self.subject, When::NextBoot) {
             Ok(Applied { doubt: Some(doubt), .. }) => return alone(&doubt),
             Ok(applied) => applied,
             Err(error) => return alone(&error.to_string()),
@@ -302,7 +312,7 @@ impl<'a> Case<'a> {
         if let Some(ignored) = self.ignored(When::NextBoot, Some(self.pending)) {
             return ignored;
         }
-        match self.machine.applied(self.policy, When::NextBoot) {
+        match self.machine.applied(self.subject, When::NextBoot) {
             Ok(applied) if applied.doubt.is_none() => {
                 self.outcome(&execute(Some(self.pending), &applied, |_| true), &applied)
             }
@@ -316,8 +326,8 @@ impl<'a> Case<'a> {
             return by("pending-policy", decided).because("layer 3 is applied over whatever layer 2 is");
         }
         let registry = Registry::execute([self.pending]);
-        let deleted = self.fact.is_some_and(|(fact, key)| {
-            let value = registry.value(Folded::from(key), Folded::from(&*fact.value));
+        let deleted = self.subject.deciding().is_some_and(|(key, name)| {
+            let value = registry.value(Folded::from(key), Folded::from(name));
             let swept = registry.key(Folded::from(key)).is_some_and(|key| key.values_deleted().is_some());
             swept || value.is_some_and(|value| value.removed_by().is_some())
         });
@@ -356,7 +366,7 @@ impl<'a> Case<'a> {
     /// What holds where no policy decides.
     fn local(&self, when: When, because: &str) -> Decision {
         let Some((fact, _)) = self.fact else {
-            return Decision::none("not configured: what Windows does then is not in gpol's facts").because(because);
+            return Decision::none(self.subject.undecided()).because(because);
         };
         let local = match self.machine.value(&fact.local.key, &fact.local.value, when) {
             Ok(local) => local,
@@ -464,7 +474,7 @@ pub(super) fn default_value(text: &str) -> ValueModel {
 }
 
 fn by(layer: &'static str, decided: Decided) -> Decision {
-    let state = Some(decided.state.as_str());
+    let state = Some(decided.state);
     Decision { layer: Some(layer), state, value: decided.value, ..Decision::none(decided.sentence) }
 }
 

@@ -26,7 +26,7 @@ use crate::commands::values;
 use crate::heading;
 use crate::ui::{Line, Page, Style};
 
-/// `gpol.plan/1` and `gpol.apply/1`.
+/// `gpol.plan/1` and `gpol.apply/1`; `gpol.pol-set/1`, `gpol.pol-delete/1` and `gpol.pol-forget/1` of a single record.
 #[derive(Serialize)]
 pub struct Report {
     schema: &'static str,

@@ -15,9 +15,8 @@ use gpo::error::Error;
 use gpo::secret::without_secret_input;
 use gpo::target::Hibernation;
 
-use crate::args::{ChangeArgs, Format, PolicyOptions};
+use crate::args::{Format, WriteArgs};
 use crate::change::{begin, commit, note};
-use crate::commands::halves::DomainArgs;
 use crate::context::{failed, find_policy, load_templates, open_gpo};
 use crate::error::{Code, CommandError, Stop};
 use crate::exit::Exit;
@@ -72,19 +71,6 @@ pub struct UnsetArgs {
     policy: String,
     #[command(flatten)]
     write: WriteArgs,
-}
-
-#[derive(Args, Debug)]
-struct WriteArgs {
-    #[command(flatten)]
-    change: ChangeArgs,
-    /// Change a policy file alone, though it is that of a GPO: no version rises, and Windows may not notice
-    #[arg(long)]
-    file_only: bool,
-    #[command(flatten)]
-    domain: DomainArgs,
-    #[command(flatten)]
-    options: PolicyOptions,
 }
 
 #[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]

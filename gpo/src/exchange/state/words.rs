@@ -186,6 +186,33 @@ impl Data {
     }
 }
 
+/// Type and data as words of a command line, in the words of a state file: `dword 0`, `sz "a text"`, `multi-sz a b`,
+/// `binary hex:0aff`.
+///
+/// # Errors
+///
+/// What is wrong with them, in words that never repeat the data: they may be a secret.
+pub fn typed(word: &str, data: &[String]) -> Result<(ValueType, Vec<u8>), String> {
+    let Some((word, value_type)) = TYPES.into_iter().find(|(known, _)| known.eq_ignore_ascii_case(word)) else {
+        let known: Vec<&str> = TYPES.iter().map(|(known, _)| *known).collect();
+        return Err(format!("a type is one of {}", known.join(", ")));
+    };
+    let number = |text: &str| match text.strip_prefix("0x") {
+        Some(digits) => u64::from_str_radix(digits, 16).ok(),
+        None => text.parse().ok(),
+    };
+    let is_number = [ValueType::DWORD, ValueType::DWORD_BIG_ENDIAN, ValueType::QWORD].contains(&value_type);
+    let data = match data {
+        list if value_type == ValueType::MULTI_SZ => DataWord::List(list.to_vec()),
+        [one] if is_number => {
+            DataWord::Number(number(one).ok_or_else(|| format!("{word} takes a number, as 10 or 0x0a"))?)
+        }
+        [one] => DataWord::Text(one.clone()),
+        _ => return Err(format!("{word} takes one word of data; a text with blanks stands in quotes")),
+    };
+    Data { word, data }.encode()
+}
+
 /// Bytes behind `hex:` or `base64:`.
 fn bytes(text: &str) -> Result<Vec<u8>, String> {
     if let Some(digits) = text.strip_prefix("hex:") {
@@ -232,6 +259,35 @@ fn base64(text: &str) -> Option<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Types and bytes of winnt.h and [MS-GPREG] 2.2.1, by hand.
+    #[test]
+    fn words_of_a_command_line_are_type_and_bytes() {
+        let typed = |words: &str| {
+            let (word, data) = words.split_once(' ').unwrap_or((words, ""));
+            let data: Vec<String> = data.split_whitespace().map(str::to_owned).collect();
+            super::typed(word, &data).map(|(value_type, data)| (value_type.0, data))
+        };
+        for (words, value_type, data) in [
+            ("dword 0", 4, &b"\0\0\0\0"[..]),
+            ("DWORD 0x0a", 4, b"\x0a\0\0\0"),
+            ("dword-be 1", 5, b"\0\0\0\x01"),
+            ("qword 18446744073709551615", 11, b"\xff\xff\xff\xff\xff\xff\xff\xff"),
+            ("sz a", 1, b"a\0\0\0"),
+            ("expand-sz 1", 2, b"1\0\0\0"),
+            ("multi-sz a b", 7, b"a\0\0\0b\0\0\0\0\0"),
+            ("binary hex:0aFF", 3, b"\x0a\xff"),
+            ("none base64:Cv8=", 0, b"\x0a\xff"),
+        ] {
+            assert_eq!(typed(words), Ok((value_type, data.to_vec())), "{words}");
+        }
+        for words in
+            ["dword", "dword 1 2", "dword x7q", "dword 4294967296", "sz", "sz a b", "binary 0aff", "REG_SZ x7q", "x 1"]
+        {
+            let why = typed(words).unwrap_err();
+            assert!(!why.contains("x7q"), "{words}: {why}");
+        }
+    }
 
     #[test]
     fn base64_is_that_of_the_rfc() {

@@ -5,7 +5,7 @@ use std::path::Path;
 use admx::{Allowed, EnumValue, Input, InputError, InputValue, Needed, Policy};
 use gpo::target::Target;
 
-use super::WriteArgs;
+use crate::args::WriteArgs;
 use crate::context::read_input;
 use crate::error::{Code, CommandError};
 use crate::paste::{assignment, quoted, shown, takes_secrets};
