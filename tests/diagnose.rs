@@ -124,6 +124,23 @@ fn the_json_has_the_contracts_members() {
     assert_eq!(json["remedies"]["local"][0]["value"], 0);
 }
 
+/// The article names six causes; what no setting tells stands first among what is not seen.
+#[test]
+fn other_causes_of_a_failed_nla_are_shown() {
+    let image = ImageBuilder::new()
+        .system(|root| root.with(r"ControlSet001\Control\Lsa", |key| key.dword("disabledomaincreds", 1)));
+    let run = with(image).run(["diagnose", "image", "The Local Security Authority cannot be contacted."]);
+    let out = run.expect(1);
+    for line in [
+        "Look at    disabledomaincreds = 1  credentials of the domain are not allowed",
+        "           MinEncryptionLevel = 3  the encryption level of native RDP security is high",
+        "Not seen   whether the machine reaches a domain controller, and whether its password there is the current one",
+        "           the encryption level of the client",
+    ] {
+        assert!(out.lines().any(|other| other == line), "{line:?} is missing:\n{out}");
+    }
+}
+
 #[test]
 fn the_list_names_every_problem_and_an_unknown_one_its_closest() {
     let dir = TestDir::new();

@@ -271,6 +271,8 @@ fn a_half_that_is_switched_off_counts_for_nothing() {
         let counted = [values(&effective, "computer").len(), values(&effective, "user").len()];
         assert_eq!(counted, [computer, user], "Options={options}");
         assert_eq!(effective["order"][0]["off"].as_array().unwrap().len(), 2 - computer - user);
+        // No document says which bit means which side.
+        assert_eq!(effective["assumed"].to_string().contains("unverified"), options != 0, "Options={options}");
     }
 }
 

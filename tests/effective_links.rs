@@ -91,8 +91,8 @@ fn loopback_that_a_gpo_switches_on_is_told() {
     let mode = |n: u32| PolBuilder::new().dword(key, "UserPolicyMode", n);
     let del = || PolBuilder::new().del(key, "UserPolicyMode");
     for (hosts, baseline, expected) in [
-        (mode(1), None, json!({"mode": "merge", "by": 2})),
-        (mode(1), Some(mode(2)), json!({"mode": "replace", "by": 4})),
+        (mode(1), None, json!({"mode": "merge", "by": 2, "in_domain": true})),
+        (mode(1), Some(mode(2)), json!({"mode": "replace", "by": 4, "in_domain": true})),
         (mode(2), Some(del()), json!(null)),
         (mode(0), None, json!(null)),
         (PolBuilder::new().sz(key, "UserPolicyMode", "1"), None, json!(null)),
@@ -113,6 +113,31 @@ fn loopback_that_a_gpo_switches_on_is_told() {
     directory(&dir, "", "gPLink: LINK\n");
     computer(&dir, &format!("sysvol/example.test/Policies/{C}"), mode(2));
     assert_file_snapshot!("effective_loopback", for_rpa(&dir, &["--only", "conflicts"]));
+}
+
+/// [MS-GPOL] note 9, and the help of "Allow cross-forest user policy": a user of another forest gets the computer's user settings even where
+/// no loopback is configured, unless the policy is 1. A machine in no domain has no loopback at all.
+#[test]
+fn users_of_another_forest_and_machines_in_no_domain_are_told_apart() {
+    let key = r"Software\Policies\Microsoft\Windows\System";
+    for (allowed, told) in [(None, true), (Some(0), true), (Some(1), false)] {
+        let dir = TestDir::new();
+        directory(&dir, "", "gPLink: LINK\n");
+        if let Some(allowed) = allowed {
+            let file = PolBuilder::new().dword(key, "AllowX-ForestPolicy-and-RUP", allowed);
+            computer(&dir, &format!("sysvol/example.test/Policies/{C}"), file);
+        }
+        let effective = for_rpa(&dir, &["-f", "json"]).json();
+        assert_eq!(effective["assumed"].to_string().contains("one of another"), told, "{allowed:?}: {effective}");
+    }
+    let dir = TestDir::new();
+    dir.write("local/gpt.ini", "[General]\r\nVersion=1\r\n");
+    dir.write("local/Machine/Registry.pol", PolBuilder::new().dword(key, "UserPolicyMode", 1).build());
+    let run = dir.run(["effective", "local", "--no-admx"]);
+    assert!(run.ok().contains("in none, loopback is void"), "{run}");
+    let json = dir.run(["effective", "local", "--no-admx", "-f", "json"]).json();
+    assert_eq!(json["sides"][0]["loopback"], json!({"mode": "merge", "by": 1, "in_domain": false}));
+    assert!(!json["assumed"].to_string().contains("forest"), "{json}");
 }
 
 /// Without --for the order is that of the command line; the export gives names, by which --order may call the GPOs, and says what

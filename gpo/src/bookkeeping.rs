@@ -184,7 +184,7 @@ pub(crate) fn ignored(target: &Target, scope: &Scope) -> Result<Option<String>, 
     Ok(found
         .probes
         .into_iter()
-        .find(|probe| probe.answer == Answer::No && probe.cured_by_write)
+        .find(|probe| probe.answer != Answer::Yes && probe.cured_by_write)
         .map(|probe| probe.found))
 }
 

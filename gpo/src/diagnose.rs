@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 pub use remedy::{LocalRemedy, PolicyRemedy, Remedies};
 
 use crate::error::Error;
-use crate::explain::{Decision, Explainer, ImageModel, Layer};
+use crate::explain::{Decision, Explainer, ImageModel, Layer, Related};
 use crate::facts::{Facts, Source};
 use crate::model::ValueModel;
 use crate::scope::Scope;
@@ -33,6 +33,12 @@ pub struct Problem {
     pub title: String,
     /// What happens.
     pub explanation: String,
+    /// Other settings that cause it, by their ids in the facts.
+    #[serde(default, skip_serializing)]
+    pub look_at: Vec<String>,
+    /// Other causes, which no setting tells.
+    #[serde(default, skip_serializing)]
+    pub elsewhere: Vec<String>,
     /// Where all this is documented.
     pub sources: Vec<Source>,
     /// What must hold for it not to happen.
@@ -84,6 +90,9 @@ pub struct Diagnosis {
     pub verdict: Causes,
     /// Each setting that matters.
     pub checks: Vec<Check>,
+    /// Other settings that cause it, as the next boot finds them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub look_at: Vec<Related>,
     /// What changes it; empty where nothing is to be changed.
     pub remedies: Remedies,
     /// What could decide as well and was not looked at.
@@ -202,6 +211,7 @@ pub fn diagnose(target: &Target, problem: &Problem) -> Result<Diagnosis, Error> 
     let catalog = Catalog::builtin();
     let explainer = Explainer::open(target)?;
     let (mut checks, mut remedies, mut image, mut not_seen) = (Vec::new(), Remedies::default(), None, Vec::new());
+    let mut related: Vec<Related> = Vec::new();
     for wanted in &problem.checks {
         let policy = policy_of(&catalog, &wanted.policy);
         let explained = explainer.explain(&catalog, policy, &Scope::Computer)?;
@@ -231,7 +241,9 @@ pub fn diagnose(target: &Target, problem: &Problem) -> Result<Diagnosis, Error> 
         });
         image = explained.image;
         not_seen = explained.not_seen;
+        related.extend(explained.related);
     }
+    let look_at = |id: &str| related.iter().find(|related| related.id == id).cloned().or_else(|| explainer.setting(id));
     let of =
         |when: fn(&Causes) -> Cause| checks.iter().map(|check| when(&check.verdict)).max().unwrap_or(Cause::Unknown);
     Ok(Diagnosis {
@@ -241,8 +253,9 @@ pub fn diagnose(target: &Target, problem: &Problem) -> Result<Diagnosis, Error> 
         problem: problem.clone(),
         verdict: Causes { now: of(|causes| causes.now), next_boot: of(|causes| causes.next_boot) },
         checks,
+        look_at: problem.look_at.iter().filter_map(|id| look_at(id)).collect(),
         remedies: remedies.finish(),
-        not_seen,
+        not_seen: problem.elsewhere.iter().cloned().chain(not_seen).collect(),
     })
 }
 

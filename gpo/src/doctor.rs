@@ -104,6 +104,14 @@ impl Probes {
         }
     }
 
+    /// An "uncertain" that the next write takes away.
+    fn uncertain_until_written(&mut self, id: &'static str, found: impl Into<String>, help: impl Into<String>) {
+        self.add(id, Answer::Uncertain, found, Some(help.into()));
+        if let Some(probe) = self.list.last_mut() {
+            probe.cured_by_write = true;
+        }
+    }
+
     fn yes(&mut self, id: &'static str, found: impl Into<String>) {
         self.add(id, Answer::Yes, found, None);
     }

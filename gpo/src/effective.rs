@@ -119,6 +119,9 @@ pub struct SideResult<'p> {
     /// Loopback processing that the computer side switches on: then a user gets other user settings than this result has.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub loopback: Option<Loopback>,
+    /// Whether the computer side allows users of other forests their own settings.
+    #[serde(skip)]
+    leaves_foreign_users_theirs: bool,
 }
 
 /// A key that is made, or who may write to it.
@@ -207,6 +210,13 @@ impl<'p> Effective<'p> {
         if of_domain && computer.as_ref().is_none_or(|side| side.loopback.is_none()) {
             assumed.push("no loopback processing: none of these GPOs switches it on".to_owned());
         }
+        if of_domain && computer.as_ref().is_none_or(|side| !side.leaves_foreign_users_theirs) {
+            assumed.push(
+                "users are of the computer's forest; one of another gets the user settings of the computer's GPOs alone, \
+                 loopback or not (AllowX-ForestPolicy-and-RUP is not 1)"
+                    .to_owned(),
+            );
+        }
         Self {
             schema: "gpol.effective/1",
             sides: computer.into_iter().chain(user).collect(),
@@ -283,9 +293,10 @@ fn side_result<'p>(
         policies,
         values: others.map(|(outcome, _)| outcome.result(&sources)).collect(),
         keys: if only == Only::All { keys(&registry, &sources) } else { Vec::new() },
-        loopback: Some(side)
-            .filter(|side| *side == Side::Computer)
-            .and_then(|_| loopback::loopback(&registry, &sources)),
+        loopback: Some(side).filter(|side| *side == Side::Computer).and_then(|_| {
+            loopback::loopback(&registry, &sources, layers.iter().any(|layer| plan::is_of_domain(&layer.gpo)))
+        }),
+        leaves_foreign_users_theirs: side == Side::Computer && loopback::leaves_foreign_users_theirs(&registry),
     };
     (Some(result), counts)
 }

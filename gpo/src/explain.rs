@@ -32,7 +32,7 @@ use crate::contents::{self, Role};
 use crate::doctor::Answer;
 use crate::edit::{comments_of, file_of, read};
 use crate::error::Error;
-use crate::facts::{Fact, Facts, Source, plain, sentence};
+use crate::facts::{Fact, Facts, Source, plain};
 use crate::image::When;
 use crate::model::{ElementModel, Judged, PolicyModel, RecordModel, ValueModel};
 use crate::scope::Scope;
@@ -40,7 +40,7 @@ use crate::show::{AdmxModel, TargetModel};
 use crate::target::{Kind, SideFile, Target};
 use machine::Machine;
 use subject::{Reading, Subject};
-use verdict::{Case, default_value, shown};
+use verdict::{Case, default_value};
 
 /// A policy through all layers: `gpol.explain/1`.
 #[derive(Clone, Debug, Serialize)]
@@ -132,6 +132,11 @@ impl<'t> Explainer<'t> {
     /// Whether the target is an installation, or lies in one.
     pub fn in_installation(&self) -> bool {
         self.machine.is_some()
+    }
+
+    /// A local setting of the facts, as the next boot finds it. `None` where it is not there, and no default is known.
+    pub fn setting(&self, id: &str) -> Option<Related> {
+        self.machine.as_ref()?.setting(id)
     }
 
     /// Explains a policy.
@@ -310,7 +315,8 @@ fn notes(case: &Case<'_>, layers: &[Layer], verdict: &Verdict) -> Vec<String> {
         && now != next
     {
         notes.push(format!(
-            "The last boot used ControlSet{now:03}, the next one uses ControlSet{next:03}: local settings may differ."
+            "The last boot used ControlSet{now:03}; Select\\Default names ControlSet{next:03}, which the next one is taken to use \
+             (unverified): local settings may differ."
         ));
     }
     for hive in &case.machine.about.dirty_hives {
@@ -341,37 +347,43 @@ fn notes(case: &Case<'_>, layers: &[Layer], verdict: &Verdict) -> Vec<String> {
 
 fn related(case: &Case<'_>, catalog: &Catalog) -> Vec<Related> {
     let Some((fact, _)) = case.fact else { return Vec::new() };
-    let of_policy = |id: &String| {
-        let policy = catalog.policies().iter().find(|policy| policy.id() == *id)?;
-        let case = Case::new(Subject::Policy(catalog, policy), case.machine, case.pending);
-        let (fact, _) = case.fact?;
-        let Decision { certainty, layer, value, meaning, .. } = case.verdict().next_boot;
-        let meaning = match certainty {
-            Certainty::Depends => "not known: it depends".to_owned(),
-            Certainty::Known | Certainty::Unknown => meaning,
-        };
-        Some(Related { id: id.clone(), name: fact.value.clone(), value, meaning, layer })
+    fact.related
+        .iter()
+        .filter_map(|id| related_policy(case, catalog, id).or_else(|| case.machine.setting(id)))
+        .collect()
+}
+
+fn related_policy(case: &Case<'_>, catalog: &Catalog, id: &str) -> Option<Related> {
+    let policy = catalog.policies().iter().find(|policy| policy.id() == id)?;
+    let case = Case::new(Subject::Policy(catalog, policy), case.machine, case.pending);
+    let (fact, _) = case.fact?;
+    let Decision { certainty, layer, value, meaning, .. } = case.verdict().next_boot;
+    let meaning = match certainty {
+        Certainty::Depends => "not known: it depends".to_owned(),
+        Certainty::Known | Certainty::Unknown => meaning,
     };
-    let of_setting = |id: &String| {
+    Some(Related { id: id.to_owned(), name: fact.value.clone(), value, meaning, layer })
+}
+
+impl Machine {
+    /// A local setting of the facts, as the next boot finds it. `None` where it is not there, and no default is known.
+    fn setting(&self, id: &str) -> Option<Related> {
         let setting = Facts::get().setting(id)?;
         let new =
-            |layer, value, meaning| Related { id: id.clone(), name: setting.value.clone(), value, meaning, layer };
-        Some(match case.machine.value(&setting.key, &setting.value, When::NextBoot) {
+            |layer, value, meaning| Related { id: id.to_owned(), name: setting.value.clone(), value, meaning, layer };
+        Some(match self.value(&setting.key, &setting.value, When::NextBoot) {
             Err(error) => new(None, None, format!("not known: {error}")),
             Ok(Some(found)) => {
-                let value = found.value();
-                let meaning = value.as_ref().map_or_else(|| "not known".to_owned(), shown);
-                let meaning = sentence(&setting.says, &meaning);
+                let meaning = found.value().map_or_else(|| "not known".to_owned(), |value| setting.meaning(&value));
                 new(Some("local-setting"), found.judged().value(), meaning)
             }
             Ok(None) => {
-                let default = case.machine.fallback(&setting.default)?;
-                let meaning = sentence(&setting.says, &default.value);
+                let default = self.fallback(&setting.default)?;
+                let meaning = setting.meaning_of_text(&default.value);
                 new(Some("default"), Some(default_value(&default.value)), meaning)
             }
         })
-    };
-    fact.related.iter().filter_map(|id| of_policy(id).or_else(|| of_setting(id))).collect()
+    }
 }
 
 /// The state that turns around what is decided: that of the policy file, or the one that writes
@@ -423,6 +435,8 @@ fn not_seen(target: &Target, scope: &Scope, machine: Option<&Machine>) -> Vec<St
     }
     if machine.is_some() && side == Side::User {
         unseen.push("the registry hives of the users (NTUSER.DAT), where the user side is applied".to_owned());
+        let cache = r"what the users' profiles keep of domain GPOs (%LOCALAPPDATA%\GroupPolicy\DataStore)";
+        unseen.push(cache.to_owned());
     }
     if machine.is_none() && target.kind == Kind::Windows {
         unseen.push("the registry of this installation".to_owned());

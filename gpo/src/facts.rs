@@ -117,8 +117,16 @@ pub struct Setting {
     /// Type of the value.
     #[serde(rename = "type")]
     pub value_type: String,
-    /// A sentence; `{}` stands for the value.
+    /// A sentence; `{}` stands for the value, or what it means.
     pub says: String,
+    /// What each value means.
+    #[serde(default)]
+    pub meaning: BTreeMap<String, String>,
+    /// What a text means that has this in it, in any letter case; `meaning` names whole values.
+    #[serde(default)]
+    pub contains: BTreeMap<String, String>,
+    /// Behind a number without a meaning.
+    pub unit: Option<String>,
     /// What holds where it is not there.
     #[serde(default)]
     pub default: Vec<Fallback>,
@@ -134,6 +142,8 @@ pub struct Fallback {
     pub value: String,
     /// Versions for which this is documented, in words.
     pub versions: String,
+    /// What speaks for and against it, where documents contradict each other.
+    pub unverified: Option<String>,
     /// The first build of them.
     pub from_build: Option<u32>,
     /// `Client` or `Server`, where it holds for one of them.
@@ -215,6 +225,29 @@ impl Fact {
     }
 }
 
+impl Setting {
+    /// The sentence about a value.
+    pub fn meaning(&self, value: &Value) -> String {
+        match plain(value).filter(|_| type_of(value).name() == Some(&*self.value_type)) {
+            Some(text) => self.meaning_of_text(&text),
+            None => format!("not known: the value is no {}, but {}", self.value_type, type_of(value)),
+        }
+    }
+
+    /// The sentence about a value that is given as text, as defaults are.
+    pub fn meaning_of_text(&self, text: &str) -> String {
+        let whole = text.to_ascii_lowercase();
+        let in_it = |part: &str| whole.contains(&part.to_ascii_lowercase());
+        let part = || self.contains.iter().find(|(part, _)| in_it(part)).map(|(_, meaning)| meaning);
+        match (self.meaning.get(text).or_else(part), &self.unit) {
+            (Some(meaning), _) => sentence(&self.says, meaning),
+            (None, Some(unit)) => sentence(&self.says, &format!("{text} {unit}")),
+            (None, None) if self.meaning.is_empty() && self.contains.is_empty() => sentence(&self.says, text),
+            (None, None) => format!("not known: the facts do not name the value {text}"),
+        }
+    }
+}
+
 /// A sentence with the meaning in its place; one that is not known stands alone.
 pub(crate) fn sentence(says: &str, meaning: &str) -> String {
     match meaning.starts_with("not known") {
@@ -282,6 +315,60 @@ mod tests {
     }
 
     #[test]
+    fn settings_that_no_policy_shadows_say_what_their_documents_say() {
+        let facts = Facts::get();
+        for setting in &facts.settings {
+            assert!(
+                setting.says.contains("{}") && ValueType::from_name(&setting.value_type).is_some(),
+                "{}",
+                setting.id
+            );
+            assert!(setting.default.iter().all(|d| !setting.meaning_of_text(&d.value).starts_with("not known")));
+        }
+        // The rule as Microsoft's help for virtual machines prints it, switched off and on.
+        let rule = |active: &str| {
+            format!(
+                "v2.22|Action=Allow|{active}|Dir=In|Protocol=6|Profile=Domain|Profile=Private|Profile=Public|LPort=3389|\
+                 App=%SystemRoot%\\system32\\svchost.exe|Svc=termservice|Name=@FirewallAPI.dll,-28775|"
+            )
+        };
+        for (id, value, meaning) in [
+            (
+                "rdp-firewall-rule",
+                Value::from(&*rule("Active=FALSE")),
+                "the firewall rule \"Remote Desktop - User Mode (TCP-In)\" is off",
+            ),
+            (
+                "rdp-firewall-rule",
+                Value::from(&*rule("Active=True")),
+                "the firewall rule \"Remote Desktop - User Mode (TCP-In)\" is on",
+            ),
+            (
+                "rdp-firewall-rule",
+                Value::from("v2.22|Action=Allow|"),
+                "not known: the facts do not name the value v2.22|Action=Allow|",
+            ),
+            // KB 951016: 0 builds a filtered token, 1 an elevated one.
+            (
+                "remote-uac",
+                Value::Dword(1),
+                "administrators with a local account who sign in over the network have their full rights",
+            ),
+            // The page of the security option: 0 is no limit, up to 599,940 seconds.
+            ("inactivity-limit", Value::Dword(0), "the limit of inactivity that locks a session is none"),
+            ("inactivity-limit", Value::Dword(900), "the limit of inactivity that locks a session is 900 seconds"),
+            ("lan-manager-level", Value::Dword(3), "as a client it sends NTLMv2 responses only"),
+            ("uac", Value::Dword(0), "User Account Control (Admin Approval Mode) is off"),
+            // KB 324737 makes it a string.
+            ("autologon", Value::Dword(1), "not known: the value is no REG_SZ, but REG_DWORD"),
+            ("autologon", Value::from("0"), "automatic logon is off"),
+            ("rdp-port", Value::Dword(3390), "remote desktop listens on TCP port 3390"),
+        ] {
+            assert_eq!(facts.setting(id).expect(id).meaning(&value), meaning);
+        }
+    }
+
+    #[test]
     fn facts_of_the_built_in_catalogue_name_values_that_its_policies_write() {
         let catalog = Catalog::builtin();
         let mut known = 0;
@@ -324,6 +411,41 @@ mod tests {
             all.extend(items.iter().filter_map(|item| text(&item.value)));
         }
         Some(all)
+    }
+
+    /// Templates of Microsoft's security guide write into the place of the local setting. "Apply UAC restrictions to local accounts on network
+    /// logons" turns its value round.
+    #[test]
+    fn settings_that_templates_write_have_the_values_that_they_write() {
+        let beside = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/corpus");
+        let corpus = std::env::var_os("GPOL_CORPUS").map_or(beside, std::path::PathBuf::from);
+        let store = corpus.join("admx/mxk+windows-secure-group-policy/PolicyDefinitions");
+        if !store.is_dir() {
+            println!("skipped: no corpus at {}", corpus.display());
+            return;
+        }
+        let catalog = Catalog::load(&[store], "en-US").unwrap();
+        let mut written = Vec::new();
+        for setting in &Facts::get().settings {
+            let here = |policy: &&Policy| {
+                policy.values().into_iter().any(|(key, name)| {
+                    key.eq_ignore_ascii_case(&setting.key) && name.eq_ignore_ascii_case(&setting.value)
+                })
+            };
+            for policy in catalog.policies().iter().filter(here) {
+                let literals = literals(policy, &setting.value).unwrap();
+                assert!(
+                    literals.iter().all(|value| setting.meaning.contains_key(value)),
+                    "{}: {literals:?}",
+                    setting.id
+                );
+                written.push((&*setting.id, literals));
+            }
+        }
+        let literals = |id| written.iter().find(|(setting, _)| *setting == id).map(|(_, all)| all.join(" "));
+        assert_eq!(literals("remote-uac").as_deref(), Some("0 1"), "Enabled, Disabled");
+        assert_eq!(literals("smb1-server").as_deref(), Some("1 0"), "Enabled, Disabled");
+        assert_eq!(literals("smb1-client").as_deref(), Some("4 3 2"));
     }
 
     #[test]

@@ -193,7 +193,8 @@ impl GptIni {
         self.set(extension_key(side), list);
     }
 
-    /// `Options`: bit 0 switches the user side off, bit 1 the computer side.
+    /// `Options`: bit 0 switches the user side off, bit 1 the computer side. TechNet cc978247 says that it switches sides off; the bits
+    /// are inferred from those of `flags` in Active Directory.
     pub fn options(&self) -> Option<u32> {
         self.entry("Options")?.value.trim().parse().ok()
     }

@@ -7,7 +7,7 @@ use gpo::diagnose::{Cause, Check, Diagnosis, LocalRemedy, Problem, closest, diag
 use gpo::explain::Layer;
 
 use crate::args::{Format, OutputArgs};
-use crate::commands::explain::{conditions, decision, image, plain};
+use crate::commands::explain::{conditions, decision, image, plain, related};
 use crate::context::{failed, open_target, write_output};
 use crate::error::{Code, CommandError, Stop};
 use crate::exit::Exit;
@@ -70,7 +70,9 @@ fn list_all(args: &DiagnoseArgs, ui: &Ui) -> Result<Exit, Stop> {
             for problem in &list.problems {
                 page.line(Line::new().span(Style::Strong, &problem.id));
                 page.line(Line::indented(2).text(&problem.title));
-                page.line(Line::indented(2).span(Style::Faint, format!("also: {}", problem.aliases.join(", "))));
+                if !problem.aliases.is_empty() {
+                    page.line(Line::indented(2).span(Style::Faint, format!("also: {}", problem.aliases.join(", "))));
+                }
             }
             ui.page(&page)?;
         }
@@ -125,6 +127,12 @@ fn page(diagnosis: &Diagnosis, output: Option<&Path>) -> Page {
     for one in &diagnosis.checks {
         page.blank();
         check(&mut page, one);
+    }
+    if !diagnosis.look_at.is_empty() {
+        page.blank();
+    }
+    for (i, setting) in diagnosis.look_at.iter().enumerate() {
+        page.field(if i == 0 { "Look at" } else { "" }, related(setting));
     }
     if !diagnosis.remedies.is_empty() {
         page.blank();

@@ -209,14 +209,15 @@ fn head(page: &mut Page, effective: &Effective<'_>) {
     for (i, assumed) in effective.assumed.iter().enumerate() {
         page.field(if i == 0 { "Assumed" } else { "" }, assumed.as_str());
     }
-    if let Some(Loopback { mode, by }) = effective.sides.iter().find_map(|side| side.loopback) {
+    if let Some(Loopback { mode, by, in_domain }) = effective.sides.iter().find_map(|side| side.loopback) {
         let (mode, gets) = match mode {
             LoopbackMode::Merge => ("merge", "after those of the user's own GPOs, so that these win"),
             LoopbackMode::Replace => ("replace", "and nothing of the user's own GPOs"),
         };
         let by = layer(effective, by);
+        let that = if in_domain { "that" } else { "of a domain (in none, loopback is void) that" };
         let text = format!(
-            "{mode}, by {by}: on a computer that gets these GPOs, a user gets the user settings of these GPOs {gets}"
+            "{mode}, by {by}: on a computer {that} gets these GPOs, a user gets the user settings of these GPOs {gets}"
         );
         page.field("Loopback", Line::new().span(Style::Warn, text));
     }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use gpo::doctor::Answer;
 use gpo::explain::{
-    Certainty, Decision, Explain, ExplainedValue, Explainer, ImageModel, Layer, Place, RegistryModel, Value,
+    Certainty, Decision, Explain, ExplainedValue, Explainer, ImageModel, Layer, Place, RegistryModel, Related, Value,
 };
 use gpo::model::{PolicyModel, RecordModel, ValueModel};
 use gpo::target::Kind;
@@ -89,9 +89,7 @@ fn page(explain: &Explain, args: &PolicyOnTarget) -> Page {
         page.field(if i == 0 { "Note" } else { "" }, note.as_str());
     }
     for (i, related) in explain.related.iter().enumerate() {
-        let value = related.value.as_ref().map_or_else(String::new, |value| format!(" = {}", plain(value)));
-        let name = Line::new().text(&related.name).text(value).column(24).hang().text(&related.meaning);
-        page.field(if i == 0 { "Related" } else { "" }, name);
+        page.field(if i == 0 { "Related" } else { "" }, self::related(related));
     }
     for (i, unseen) in explain.not_seen.iter().enumerate() {
         page.field(if i == 0 { "Not seen" } else { "" }, unseen.as_str());
@@ -120,6 +118,12 @@ pub fn image(page: &mut Page, image: &ImageModel) {
         None => String::new(),
     };
     page.field("Image", format!("{product}{build}{set}").as_str());
+}
+
+/// A setting beside another one: its value and what that means.
+pub fn related(related: &Related) -> Line {
+    let value = related.value.as_ref().map_or_else(String::new, |value| format!(" = {}", plain(value)));
+    Line::new().text(&related.name).text(value).column(24).hang().text(&related.meaning)
 }
 
 /// The table of layers, and those that say nothing.

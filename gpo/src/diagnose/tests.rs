@@ -52,6 +52,37 @@ fn every_problem_has_checks_of_the_catalogue_and_facts_that_name_what_is_wanted(
     }
 }
 
+/// The causes that Microsoft's article on errors of remote desktop on virtual machines names besides a domain controller that is not
+/// reached: domain credentials not allowed, FIPS, TLS switched off, the encryption level; the last one by policy, which goes before the listener.
+#[test]
+fn all_causes_of_a_failed_nla_are_looked_at() {
+    let lsa = r"ControlSet001\Control\Lsa";
+    let tls = r"ControlSet001\Control\SecurityProviders\SCHANNEL\Protocols\TLS 1.2\Server";
+    let image = ImageBuilder::new().system(|root| {
+        root.with(lsa, |key| key.dword("disabledomaincreds", 1))
+            .with(&format!(r"{lsa}\FIPSAlgorithmPolicy"), |key| key.dword("Enabled", 0))
+            .with(tls, |key| key.dword("Enabled", 0))
+    });
+    let found = diagnosis(image, "Local Security Authority cannot be contacted");
+    let told: Vec<&str> = found.look_at.iter().map(|setting| &*setting.meaning).collect();
+    assert_eq!(
+        told,
+        [
+            "credentials of the domain are not allowed",
+            "the restriction to FIPS-compliant algorithms is off",
+            "TLS 1.2 of the server is off",
+            "the encryption level of native RDP security is high",
+        ]
+    );
+    assert!(found.not_seen[0].contains("reaches a domain controller"), "{:?}", found.not_seen);
+    for problem in problems() {
+        for id in &problem.look_at {
+            let known = Facts::get().setting(id).is_some() || Facts::get().facts.iter().any(|fact| fact.policy == *id);
+            assert!(known, "{id}");
+        }
+    }
+}
+
 #[test]
 fn a_problem_is_found_by_any_name_and_in_a_message() {
     let id = |name: &str| find(name).map(|problem| &*problem.id);
@@ -65,6 +96,8 @@ fn a_problem_is_found_by_any_name_and_in_a_message() {
     let message = "The remote computer that you are trying to connect to requires Network Level Authentication (NLA), \
         but your Windows domain controller cannot be contacted to perform NLA.";
     assert_eq!(id(message), Some("domain controller cannot be contacted to perform NLA"));
+    let message = "An authentication error has occurred. The Local Security Authority cannot be contacted.";
+    assert_eq!(id(message), Some("Local Security Authority cannot be contacted"));
     assert_eq!(id("14555446"), None);
     assert_eq!(id("AadLogonFailures"), None);
     assert_eq!(id(""), None);

@@ -103,8 +103,9 @@ pub(super) fn probe(
         let side = scope.side();
         let version = match gpt_ini(file)? {
             None => {
-                let found = "gpt.ini is missing: Windows cannot tell the GPO's version";
-                probes.no_until_written("gpt-ini", found, "make one:  gpol gpo bump");
+                let found = "gpt.ini is missing; what Windows makes of a local GPO without one is unverified: \
+                             no document says it, and a version and an extension list stand nowhere else";
+                probes.uncertain_until_written("gpt-ini", found, "make one:  gpol gpo bump");
                 None
             }
             Some(Err(why)) => {
@@ -199,12 +200,18 @@ fn enabled(ini: &GptIni, side: Side, probes: &mut Probes) {
     };
     let options = ini.options().unwrap_or(0);
     if options & bit == 0 {
-        probes.yes("side-enabled", format!("{side} side not switched off (Options={options})"));
+        let other = if options == 0 { "" } else { ", by the bits that flags has in Active Directory" };
+        probes.yes("side-enabled", format!("{side} side not switched off (Options={options}{other})"));
     } else {
-        probes.no(
+        probes.add(
             "side-enabled",
-            format!("gpt.ini switches the {side} side off (Options={options})"),
-            format!("in gpt.ini, Options={}", options & !bit),
+            Answer::Uncertain,
+            format!(
+                "gpt.ini probably switches the {side} side off (Options={options}); unverified: that Options switches \
+                 sides off is documented, which bit means which side is not (in Active Directory, bit {} of flags is it)",
+                bit - 1
+            ),
+            Some(format!("in gpt.ini, Options={}", options & !bit)),
         );
     }
 }
@@ -224,9 +231,12 @@ fn extension(ini: &GptIni, side: Side, records: usize, probes: &mut Probes) {
         Ok(list) if list.reaches(REGISTRY) => {
             probes.yes("extension", format!("Registry extension listed for the {side} side"));
         }
-        Ok(list) if list.has(REGISTRY) => probes.no_until_written(
+        Ok(list) if list.has(REGISTRY) => probes.uncertain_until_written(
             "extension",
-            format!("the {side} extension list is not ascending: Windows stops before the Registry extension"),
+            format!(
+                "the {side} extension list is not ascending: for a domain GPO it is documented that Windows stops before \
+                 the Registry extension ([MS-GPOL] 2.2.4); for a local one that is unverified"
+            ),
             "sort the groups of the line by their first GUID, or have the Registry extension put to its place:  gpol gpo bump",
         ),
         Ok(_) if records == 0 => {

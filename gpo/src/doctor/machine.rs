@@ -289,16 +289,20 @@ fn named<'v>(values: &'v [RegistryValue], name: &str) -> Option<&'v RegistryValu
     values.iter().find(|value| value.name.eq_ignore_ascii_case(name))
 }
 
-/// Home editions lack parts of Group Policy.
+/// Home editions lack parts of Group Policy. Of the others no document says that they process local policy; for those that
+/// Microsoft's pages of policies (Policy CSP) name with a Group Policy setting each, it is taken for granted.
 fn edition(image: &Image, probes: &mut Probes) {
     let key = r"SOFTWARE\Microsoft\Windows NT\CurrentVersion";
     match image.value(key, "EditionID", When::NextBoot) {
         Ok(Some(value)) => {
             let edition = value.text().unwrap_or_default();
-            if is_home(&edition) {
-                probes.uncertain("edition", format!("edition {edition} lacks parts of Group Policy; whether it applies local policy is not documented"));
+            if is_managed(&edition) {
+                probes.yes(
+                    "edition",
+                    format!("edition {edition} has Group Policy; that it processes local policy is taken for granted"),
+                );
             } else {
-                probes.yes("edition", format!("edition {edition} processes local policy"));
+                probes.uncertain("edition", format!("edition {edition} may lack parts of Group Policy; whether it applies local policy is not documented"));
             }
         }
         Ok(None) => probes.uncertain("edition", "the SOFTWARE hive does not name the edition of Windows"),
@@ -306,33 +310,49 @@ fn edition(image: &Image, probes: &mut Probes) {
     }
 }
 
-fn is_home(edition: &str) -> bool {
+/// Editions that Microsoft's pages name with Group Policy settings: Pro, Enterprise, Education, those of IoT, and servers.
+fn is_managed(edition: &str) -> bool {
     let edition = edition.to_ascii_lowercase();
-    ["core", "home", "starter"].iter().any(|home| edition.starts_with(home))
+    ["professional", "enterprise", "education", "iotenterprise", "server"]
+        .iter()
+        .any(|managed| edition.starts_with(managed))
 }
 
 /// The Group Policy client is a service, and somebody may have disabled it.
+///
+/// That the next boot takes the control set that `Select\\Default` names is unverified: Windows 2000's registry reference says
+/// that `Select` records which set is used next time, and KB 102984 calls that of `Default` the default one. So the sets of the last and of the
+/// next boot must agree on it.
 fn service(image: &Image, probes: &mut Probes) {
     const DISABLED: u32 = 4;
     let key = r"SYSTEM\CurrentControlSet\Services\gpsvc";
-    match image.value(key, "Start", When::NextBoot).map(|value| value.and_then(|value| value.dword())) {
-        Ok(Some(DISABLED)) => probes.no(
+    let start = |when| image.value(key, "Start", when).map(|value| value.and_then(|value| value.dword()));
+    match (start(When::NextBoot), start(When::Now)) {
+        (Ok(Some(next)), Ok(Some(now))) if (next == DISABLED) != (now == DISABLED) => probes.uncertain(
+            "service",
+            format!(
+                "the Group Policy client is disabled in one of two control sets and not{}; unverified: that the next boot uses \
+                 the one that Select\\Default names",
+                set_of_next_boot(image)
+            ),
+        ),
+        (Ok(Some(DISABLED)), _) => probes.no(
             "service",
             "the Group Policy client is disabled (SYSTEM hive, Services\\gpsvc, Start=4)",
-            "set Start to 2 in that hive, or with sc.exe config gpsvc start=auto on the machine",
+            "set Start to 2 in that hive, or on the machine:  sc.exe config gpsvc start= auto",
         ),
-        Ok(Some(_)) => probes.yes("service", format!("gpsvc is not disabled{}", set_of_next_boot(image))),
-        Ok(None) => probes.uncertain("service", "the SYSTEM hive does not describe the service gpsvc"),
-        Err(error) => probes.uncertain("service", format!("whether gpsvc runs is not known: {error}")),
+        (Ok(Some(_)), _) => probes.yes("service", format!("gpsvc is not disabled{}", set_of_next_boot(image))),
+        (Ok(None), _) => probes.uncertain("service", "the SYSTEM hive does not describe the service gpsvc"),
+        (Err(error), _) => probes.uncertain("service", format!("whether gpsvc runs is not known: {error}")),
     }
 }
 
 /// Says which control set was looked at, where the next boot uses another one than the last.
 fn set_of_next_boot(image: &Image) -> String {
     match (image.control_set(When::Now), image.control_set(When::NextBoot)) {
-        (Ok(now), Ok(next)) if now != next => {
-            format!(" in ControlSet{next:03}, which the next boot uses (the last one used ControlSet{now:03})")
-        }
+        (Ok(now), Ok(next)) if now != next => format!(
+            " in ControlSet{next:03}, which Select\\Default names for the next boot (the last one used ControlSet{now:03})"
+        ),
         _ => String::new(),
     }
 }

@@ -243,6 +243,10 @@ impl Plan {
                 "of domain GPOs: each is linked, {sides}all security filters pass, all WMI filters are true (Active Directory knows)"
             ));
         }
+        if self.layers.iter().any(|layer| !domain(&layer) && !layer.off.is_empty()) {
+            let bits = "Options in a local gpt.ini has the bits that flags has in Active Directory (1 user, 2 computer): unverified";
+            self.assumed.push(bits.to_owned());
+        }
         if self.layers.iter().any(|layer| layer.gpo.kind == Kind::Windows) {
             self.assumed.push("no domain GPOs and no MDM beside the local GPO".to_owned());
         }

@@ -166,7 +166,10 @@ impl Case<'_> {
             layers.push(Layer {
                 value: Some(default_value(&default.value)),
                 meaning: Some(fact.meaning_of_text(&default.value)),
-                label: Some(default.versions.clone()),
+                label: Some(match &default.unverified {
+                    Some(why) => format!("{}; unverified: {why}", default.versions),
+                    None => default.versions.clone(),
+                }),
                 ..Layer::new(0, "default", "default")
             });
         }

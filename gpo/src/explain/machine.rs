@@ -63,7 +63,12 @@ fn runs(doctor: &Doctor, memory: &Memory, always: Option<bool>) -> Vec<Run> {
     match (doctor.verdict, memory) {
         (Answer::No, _) => vec![Run::Without],
         (Answer::Yes, Memory::Nothing | Memory::Other(..) | Memory::Same) => vec![Run::Applies],
-        (Answer::Uncertain, _) if says("local-processing", Answer::Uncertain) => {
+        // What is not certain of these would keep the local GPO out, and not the client from running.
+        (Answer::Uncertain, _)
+            if ["local-processing", "gpt-ini", "side-enabled", "extension"]
+                .iter()
+                .any(|probe| says(probe, Answer::Uncertain)) =>
+        {
             vec![Run::Applies, Run::Skips, Run::Without]
         }
         (Answer::Yes | Answer::Uncertain, _) => vec![Run::Applies, Run::Skips],

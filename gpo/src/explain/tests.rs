@@ -167,6 +167,17 @@ fn a_pending_deletion_leaves_it_to_the_local_setting() {
     }
 }
 
+/// TerminalServer.admx: NLA is enforced by default since Windows 8. The reference of unattended setup: 0 is the default value.
+#[test]
+fn a_default_that_documents_contradict_is_marked_where_it_decides() {
+    let explain = explained(image(None, None, None), NLA);
+    let default = explain.layers.iter().find(|layer| layer.rank == 0).unwrap();
+    for said in [&default.label, &explain.verdict.now.why] {
+        let said = said.as_deref().unwrap();
+        assert!(said.contains("unverified: ") && said.contains("unattended setup says 0"), "{said}");
+    }
+}
+
 #[test]
 fn what_windows_will_not_apply_decides_nothing() {
     // The client remembers the version that gpt.ini has, and NLA differs in the registry: it takes the GPO for unchanged.

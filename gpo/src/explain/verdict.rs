@@ -9,7 +9,7 @@ use super::decision::{Certainty, Decision, Possible, UNSEEN, Verdict};
 use super::machine::{Applied, Machine, Run};
 use super::subject::{Reading, Subject};
 use crate::doctor::Answer;
-use crate::facts::{Fact, plain};
+use crate::facts::Fact;
 use crate::image::{RegistryValue, When};
 use crate::model::{Judged, ValueModel};
 
@@ -390,7 +390,7 @@ impl<'a> Case<'a> {
                 };
                 decision.because(format!("layer 1 decides: {because}")).doubted(doubt)
             }
-            None => self.default(fact).because(format!("{because}, and there is no local setting")).doubted(doubt),
+            None => self.default(fact, &format!("{because}, and there is no local setting")).doubted(doubt),
         }
     }
 
@@ -428,15 +428,20 @@ impl<'a> Case<'a> {
         })
     }
 
-    fn default(&self, fact: &Fact) -> Decision {
-        match self.machine.fallback(&fact.default) {
-            Some(default) => Decision {
-                layer: Some("default"),
-                value: Some(default_value(&default.value)),
-                ..Decision::none(fact.sentence(&fact.meaning_of_text(&default.value)))
-            },
-            None => Decision::none("not configured: the default of this Windows is not in gpol's facts"),
-        }
+    fn default(&self, fact: &Fact, because: &str) -> Decision {
+        let Some(default) = self.machine.fallback(&fact.default) else {
+            return Decision::none("not configured: the default of this Windows is not in gpol's facts")
+                .because(because);
+        };
+        let decision = Decision {
+            layer: Some("default"),
+            value: Some(default_value(&default.value)),
+            ..Decision::none(fact.sentence(&fact.meaning_of_text(&default.value)))
+        };
+        decision.because(match &default.unverified {
+            Some(why) => format!("{because}; unverified: {why}"),
+            None => because.to_owned(),
+        })
     }
 }
 
@@ -494,9 +499,4 @@ fn is_policy_key(value: &RegistryValue) -> bool {
     [r"SOFTWARE\Policies", r"SOFTWARE\Microsoft\Windows\CurrentVersion\Policies"]
         .iter()
         .any(|tree| key.is_at_or_below(&Folded::from(*tree)))
-}
-
-/// A value in words for lists: its number or text.
-pub(super) fn shown(value: &Value) -> String {
-    plain(value).unwrap_or_else(|| "(other data)".to_owned())
 }
