@@ -2,6 +2,7 @@
 
 mod ids;
 mod report;
+mod reviewed;
 
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 use std::path::PathBuf;
@@ -28,6 +29,7 @@ use crate::paste::this_command;
 use crate::source_error::desired_error;
 use crate::ui::Ui;
 use report::Report;
+use reviewed::Reviewed;
 
 /// Show what would change for a target to be as state files want it
 ///
@@ -58,13 +60,20 @@ pub struct PlanArgs {
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Example:
-  gpol apply /mnt/gold baseline.yaml rpa.gpol.yaml --yes")]
+  gpol apply /mnt/gold baseline.yaml rpa.gpol.yaml --yes
+
+What was reviewed, and nothing else:
+  gpol plan /mnt/gold baseline.yaml rpa.gpol.yaml -f json > plan.json
+  gpol apply /mnt/gold baseline.yaml rpa.gpol.yaml --yes --plan plan.json")]
 pub struct ApplyArgs {
     #[command(flatten)]
     what: WhatArgs,
     /// Do not ask
     #[arg(short, long)]
     yes: bool,
+    /// Write only what was reviewed: the file that `gpol plan -f json` printed, or the hash in it
+    #[arg(long, value_name = "FILE|HASH")]
+    plan: Option<Reviewed>,
     #[command(flatten)]
     change: ChangeArgs,
     #[command(flatten)]
@@ -113,6 +122,7 @@ pub fn plan(args: &PlanArgs, ui: &Ui) -> Result<Exit, Stop> {
 }
 
 pub fn apply(args: &ApplyArgs, ui: &Ui) -> Result<Exit, Stop> {
+    let reviewed = args.plan.as_ref().map(Reviewed::hash).transpose()?;
     let snapshot = args.domain.ad.snapshot()?;
     let case = Case::read(&args.what, snapshot.as_ref(), ui)?;
     if let Ok(Hibernation::Unclear(file)) = case.target.hibernation() {
@@ -124,6 +134,9 @@ pub fn apply(args: &ApplyArgs, ui: &Ui) -> Result<Exit, Stop> {
     // Locked before the files are read: what is computed from them is what they hold when they are replaced.
     let transaction = begin(&case.target, &args.change, ui)?;
     let outcome = case.plan(&args.domain.directory(snapshot.as_ref()))?;
+    if let Some(reviewed) = &reviewed {
+        reviewed::same(reviewed, &outcome.plan)?;
+    }
     let mut report = Report::new("gpol.apply/1", &case, &outcome, true);
     let Some(transaction) = transaction else {
         print(&report, args.output.format, ui)?;
