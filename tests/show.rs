@@ -22,6 +22,30 @@ fn the_golden_image_is_shown_by_policy() {
 }
 
 #[test]
+fn a_broken_side_does_not_hide_the_intact_one() {
+    let dir = TestDir::with_image();
+    let whole = dir.run(["show", "image", "--scope", "computer"]).ok();
+    let (_, computer) = whole.split_once("\nComputer: ").expect("the side");
+    dir.write(USER_POL, b"These are no records.");
+    let run = dir.run(["show", "image"]);
+    assert_eq!(run.status, Some(7), "{run}");
+    assert!(run.stderr().starts_with("error[E0201]: ") && slashes(&run.stderr()).contains(USER_POL), "{run}");
+    assert!(run.stdout().contains(&format!("\nComputer: {computer}")), "{run}");
+    assert!(run.stdout().contains("\nUser: cannot be read  "), "{run}");
+    let show = dir.run(["show", "image", "-f", "json"]);
+    assert_eq!(show.status, Some(7));
+    let show: Value = serde_json::from_slice(&show.out).expect("JSON");
+    assert_eq!(show["sides"].as_array().map(Vec::len), Some(1));
+    assert_eq!((&show["broken"][0]["scope"], show["broken"].as_array().map(Vec::len)), (&json!("user"), Some(1)));
+
+    // Who asks for the intact one has all of the answer; who asks for the broken one has none.
+    assert_eq!(dir.run(["show", "image", "--scope", "computer"]).ok(), whole);
+    assert_eq!(dir.run(["show", "image", "--scope", "user"]).refused(4), "E0201");
+    dir.write(COMPUTER_POL, b"Nor are these.");
+    assert_eq!(dir.run(["show", "image"]).refused(4), "E0201");
+}
+
+#[test]
 fn the_json_has_exactly_the_contracts_members() {
     let dir = TestDir::with_image();
     let show = dir.run(["show", "image", "--format", "json"]).json();
