@@ -46,6 +46,43 @@ fn a_broken_side_does_not_hide_the_intact_one() {
 }
 
 #[test]
+fn a_broken_side_is_compared_and_checked_with_nothing_and_the_other_one_is() {
+    let dir = TestDir::with_image();
+    fixtures::write_tree(&dir.path("intact"), &fixtures::golden_image()).expect("the image is written");
+    dir.write(USER_POL, b"These are no records.");
+    let listed = dir.run(["policy", "list", "image", "--configured"]);
+    assert_eq!(listed.status, Some(7), "{listed}");
+    assert!(listed.stderr().starts_with("error[E0201]: ") && listed.stdout().contains("Network Level"), "{listed}");
+    for words in [
+        ["diff", "image", "intact"],
+        ["diff", "intact", "image"],
+        ["check", "image", "intact"],
+        ["check", "intact", "image"],
+    ] {
+        let run = dir.run(words);
+        assert_eq!(run.status, Some(7), "{words:?} {run}");
+        assert!(run.stderr().starts_with("error[E0201]: ") && slashes(&run.stderr()).contains(USER_POL), "{run}");
+        // The user side of the golden image has a screen saver: not absent here, and not extra there.
+        assert!(!run.stdout().contains("ScreenSave"), "{words:?} {run}");
+        dir.run([&words[..], &["--scope", "computer"]].concat()).ok();
+        assert_eq!(dir.run([&words[..], &["--scope", "user"]].concat()).refused(4), "E0201");
+    }
+    dir.run(["policy", "set", "image", "TS_ENCRYPTION_POLICY", "disabled"]).ok();
+    for words in [["diff", "image", "intact"], ["check", "image", "intact"]] {
+        let run = dir.run(words);
+        assert_eq!(run.status, Some(7), "{run}");
+        assert!(run.stdout().contains("Set client connection encryption level"), "{words:?} {run}");
+    }
+    // What a state file wants of the broken side alone is not checked: neither a yes nor a no.
+    dir.write(
+        "user.yaml",
+        "apiVersion: gpol/v1\nkind: PolicySet\nuser: {registry: [{key: K, value: V, type: dword, data: 1}]}\n",
+    );
+    let run = dir.run(["check", "image", "user.yaml"]);
+    assert_eq!(run.status, Some(7), "{run}");
+}
+
+#[test]
 fn the_json_has_exactly_the_contracts_members() {
     let dir = TestDir::with_image();
     let show = dir.run(["show", "image", "--format", "json"]).json();
