@@ -87,6 +87,8 @@ pub enum Kind {
     Comments,
     /// A file that describes a GPO backup.
     BackupFile,
+    /// An export of Active Directory.
+    Ldif,
 }
 
 impl Kind {
@@ -119,6 +121,7 @@ impl Kind {
             Self::GptIni => "gpt.ini of a GPO",
             Self::Comments => "file of administrators' comments",
             Self::BackupFile => "file that describes a GPO backup",
+            Self::Ldif => "export of Active Directory (LDIF)",
         }
     }
 }
