@@ -183,7 +183,7 @@ impl Page {
 }
 
 /// How many losses or findings of a kind people are shown.
-const LISTED: usize = 20;
+pub const LISTED: usize = 20;
 
 /// Column of the values of [`Page::field`].
 const FIELD: usize = 11;

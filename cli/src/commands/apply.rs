@@ -19,7 +19,7 @@ use gpo::target::{Hibernation, Kind, Target};
 use crate::args::{ChangeArgs, ExtendsArgs, Format, OutputArgs, ScopeArgs, TemplateArgs};
 use crate::change::{begin, commit, note};
 use crate::commands::halves::DomainArgs;
-use crate::commands::sides::read_all;
+use crate::commands::sides::{read_all, warn_of};
 use crate::context::{failed, load_templates, open_gpo};
 use crate::directory::AdArgs;
 use crate::error::{Code, CommandError, Stop};
@@ -195,9 +195,7 @@ impl Case {
         let sources = args.expect.iter().map(|path| read_all(path, catalog)).collect::<Result<Vec<_>, _>>()?;
         let desired =
             desired::of(sources, catalog, args.scope.scope.as_ref(), args.extends.reach()).map_err(desired_error)?;
-        for (place, note) in &desired.notes {
-            ui.warning(format!("{place}: {note}"));
-        }
+        warn_of(&desired.notes, ui);
         let asides = desired.beside_policy();
         for aside in asides.iter().take(MOST) {
             let times = if aside.count > 1 { format!(" ({} of them)", aside.count) } else { String::new() };

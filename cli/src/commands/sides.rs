@@ -11,7 +11,7 @@ use gpo::exchange::lgpo::Scope;
 use gpo::model::RecordModel;
 use gpo::scan;
 use gpo::scope::Scope as Asked;
-use gpo::source::{self, Options, SetAside, Source, Spot};
+use gpo::source::{self, Options, Place, SetAside, Source, Spot};
 use gpo::target;
 use serde::Serialize;
 
@@ -22,7 +22,7 @@ use crate::error::{Code, CommandError};
 use crate::overlooked::MOST;
 use crate::paste::this_command;
 use crate::source_error::source_error;
-use crate::ui::{Line, Page, Style, Ui};
+use crate::ui::{LISTED, Line, Page, Style, Ui};
 
 /// What both commands take.
 #[derive(Args, Debug)]
@@ -114,9 +114,7 @@ impl<'o> Reader<'o> {
     /// As [`read`](Self::read), and warns of what is odd about it.
     pub fn open(&mut self, path: &Path, ui: &Ui) -> Result<Source, CommandError> {
         let source = self.read(path, ui)?;
-        for (place, note) in &source.notes {
-            ui.warning(format!("{place}: {note}"));
-        }
+        warn_of(&source.notes, ui);
         Ok(source)
     }
 
@@ -130,6 +128,16 @@ impl<'o> Reader<'o> {
         for source in sources {
             source.parts.retain(|part| part.scope.as_ref().is_none_or(|scope| !self.is_broken(scope)));
         }
+    }
+}
+
+/// Warns of what is odd about a source: each note with its place, of a long list the first ones.
+pub fn warn_of(notes: &[(Place, String)], ui: &Ui) {
+    for (place, note) in notes.iter().take(LISTED) {
+        ui.warning(format!("{place}: {note}"));
+    }
+    if let Some(more) = notes.len().checked_sub(LISTED).filter(|more| *more > 0) {
+        ui.warning(format!("and {more} more; gpol convert --all-losses has all of a file"));
     }
 }
 

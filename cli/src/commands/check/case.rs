@@ -11,12 +11,12 @@ use gpo::contents::GpoFile;
 use gpo::desired::{self, Desired};
 use gpo::exchange::lgpo::Scope;
 use gpo::exchange::state::{StateFile, Unmanaged};
-use gpo::source::{OfGpo, Options, Place, Source};
+use gpo::source::{OfGpo, Options, Source};
 use gpo::target::{self, Opened, Target};
 
 use super::{CheckArgs, nothing};
 use crate::commands::pol::count;
-use crate::commands::sides::{Reader, SourceModel, side_needed};
+use crate::commands::sides::{Reader, SourceModel, side_needed, warn_of};
 use crate::context::{failed, read_text};
 use crate::error::{Code, CommandError};
 use crate::paste::quoted;
@@ -62,7 +62,7 @@ impl Case {
         let asked = args.sides.scope.as_ref().map(Scope::from);
         let mut reader = Reader::new(options, &args.sides);
         let mut target = reader.read(&args.target, ui)?;
-        warn(&target.notes, ui);
+        warn_of(&target.notes, ui);
         let left_out = match &args.order {
             Some(path) => sorted(&mut target, path)?,
             None => Vec::new(),
@@ -104,7 +104,7 @@ impl Case {
         if args.each {
             reader.leave_out_broken(&mut expected);
             case.pairs = each(&target, &expected, catalog, args)?;
-            expected.iter().for_each(|source| warn(&source.notes, ui));
+            expected.iter().for_each(|source| warn_of(&source.notes, ui));
             return Ok(case);
         }
         if let Some(path) = unknown(&expected) {
@@ -112,7 +112,7 @@ impl Case {
         }
         let mut desired =
             desired::of(expected, catalog, args.sides.scope.as_ref(), args.extends.reach()).map_err(desired_error)?;
-        warn(&desired.notes, ui);
+        warn_of(&desired.notes, ui);
         // What files say that are extended comes in here, too.
         desired.scopes.retain(|wanted| !reader.is_broken(&(&wanted.scope).into()));
         case.states = std::mem::take(&mut desired.states);
@@ -181,12 +181,6 @@ fn is_silent(source: &Source) -> bool {
 /// Whether it holds something beside registry policy.
 fn holds_others(source: &Source) -> bool {
     !source.beside_policy().is_empty()
-}
-
-fn warn(notes: &[(Place, String)], ui: &Ui) {
-    for (place, note) in notes {
-        ui.warning(format!("{place}: {note}"));
-    }
 }
 
 /// The target as such, if it is one.
