@@ -75,7 +75,7 @@ pub enum Kind {
     PolicyRules,
     /// JSON that gpol wrote.
     Json,
-    /// A desired state.
+    /// A state file.
     State,
     /// Preferences of one kind.
     GppXml,
@@ -115,7 +115,7 @@ impl Kind {
             Self::Reg => "registry export (.reg)",
             Self::PolicyRules => "Policy Analyzer file (.PolicyRules)",
             Self::Json => "JSON document of gpol",
-            Self::State => "desired state",
+            Self::State => "state file",
             Self::GppXml => "file of Group Policy preferences",
             Self::Inf => "security template",
             Self::GptIni => "gpt.ini of a GPO",
