@@ -66,7 +66,17 @@ fn a_broken_side_is_compared_and_checked_with_nothing_and_the_other_one_is() {
         assert!(!run.stdout().contains("ScreenSave"), "{words:?} {run}");
         dir.run([&words[..], &["--scope", "computer"]].concat()).ok();
         assert_eq!(dir.run([&words[..], &["--scope", "user"]].concat()).refused(4), "E0201");
+        let says = if words[0] == "diff" {
+            "No difference in what could be read: "
+        } else {
+            "as expected where it was checked"
+        };
+        assert!(run.stdout().contains(says), "{run}");
     }
+    // What is written must be whole, but only of what is asked for.
+    let lines = dir.run(["convert", "intact", "-f", "lgpo", "--scope", "computer"]).ok().replace("intact", "image");
+    assert_eq!(dir.run(["convert", "image", "-f", "lgpo", "--scope", "computer"]).ok(), lines);
+    assert_eq!(dir.run(["convert", "image", "-f", "lgpo"]).refused(4), "E0201");
     dir.run(["policy", "set", "image", "TS_ENCRYPTION_POLICY", "disabled"]).ok();
     for words in [["diff", "image", "intact"], ["check", "image", "intact"]] {
         let run = dir.run(words);
