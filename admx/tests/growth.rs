@@ -2,6 +2,8 @@
 //! of these took from ten seconds to minutes when something was looked up by a walk through all others; now a test that
 //! does not end at once has found such a walk. What comes out is known from how the files are made.
 
+#![allow(clippy::unwrap_used)] // helpers of tests are tests as well
+
 use std::fmt::Write as _;
 use std::fs;
 

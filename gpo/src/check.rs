@@ -6,7 +6,7 @@
 
 mod image;
 
-use std::collections::{HashMap, HashSet};
+use foldhash::{HashMap, HashMapExt as _, HashSet, HashSetExt as _};
 use std::path::Path;
 
 use admx::{Catalog, Side};

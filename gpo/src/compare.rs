@@ -4,8 +4,9 @@
 //! Names come after: a difference that a policy claims is told under that policy, with the state that each side
 //! reads as. So nothing is equal because two states look alike, and nothing is different because of its spelling.
 
+use foldhash::HashMap;
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use admx::{Catalog, PolicyReading, Side, SideReading};
 use polfile::{Action, Difference, Final, Outcome, PolicyFile, RecordRef, Slot, Value, ValueType, diff};

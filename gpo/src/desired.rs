@@ -7,8 +7,9 @@
 mod lay;
 mod once;
 
+use foldhash::{HashMap, HashMapExt as _, HashSet, HashSetExt as _};
 use std::collections::hash_map::Entry;
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
 
 use admx::{Catalog, Side, Wanted, write_set};

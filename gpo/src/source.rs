@@ -99,6 +99,8 @@ pub struct Source {
     pub asides: Vec<SetAside>,
     /// Its GPOs with all their files, in the order in which they count. A text has none, and a policy file alone.
     pub contents: Vec<Contents>,
+    /// What its path leads to, for what records do not tell. A text has none, and a policy file alone.
+    pub targets: Vec<Target>,
     /// What a person should know: keys that Windows may trip over, a text that is read otherwise than LGPO.exe reads it.
     pub notes: Vec<(Place, String)>,
     /// The state file itself, which says more than records.
@@ -265,7 +267,7 @@ pub fn read_what_can_be(path: &Path, options: Options<'_>) -> Result<(Source, Ve
         let mut opened = target::open(path)?;
         opened.take_names(options.snapshot);
         return match opened {
-            Opened::One(target) => folder::one(path, &target),
+            Opened::One(target) => folder::one(path, target),
             Opened::Several(set) => folder::several(path, set),
         };
     }
@@ -462,8 +464,8 @@ impl Source {
 
     fn empty(kind: SourceKind, path: &Path) -> Self {
         let path = path.to_path_buf();
-        let (parts, asides, contents) = (Vec::new(), Vec::new(), Vec::new());
-        Self { kind, path, parts, asides, contents, notes: Vec::new(), state: None, broken: Vec::new() }
+        let (parts, asides, contents, targets) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        Self { kind, path, parts, asides, contents, targets, notes: Vec::new(), state: None, broken: Vec::new() }
     }
 
     fn of_entries(kind: SourceKind, path: &Path, entries: Vec<Entry>) -> Self {

@@ -2,6 +2,8 @@
 //! that does not end at once has found a walk through all of a file for each of its parts. A binary of its own, since
 //! it counts what is allocated.
 
+#![allow(clippy::unwrap_used)] // helpers of tests are tests as well
+
 use std::fmt::Write as _;
 
 use allocation_counter::measure;
@@ -79,7 +81,8 @@ fn writers_hold_one_record_at_a_time() {
     let records = |scopes: &[Scoped<'_>]| {
         serde_json::to_writer(std::io::sink(), &json::Listed::new(scopes[0].file.records())).unwrap();
     };
-    let writers: [(&str, &dyn Fn(&[Scoped<'_>])); 6] = [
+    type Writer<'w> = &'w dyn Fn(&[Scoped<'_>]);
+    let writers: [(&str, Writer<'_>); 6] = [
         ("lgpo", &|scopes| drop(lgpo::stream(scopes, "x", &[], &mut Nowhere).unwrap())),
         ("policyrules", &|scopes| drop(policy_rules::stream(scopes, "x", "y", &[], &mut Nowhere).unwrap())),
         ("reg", &|scopes| drop(reg::stream(scopes, &[], &mut Nowhere).unwrap())),

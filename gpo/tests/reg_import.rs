@@ -217,7 +217,6 @@ fn keys_keep_their_blanks_and_nothing_stands_behind_them() {
 
 /// Texts on which gpol was wrong lie beside the corpus, each with a `.txt` that says what is right.
 #[test]
-#[expect(clippy::print_stdout)]
 fn the_cases_beside_the_corpus_are_right() {
     let beside = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/corpus");
     let folder = std::env::var_os("GPOL_CORPUS").map_or(beside, Into::into).with_file_name("cases").join("reg");

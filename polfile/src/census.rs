@@ -117,7 +117,7 @@ impl<'a> Apart<'a> {
         let mut keys = 0_usize;
         self.groups(
             |a, b| a.key.eq_ignore_case(b.key),
-            |group| keys = keys.saturating_add(usize::from(group.len() > 0)),
+            |group| keys = keys.saturating_add(usize::from(!group.is_empty())),
         );
         keys
     }

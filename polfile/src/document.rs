@@ -3,7 +3,8 @@
 mod put_all;
 
 use std::cmp::Ordering;
-use std::collections::HashSet;
+
+use foldhash::{HashSet, HashSetExt as _};
 
 use crate::action::Action;
 use crate::error::ParseError;

@@ -9,7 +9,7 @@
 //! So this is what must come of it: what the file deletes of many things, the wanted directives about many things, the
 //! rest of the file, what is wanted of single values. Where records in the editor's places come to the same, they go there instead.
 
-use std::collections::{HashMap, HashSet};
+use foldhash::{HashMap, HashSet, HashSetExt as _};
 
 use polfile::{Action, Final, Folded, Outcome, PolicyFile, Record, RecordRef, Slot, Value, WideString};
 

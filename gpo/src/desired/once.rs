@@ -1,6 +1,6 @@
 //! Records of thousands of GPOs, put into a file: they speak of the same values again and again.
 
-use std::collections::HashMap;
+use foldhash::{HashMap, HashMapExt as _};
 use std::collections::hash_map::Entry;
 
 use polfile::{Action, PolicyFile, Record, RecordRef, Slot};

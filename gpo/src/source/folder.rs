@@ -9,11 +9,11 @@ use crate::exchange::lgpo::Scope;
 use crate::target::{Kind, SideFile, Target, TargetSet};
 
 /// Reads the policy files of a GPO that can be read, lists all of its files, and says what is wrong with the others.
-pub(super) fn one(path: &Path, target: &Target) -> Result<(Source, Vec<SourceError>), SourceError> {
+pub(super) fn one(path: &Path, target: Target) -> Result<(Source, Vec<SourceError>), SourceError> {
     let mut source = Source::empty(SourceKind::Target(target.kind), path);
     let mut problems = Vec::new();
     for side in &target.sides {
-        let Err(problem) = source.add_side(target, side) else { continue };
+        let Err(problem) = source.add_side(&target, side) else { continue };
         match &side.scope {
             Some(scope) => source.broken.push(Scope::from(scope)),
             None => return Err(problem),
@@ -23,8 +23,9 @@ pub(super) fn one(path: &Path, target: &Target) -> Result<(Source, Vec<SourceErr
     if source.parts.is_empty() && !problems.is_empty() {
         return Err(problems.swap_remove(0));
     }
-    source.list(target)?;
-    still_there(target)?;
+    source.list(&target)?;
+    still_there(&target)?;
+    source.targets.push(target);
     Ok((source, problems))
 }
 
@@ -38,6 +39,7 @@ pub(super) fn several(path: &Path, set: TargetSet) -> Result<(Source, Vec<Source
         }
         problems.extend(source.list(target).and_then(|()| still_there(target)).err());
     }
+    source.targets = set.gpos;
     match source.parts.is_empty() && !problems.is_empty() {
         true => Err(problems.swap_remove(0)),
         false => Ok((source, problems)),

@@ -4,8 +4,10 @@
 //! the key tree, and by what would undo what, so that some ten thousand records are a matter of a moment.
 
 use std::cmp::Ordering;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::ops::Bound;
+
+use foldhash::HashMap;
 
 use super::{PolicyFile, tree_order};
 use crate::action::Action;

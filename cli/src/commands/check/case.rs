@@ -7,7 +7,7 @@ use ::admx::Catalog;
 use gpo::ad::domain_of;
 use gpo::by_scope::{only_scope, settle, take, unknown};
 use gpo::check::{ImageChecked, ImageError, of_image, switched_off};
-use gpo::contents::GpoFile;
+use gpo::contents::{Contents, GpoFile};
 use gpo::desired::{self, Desired};
 use gpo::exchange::lgpo::Scope;
 use gpo::exchange::state::{StateFile, Unmanaged};
@@ -79,7 +79,7 @@ impl Case {
             .iter_mut()
             .for_each(|source| source.parts.retain(|part| part.scope.is_some() || !part.file.is_empty()));
         let models = expected.iter().map(SourceModel::new).collect();
-        let mut notes = about_target(&args.target, ui);
+        let mut notes = about_target(&target, ui);
         if !args.each && namesakes(&target, &expected) > 1 {
             let text =
                 "Both sides have GPOs of the same names; --each checks them one by one, each against its namesake.";
@@ -192,14 +192,11 @@ fn open_one(path: &Path) -> Option<Target> {
 }
 
 /// What must be known of the target's folders: entries that differ only by case, and sides that Windows does not apply.
-fn about_target(path: &Path, ui: &Ui) -> Vec<String> {
-    let targets = match target::open(path) {
-        Ok(Opened::One(target)) => vec![target],
-        Ok(Opened::Several(set)) => set.gpos,
-        Err(_) => Vec::new(),
-    };
+fn about_target(source: &Source, ui: &Ui) -> Vec<String> {
+    // A policy file alone is a target, too.
+    let alone = source.targets.is_empty().then(|| Target::open(&source.path).ok()).flatten();
     let mut notes = Vec::new();
-    for target in &targets {
+    for target in source.targets.iter().chain(&alone) {
         crate::context::warn(target, ui);
         for (scope, gpt_ini) in switched_off(target) {
             let ini = gpt_ini.display();
@@ -230,10 +227,21 @@ fn scope_of(desired: &Desired) -> Option<Scope> {
 
 /// How many GPOs of the expectations have a namesake in the target.
 fn namesakes(target: &Source, expected: &[Source]) -> usize {
-    let there = target.gpos();
-    let called = Called::of(&there);
-    let counts = |gpo: &OfGpo| says_something(gpo) && called.has_namesake(gpo);
-    expected.iter().flat_map(Source::gpos).filter(counts).count()
+    let (mut names, mut guids) = (HashSet::new(), HashSet::new());
+    for gpo in &target.contents {
+        names.extend(gpo.gpo.as_deref().map(folded));
+        guids.extend(gpo.guid.as_deref().map(folded));
+    }
+    let is_there = |gpo: &Contents| {
+        gpo.gpo.as_deref().is_some_and(|name| names.contains(&folded(name)))
+            || gpo.guid.as_deref().is_some_and(|guid| guids.contains(&folded(guid)))
+    };
+    let count = |source: &Source| {
+        let configured: HashSet<&PathBuf> = source.parts.iter().filter_map(|part| part.folder.as_ref()).collect();
+        let says = |gpo: &Contents| configured.contains(&gpo.folder) || gpo.files.iter().any(GpoFile::is_overlooked);
+        source.contents.iter().filter(|gpo| says(gpo) && is_there(gpo)).count()
+    };
+    expected.iter().map(count).sum()
 }
 
 /// GPOs in folders, by what they are called.
@@ -280,14 +288,6 @@ impl<'g> Called<'g> {
             _ => found,
         }
     }
-
-    /// Whether one has this one's name or GUID.
-    fn has_namesake(&self, gpo: &OfGpo) -> bool {
-        let has = |table: &HashMap<String, Vec<usize>>, called: Option<&String>| {
-            called.is_some_and(|called| table.contains_key(&folded(called)))
-        };
-        gpo.folder().is_some() && (has(&self.names, gpo.name()) || has(&self.guids, gpo.guid()))
-    }
 }
 
 fn folded(text: &str) -> String {
@@ -327,6 +327,7 @@ fn each(target: &Source, expected: &[Source], catalog: &Catalog, args: &CheckArg
         parts: gpo.parts.clone(),
         asides: Vec::new(),
         contents: gpo.contents.clone().into_iter().collect(),
+        targets: Vec::new(),
         notes: Vec::new(),
         state: source.state.clone(),
         broken: Vec::new(),
