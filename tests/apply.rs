@@ -78,6 +78,35 @@ fn the_case_is_applied_once_and_the_second_run_writes_nothing() {
 }
 
 #[test]
+fn the_plan_that_was_reviewed_is_the_one_that_is_carried_out() {
+    let dir = image();
+    let planned = dir.run(["plan", "image", RPA, "-f", "json"]).expect(1);
+    dir.write("plan.json", &planned);
+    let before = dir.state();
+    let hash = parse(&planned)["plan"].as_str().expect("a hash").to_owned();
+    let apply = |reviewed: &str| dir.run(["apply", "image", RPA, "--yes", "--plan", reviewed]);
+    let refuses = |reviewed: &str, words: &str| {
+        let run = apply(reviewed);
+        assert_eq!(run.status, Some(5), "{run}");
+        assert!(run.stderr().starts_with("error[E0528]") && run.stderr().contains(words), "{run}");
+    };
+    refuses(&"0".repeat(64), &format!("now       {hash}"));
+    refuses(RPA, "is not what gpol plan -f json prints");
+    assert_eq!(dir.state(), before, "nothing is written");
+
+    // Somebody changes the image behind the review, and then takes that back.
+    dir.run(["policy", "set", "image", "TS_PASSWORD", "disabled"]).ok();
+    refuses("plan.json", &hash);
+    dir.run(["apply", "image", RPA, "-n", "--plan", "plan.json"]).refused(5);
+    dir.run(["undo", "image"]).ok();
+    assert!(dir.run(["apply", "image", RPA, "-n", "--plan", "plan.json"]).expect(1).contains("Plan: 2 to add"));
+    apply("plan.json").ok();
+    assert_ne!(dir.read(COMPUTER_POL), golden(COMPUTER_POL));
+    // A step that runs once more has nothing to do, so nothing that was not reviewed.
+    apply(&hash.to_ascii_uppercase()).ok();
+}
+
+#[test]
 fn nothing_is_written_where_nobody_says_yes() {
     let dir = image();
     let before = dir.state();

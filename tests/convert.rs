@@ -550,3 +550,21 @@ fn a_long_list_of_losses_is_cut_with_a_count() {
     assert_eq!((status, named, cut), (Some(0), 20, true));
     assert_eq!(lines("many.pol", &["--lossy", "--all-losses"]).1, 1_091);
 }
+
+#[test]
+fn a_long_list_of_warnings_is_cut_with_a_count() {
+    let entry = |n| format!("Computer\r\n\\Software\\Odd\r\nValue{n}\r\nDWORD:1\r\n\r\n");
+    let dir = TestDir::with("odd.txt", (0..31).map(entry).collect::<String>());
+    let warnings = |words: &[&str]| {
+        let run = dir.run(words.iter().copied());
+        assert_eq!(run.status, Some(0), "{run}");
+        (run.stderr().lines().filter(|line| line.contains("odd.txt")).count(), run.stderr())
+    };
+    let (cut, said) = warnings(&["convert", "odd.txt", "-o", "odd.pol"]);
+    assert_eq!(cut, 20, "{said}");
+    assert!(said.ends_with("warning: and 11 more; --all-losses lists them\n"), "{said}");
+    assert_eq!(warnings(&["convert", "odd.txt", "-o", "odd.pol", "--all-losses"]).0, 31);
+    let (cut, said) = warnings(&["check", "odd.txt", "odd.txt"]);
+    assert!(cut <= 60 && said.contains("warning: and 11 more; gpol convert --all-losses"), "{said}");
+    assert_eq!(warnings(&["diff", "odd.txt", "odd.txt"]).0, 40, "20 of each side");
+}

@@ -107,6 +107,30 @@ fn the_commands_that_detect_offers_work() {
 }
 
 #[test]
+fn every_format_that_gpol_reads_has_commands_that_go_on_from_it() {
+    let dir = TestDir::new();
+    fixtures::write_tree(&dir.path("fixtures"), &fixtures::shipped_files()).expect("the fixtures are written");
+    dir.write("a.reg", "REGEDIT4\r\n\r\n[HKEY_LOCAL_MACHINE\\SOFTWARE\\A]\r\n\"b\"=dword:1\r\n");
+    let rules = "<PolicyRules><ComputerConfig><Key>A</Key><Value>b</Value><RegType>REG_DWORD</RegType><RegData>1</RegData></ComputerConfig></PolicyRules>";
+    dir.write("a.PolicyRules", rules);
+    let state = "fixtures/state/baseline.gpol.yaml";
+    for (file, kind) in
+        [("a.reg", "reg"), ("a.PolicyRules", "policyrules"), (state, "state"), ("fixtures/domain/ad.ldif", "ldif")]
+    {
+        let found = dir.run(["detect", file, "-f", "json"]).json();
+        assert_eq!(found["paths"][0]["kind"], *kind, "{file}");
+        let next = found["paths"][0]["next"].as_array().expect("a list");
+        assert_eq!(next.len(), 2, "{file}: {next:?}");
+        for command in next {
+            let (_, words) = command.as_str().expect("text").split_once("gpol ").expect("a command of gpol");
+            let words = words.replace("TARGET", "fixtures/golden-image").replace("SYSVOL", "fixtures/domain/sysvol");
+            let run = dir.run(words.split(' ').map(|word| word.trim_matches('"').to_owned()));
+            assert!(matches!(run.status, Some(0 | 1)), "{words}: {run}");
+        }
+    }
+}
+
+#[test]
 fn several_paths_are_all_told_and_one_unknown_decides_the_exit_code() {
     let dir = image();
     dir.write("letter.txt", "Dear user");

@@ -238,6 +238,7 @@ fn provoked(dir: &TestDir) -> Vec<(&'static str, Run)> {
         ("E0513", set(cached, &[NLA, "disabled"])),
         ("E0522", set("notes", &[NLA, "disabled", "--backup-dir", "notes/record"])),
         ("E0525", changed_since()),
+        ("E0528", run(&["apply", "side.pol", "contradicts.yaml", "--plan", "x.txt"])),
         ("E0531", run(&["plan", "side.pol", "contradicts.yaml"])),
         ("E0601", text(dir, "Computer\r\nK\r\nA\r\nDWORD:1\r\n\r\nUser\r\nK\r\nA\r\nDWORD:1\r\n")),
         ("E0602", run(&["convert", "lossy.pol", "-f", "reg", "--scope", "user"])),
@@ -374,6 +375,6 @@ fn a_malformed_policy_file_is_not_edited() {
     assert_eq!(run.refused(4), "E0204");
     assert!(run.stderr().contains("Records 1-5 are intact. Nothing was written."), "{run}");
     assert_eq!(dir.state(), before);
-    assert_eq!(dir.run(["show", "image"]).refused(4), "E0204");
+    assert_eq!(dir.run(["show", "image", "--scope", "computer"]).refused(4), "E0204");
     assert_eq!(dir.read(GPT_INI), fixtures::golden_image()[0].1);
 }

@@ -157,6 +157,21 @@ fn there_is_a_manual_page_for_every_command() {
 }
 
 #[test]
+fn the_manual_has_every_variable_of_the_environment() {
+    let dir = TestDir::new();
+    let (help, man) = (dir.run(["--help"]).ok(), dir.run(["man"]).ok());
+    for name in
+        ["GPOL_ADMX", "GPOL_LANG", "GPOL_AD", "GPOL_BACKUP_DIR", "XDG_STATE_HOME", "NO_COLOR", "SOURCE_DATE_EPOCH"]
+    {
+        assert!(help.contains(name) && man.contains(name), "{name}");
+    }
+    let apply = dir.run(["man", "apply"]).ok();
+    for name in ["GPOL_LANG", "GPOL_AD", "GPOL_BACKUP_DIR"] {
+        assert!(apply.contains(&format!(r"\fB{name}\fR environment variable")), "{name}:\n{apply}");
+    }
+}
+
+#[test]
 fn a_command_is_described_in_the_same_words_everywhere() {
     let dir = TestDir::new();
     let commands = commands(&dir);

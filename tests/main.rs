@@ -23,6 +23,7 @@ mod detect;
 mod diagnose;
 mod diff;
 mod doctor;
+mod documents;
 mod domain;
 mod effective;
 mod effective_links;

@@ -177,7 +177,12 @@ fn what_an_export_lacks_is_assumed_in_words_and_uncertain_to_doctor() {
             "extension",
         ),
         // Only where the file says 0 does the container's decide.
-        ("versionNumber:", "0", "the computer half of versionNumber is not 0, as that of GPT.INI is: B top", "version"),
+        (
+            "versionNumber:",
+            "0",
+            "the computer counter of versionNumber is not 0, as that of GPT.INI is: B top",
+            "version",
+        ),
         // No list of groups in brackets: what clients make of it is documented nowhere.
         (
             "gPCMachineExtensionNames: {35378EAC",

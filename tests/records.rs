@@ -107,6 +107,18 @@ fn stat_counts_what_is_there() {
 }
 
 #[test]
+fn a_long_list_of_repeats_is_cut_with_a_count() {
+    let again = |file: PolBuilder, data| file.dword("K", "Again", data);
+    let dir = TestDir::with("x.pol", (0..31).fold(PolBuilder::new(), again).build());
+    let shown = dir.run(["pol", "stat", "x.pol"]).ok();
+    let repeated: Vec<&str> = shown.lines().skip_while(|line| !line.starts_with("repeated")).collect();
+    assert_eq!(repeated.len(), 21, "{shown}");
+    assert_eq!(repeated[20].trim(), "and 10 more; --format json has them all");
+    let all = dir.run(["pol", "stat", "x.pol", "-f", "json"]).json();
+    assert_eq!(all["repeated"].as_array().map(Vec::len), Some(30));
+}
+
+#[test]
 fn a_minus_is_standard_input() {
     let dir = TestDir::with_image();
     let from_file = dir.run(["pol", "cat", COMPUTER_POL]).ok();

@@ -48,6 +48,23 @@ fn what_is_before_and_behind_the_damage_is_kept_and_the_rest_is_named() {
 }
 
 #[test]
+fn a_long_list_of_doubtful_records_is_cut_with_a_count() {
+    // Between two damages nothing tells whether whole records are data of a lost one.
+    let damage = |file: PolBuilder, name: &str| {
+        let key_end = file.offset() + 2 + 2 * (KEY.len() + 1);
+        file.dword(KEY, name, 0).at(key_end, b"??")
+    };
+    let first = damage(PolBuilder::new().dword(KEY, "First", 1), "Lost");
+    let many = (0..31).fold(first, |file, n| file.dword(KEY, &format!("Doubtful{n}"), n));
+    let dir = TestDir::with("bad.pol", damage(many, "Lost2").dword(KEY, "Last", 2).build());
+    let shown = dir.run(["recover", "bad.pol", "-o", "good.pol"]).expect(1);
+    assert_eq!(shown.lines().filter(|line| line.starts_with("doubtful")).count(), 20, "{shown}");
+    assert!(shown.contains("\n          and 11 more; --format json has them all\n"), "{shown}");
+    let all = parse(&dir.run(["recover", "bad.pol", "-o", "good.pol", "-f", "json"]).expect(1));
+    assert_eq!(all["doubtful"].as_array().map(Vec::len), Some(31));
+}
+
+#[test]
 fn a_sound_file_comes_back_whole() {
     let dir = TestDir::with("x.pol", PolBuilder::new().dword(KEY, "First", 1).build());
     let run = dir.run(["recover", "x.pol", "-o", "y.pol"]);

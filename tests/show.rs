@@ -22,6 +22,77 @@ fn the_golden_image_is_shown_by_policy() {
 }
 
 #[test]
+fn a_broken_side_does_not_hide_the_intact_one() {
+    let dir = TestDir::with_image();
+    let whole = dir.run(["show", "image", "--scope", "computer"]).ok();
+    let (_, computer) = whole.split_once("\nComputer: ").expect("the side");
+    dir.write(USER_POL, b"These are no records.");
+    let run = dir.run(["show", "image"]);
+    assert_eq!(run.status, Some(7), "{run}");
+    assert!(run.stderr().starts_with("error[E0201]: ") && slashes(&run.stderr()).contains(USER_POL), "{run}");
+    assert!(run.stdout().contains(&format!("\nComputer: {computer}")), "{run}");
+    assert!(run.stdout().contains("\nUser: cannot be read  "), "{run}");
+    let show = dir.run(["show", "image", "-f", "json"]);
+    assert_eq!(show.status, Some(7));
+    let show: Value = serde_json::from_slice(&show.out).expect("JSON");
+    assert_eq!(show["sides"].as_array().map(Vec::len), Some(1));
+    assert_eq!((&show["broken"][0]["scope"], show["broken"].as_array().map(Vec::len)), (&json!("user"), Some(1)));
+
+    // Who asks for the intact one has all of the answer; who asks for the broken one has none.
+    assert_eq!(dir.run(["show", "image", "--scope", "computer"]).ok(), whole);
+    assert_eq!(dir.run(["show", "image", "--scope", "user"]).refused(4), "E0201");
+    dir.write(COMPUTER_POL, b"Nor are these.");
+    assert_eq!(dir.run(["show", "image"]).refused(4), "E0201");
+}
+
+#[test]
+fn a_broken_side_is_compared_and_checked_with_nothing_and_the_other_one_is() {
+    let dir = TestDir::with_image();
+    fixtures::write_tree(&dir.path("intact"), &fixtures::golden_image()).expect("the image is written");
+    dir.write(USER_POL, b"These are no records.");
+    let listed = dir.run(["policy", "list", "image", "--configured"]);
+    assert_eq!(listed.status, Some(7), "{listed}");
+    assert!(listed.stderr().starts_with("error[E0201]: ") && listed.stdout().contains("Network Level"), "{listed}");
+    for words in [
+        ["diff", "image", "intact"],
+        ["diff", "intact", "image"],
+        ["check", "image", "intact"],
+        ["check", "intact", "image"],
+    ] {
+        let run = dir.run(words);
+        assert_eq!(run.status, Some(7), "{words:?} {run}");
+        assert!(run.stderr().starts_with("error[E0201]: ") && slashes(&run.stderr()).contains(USER_POL), "{run}");
+        // The user side of the golden image has a screen saver: not absent here, and not extra there.
+        assert!(!run.stdout().contains("ScreenSave"), "{words:?} {run}");
+        dir.run([&words[..], &["--scope", "computer"]].concat()).ok();
+        assert_eq!(dir.run([&words[..], &["--scope", "user"]].concat()).refused(4), "E0201");
+        let says = if words[0] == "diff" {
+            "No difference in what could be read: "
+        } else {
+            "as expected where it was checked"
+        };
+        assert!(run.stdout().contains(says), "{run}");
+    }
+    // What is written must be whole, but only of what is asked for.
+    let lines = dir.run(["convert", "intact", "-f", "lgpo", "--scope", "computer"]).ok().replace("intact", "image");
+    assert_eq!(dir.run(["convert", "image", "-f", "lgpo", "--scope", "computer"]).ok(), lines);
+    assert_eq!(dir.run(["convert", "image", "-f", "lgpo"]).refused(4), "E0201");
+    dir.run(["policy", "set", "image", "TS_ENCRYPTION_POLICY", "disabled"]).ok();
+    for words in [["diff", "image", "intact"], ["check", "image", "intact"]] {
+        let run = dir.run(words);
+        assert_eq!(run.status, Some(7), "{run}");
+        assert!(run.stdout().contains("Set client connection encryption level"), "{words:?} {run}");
+    }
+    // What a state file wants of the broken side alone is not checked: neither a yes nor a no.
+    dir.write(
+        "user.yaml",
+        "apiVersion: gpol/v1\nkind: PolicySet\nuser: {registry: [{key: K, value: V, type: dword, data: 1}]}\n",
+    );
+    let run = dir.run(["check", "image", "user.yaml"]);
+    assert_eq!(run.status, Some(7), "{run}");
+}
+
+#[test]
 fn the_json_has_exactly_the_contracts_members() {
     let dir = TestDir::with_image();
     let show = dir.run(["show", "image", "--format", "json"]).json();

@@ -35,6 +35,30 @@ fn a_broken_template_is_a_finding_with_its_place_and_the_others_load() {
 }
 
 #[test]
+fn a_long_list_of_findings_is_cut_with_a_count_and_the_errors_stand_first() {
+    let dir = TestDir::new();
+    dir.write_store();
+    for n in 0..25 {
+        dir.write(&format!("store/zz{n}.admx"), "no template");
+    }
+    let run = dir.run(["admx", "list", "store", "--lint"]);
+    let shown = run.expect(1);
+    assert_eq!(shown.lines().filter(|line| line.starts_with("error[ADMX001]")).count(), 20, "{shown}");
+    assert!(shown.contains("\n  and 5 more; --format json has them all\n"), "{shown}");
+    let severities: Vec<_> = shown.lines().filter_map(|line| line.split_once("[ADMX")).map(|(it, _)| it).collect();
+    let errors = severities.iter().take_while(|severity| **severity == "error").count();
+    assert!(errors >= 20 && severities[errors..].iter().all(|severity| *severity != "error"), "{shown}");
+    let all = dir.run(["admx", "list", "store", "--lint", "-f", "json"]);
+    let broken = parse(&all.expect(1))["findings"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .filter(|it| it["code"] == "ADMX001")
+        .count();
+    assert_eq!(broken, 25);
+}
+
+#[test]
 fn a_template_is_shown_by_its_file_name_or_its_namespace() {
     let dir = TestDir::new();
     dir.write_store();

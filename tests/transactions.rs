@@ -44,6 +44,9 @@ fn a_change_is_recorded_outside_the_target_and_with_the_plan_of_its_dry_run() {
     let old = |path: &str| before.iter().find(|e| e.0.ends_with(path)).and_then(|e| e.1.clone()).expect("it was there");
     assert_eq!((recorded("0.before"), recorded("1.before")), (old(COMPUTER_POL), old(GPT_INI)));
     assert_eq!((recorded("0.after"), recorded("1.after")), (dir.read(COMPUTER_POL), dir.read(GPT_INI)));
+    // It is written before the change is made, so it would say "unfinished" for ever.
+    let record: serde_json::Value = serde_json::from_slice(&recorded("change.json")).expect("JSON");
+    assert_eq!((&record["id"], record.get("outcome")), (&change["id"], None));
 }
 
 #[test]

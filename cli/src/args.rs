@@ -24,7 +24,7 @@ use crate::paste::quoted;
 /// Windows; needs no Windows, no domain controller and no network.
 #[derive(Parser, Debug)]
 #[command(name = "gpol", bin_name = "gpol", version, styles = STYLES, max_term_width = 100, subcommand_required = false)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = EXAMPLES, after_long_help = format!("{EXAMPLES}\n\n{ENVIRONMENT}"))]
 pub struct Cli {
     /// When to use colour; NO_COLOR and pipes switch it off by themselves
     #[arg(long, value_name = "WHEN", default_value = "auto", global = true, display_order = 900)]
@@ -55,6 +55,17 @@ Examples:
 
 Exit codes: 0 yes or done, 1 no, 2 usage, 3 not found, 4 malformed input,
 5 refused for safety, 6 I/O or permission, 7 partial, 70 bug in gpol, 130 interrupted";
+
+/// Each variable that decides something; an option of the command line wins.
+const ENVIRONMENT: &str = "\
+Environment:
+  GPOL_ADMX          folders of templates, as --admx; several as in PATH
+  GPOL_LANG          language of policy names, as --lang
+  GPOL_AD            export of Active Directory, as --ad
+  GPOL_BACKUP_DIR    where changes are recorded, as --backup-dir; else $XDG_STATE_HOME/gpol
+                     or ~/.local/state/gpol, on Windows %LOCALAPPDATA%\\gpol
+  NO_COLOR           no colour
+  SOURCE_DATE_EPOCH  the day for waivers, and the time in backups that convert makes";
 
 #[derive(Subcommand, Debug)]
 pub enum Command {

@@ -104,6 +104,7 @@ codes! {
     CHANGED_SINCE = "E0525", Refused, "a file is not as the change to undo left it";
     BEYOND = "E0526", Refused, "a change to mend or undo reaches beyond the target";
     HARD_LINKED = "E0527", Refused, "a file to replace has other names (hard links)";
+    OTHER_PLAN = "E0528", Refused, "the plan is another one than the one that was reviewed";
     NOT_CONFIRMED = "E0530", Refused, "nobody said yes to the changes";
     CONTRADICTION = "E0531", Refused, "a state file contradicts one that it extends, and does not say override: true";
     MIXED_SIDES = "E0601", Refused, "the input has settings of several scopes, a policy file has one";

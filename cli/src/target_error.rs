@@ -111,7 +111,22 @@ pub fn instead(path: &Path, kind: Kind) -> Vec<String> {
         Kind::Lgpo | Kind::Json => {
             vec![format!("gpol convert {name} -o Registry.pol"), "then:  gpol show Registry.pol".to_owned()]
         }
-        Kind::Reg | Kind::PolicyRules | Kind::State | Kind::GppXml | Kind::Inf => {
+        Kind::State => vec![
+            format!("what a target lacks of it:  gpol plan TARGET {name}"),
+            format!("whether a target is so:  gpol check TARGET {name}"),
+        ],
+        Kind::Reg | Kind::PolicyRules | Kind::GppXml => vec![
+            format!(
+                "as a state file:  gpol convert {name} -o {}",
+                quoted(&path.with_extension("yaml").display().to_string())
+            ),
+            format!("what a target lacks of it:  gpol plan TARGET {name}"),
+        ],
+        Kind::Ldif => vec![
+            format!("the GPOs in it:  gpol ad names {name}"),
+            format!("their names beside the files:  gpol show SYSVOL --ad {name}"),
+        ],
+        Kind::Inf => {
             vec!["gpol does not read this format as a target; point it at the GPO or the policy file".to_owned()]
         }
         Kind::GptIni => vec![format!("the GPO is its folder:  gpol show {parent}")],

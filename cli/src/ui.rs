@@ -111,6 +111,12 @@ impl From<&str> for Line {
 #[derive(Clone, Debug, Default)]
 pub struct Page(Vec<Line>);
 
+impl From<Line> for Page {
+    fn from(line: Line) -> Self {
+        Self(vec![line])
+    }
+}
+
 impl Page {
     pub fn new() -> Self {
         Self::default()
@@ -140,6 +146,17 @@ impl Page {
         self.line(line)
     }
 
+    /// The first of a list of losses or findings, and how many more there are: a list that is longer than a screen
+    /// pushes what matters out of it.
+    pub fn cut_list<P: Into<Self>>(&mut self, indent: usize, items: impl IntoIterator<Item = P>) -> &mut Self {
+        let mut items = items.into_iter();
+        items.by_ref().take(LISTED).for_each(|item| self.0.extend(item.into().0));
+        match items.count() {
+            0 => self,
+            more => self.line(Line::indented(indent).text(format!("and {more} more; --format json has them all"))),
+        }
+    }
+
     /// A text of several lines, each behind the same indent.
     pub fn paragraphs(&mut self, indent: usize, text: &str) -> &mut Self {
         for line in text.trim().lines() {
@@ -164,6 +181,9 @@ impl Page {
         Ok(())
     }
 }
+
+/// How many losses or findings of a kind people are shown.
+pub const LISTED: usize = 20;
 
 /// Column of the values of [`Page::field`].
 const FIELD: usize = 11;

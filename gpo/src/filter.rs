@@ -179,8 +179,8 @@ fn version(object: Option<&GpoObject<'_>>, ini: &VersionFile, side: Side) -> Opt
     if file > 0 {
         return Some(Check::yes(PROBE, format!("{side} version {file} in GPT.INI")));
     }
-    let zero = format!("the {side} half of GPT.INI's version is 0");
-    let assume = format!("the {side} half of {VERSION} is not 0, as that of GPT.INI is");
+    let zero = format!("the {side} counter of GPT.INI's version is 0");
+    let assume = format!("the {side} counter of {VERSION} is not 0, as that of GPT.INI is");
     let unknown = |why: String| {
         Check::uncertain(
             PROBE,

@@ -35,6 +35,9 @@ pub struct Show {
     pub files: Vec<GpoFile>,
     /// What is wrong with the target's folders.
     pub findings: Vec<Finding>,
+    /// Sides whose policy file cannot be read; not among `sides`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub broken: Vec<BrokenSide>,
     /// What an export of Active Directory says of a domain GPO, where one was read; `null` if that does not hold it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub directory: Option<Option<DirectoryModel>>,
@@ -193,6 +196,17 @@ impl From<Version> for VersionModel {
     }
 }
 
+/// A side whose policy file cannot be read.
+#[derive(Clone, Debug, Serialize)]
+pub struct BrokenSide {
+    /// Whose policy.
+    pub scope: Option<Scope>,
+    /// The policy file.
+    pub file: String,
+    /// What is wrong with it.
+    pub message: String,
+}
+
 /// One side of a target.
 #[derive(Clone, Debug, Serialize)]
 pub struct SideModel {
@@ -241,26 +255,33 @@ pub struct View {
 }
 
 /// Reads all that a target configures, by policy; or by record, if there is no `catalog` or the view says so.
+/// A side that is broken does not hide another: its error comes beside what the others say.
 ///
 /// # Errors
 ///
-/// If a policy file cannot be read or is malformed, or the target has no place for the scope asked for.
-pub fn show(target: &Target, catalog: Option<&Catalog>, view: &View) -> Result<Show, Error> {
+/// If no policy file that there is can be read, or the target has no place for the scope asked for.
+pub fn show(target: &Target, catalog: Option<&Catalog>, view: &View) -> Result<(Show, Vec<Error>), Error> {
     let by_record = view.by_record;
     let files = match &view.only {
         Some(scope) => Vec::from_iter(file_to_show(target, scope)?),
         None => target.sides.clone(),
     };
-    let mut sides = Vec::new();
+    let (mut sides, mut broken, mut errors) = (Vec::new(), Vec::new(), Vec::new());
     for file in &files {
         let scope = file.scope.clone().or_else(|| view.only.clone());
         let side = scope.as_ref().map(Scope::side);
-        let policy = match read_there(file)? {
-            Some(policy) => policy,
-            None if target.kind == Kind::Pol => {
+        let policy = match read_there(file) {
+            Ok(Some(policy)) => policy,
+            Err(error) => {
+                let (file, message) = (file.file.path.display().to_string(), error.to_string());
+                broken.push(BrokenSide { scope, file, message });
+                errors.push(error);
+                continue;
+            }
+            Ok(None) if target.kind == Kind::Pol => {
                 return Err(Error::Io { path: file.file.path.clone(), source: io::ErrorKind::NotFound.into() });
             }
-            None => continue,
+            Ok(None) => continue,
         };
         let all = || policy.records().enumerate().map(|(index, record)| RecordModel::new(index, &record));
         let mut model = SideModel {
@@ -291,11 +312,14 @@ pub fn show(target: &Target, catalog: Option<&Catalog>, view: &View) -> Result<S
         }
         sides.push(model);
     }
+    if sides.is_empty() && !errors.is_empty() {
+        return Err(errors.swap_remove(0));
+    }
     let io = |source| Error::Io { path: target.path.clone(), source };
     let mut all_files = contents::of(target).map_err(io)?.files;
     all_files.retain(|file| view.only.as_ref().is_none_or(|scope| file.is_of(scope)));
     target.still_there().map_err(io)?;
-    Ok(Show {
+    let show = Show {
         schema: "gpol.show/1",
         target: TargetModel::new(target),
         admx: catalog.map(AdmxModel::new),
@@ -303,8 +327,10 @@ pub fn show(target: &Target, catalog: Option<&Catalog>, view: &View) -> Result<S
         version: target.sides.first().map(version_of).transpose()?.flatten().map(VersionModel::from),
         files: all_files,
         findings: target.findings.clone(),
+        broken,
         directory: None,
-    })
+    };
+    Ok((show, errors))
 }
 
 /// The file of the scope asked for. The side that a target does not have shows nothing; a scope that it can not have is an error.

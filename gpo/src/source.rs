@@ -105,6 +105,8 @@ pub struct Source {
     pub notes: Vec<(Place, String)>,
     /// The state file itself, which says more than records.
     pub state: Option<StateFile>,
+    /// Scopes of a GPO whose policy file cannot be read: nothing is known of them. Never of several GPOs.
+    pub broken: Vec<Scope>,
 }
 
 /// The records of one scope of one GPO or text.
@@ -254,18 +256,18 @@ pub fn read(path: &Path, options: Options<'_>) -> Result<Source, SourceError> {
     }
 }
 
-/// As [`read`], but of several GPOs those that can be read, and what is wrong with the others: for answers that may be
-/// of a part, if they say so.
+/// As [`read`], but of several GPOs those that can be read, of one GPO its sides that can be read, and what is wrong with the
+/// others: for answers that may be of a part, if they say so. Of one GPO the problems are in the order of [`Source::broken`].
 ///
 /// # Errors
 ///
-/// As [`read`], of a folder of several GPOs only if none can be read.
+/// As [`read`], of a folder only if nothing in it can be read.
 pub fn read_what_can_be(path: &Path, options: Options<'_>) -> Result<(Source, Vec<SourceError>), SourceError> {
     if path.is_dir() || path.as_os_str() == target::LOCAL {
         let mut opened = target::open(path)?;
         opened.take_names(options.snapshot);
         return match opened {
-            Opened::One(target) => Ok((folder::one(path, target)?, Vec::new())),
+            Opened::One(target) => folder::one(path, target),
             Opened::Several(set) => folder::several(path, set),
         };
     }
@@ -463,7 +465,7 @@ impl Source {
     fn empty(kind: SourceKind, path: &Path) -> Self {
         let path = path.to_path_buf();
         let (parts, asides, contents, targets) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        Self { kind, path, parts, asides, contents, targets, notes: Vec::new(), state: None }
+        Self { kind, path, parts, asides, contents, targets, notes: Vec::new(), state: None, broken: Vec::new() }
     }
 
     fn of_entries(kind: SourceKind, path: &Path, entries: Vec<Entry>) -> Self {

@@ -75,7 +75,7 @@ pub enum Kind {
     PolicyRules,
     /// JSON that gpol wrote.
     Json,
-    /// A desired state.
+    /// A state file.
     State,
     /// Preferences of one kind.
     GppXml,
@@ -87,6 +87,8 @@ pub enum Kind {
     Comments,
     /// A file that describes a GPO backup.
     BackupFile,
+    /// An export of Active Directory.
+    Ldif,
 }
 
 impl Kind {
@@ -113,12 +115,13 @@ impl Kind {
             Self::Reg => "registry export (.reg)",
             Self::PolicyRules => "Policy Analyzer file (.PolicyRules)",
             Self::Json => "JSON document of gpol",
-            Self::State => "desired state",
+            Self::State => "state file",
             Self::GppXml => "file of Group Policy preferences",
             Self::Inf => "security template",
             Self::GptIni => "gpt.ini of a GPO",
             Self::Comments => "file of administrators' comments",
             Self::BackupFile => "file that describes a GPO backup",
+            Self::Ldif => "export of Active Directory (LDIF)",
         }
     }
 }

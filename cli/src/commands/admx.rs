@@ -149,7 +149,7 @@ impl FindingModel {
         }
     }
 
-    fn line(&self) -> Line {
+    fn page(&self) -> Page {
         let style = match self.severity {
             "error" => Style::Bad,
             "warning" => Style::Warn,
@@ -160,7 +160,11 @@ impl FindingModel {
             _ => self.file.clone(),
         };
         let line = Line::new().span(style, format!("{}[{}]", self.severity, self.code));
-        line.text(format!(": {}  ", self.message)).hang_at(2).span(Style::Faint, place)
+        let mut page = Page::from(line.text(format!(": {}  ", self.message)).hang_at(2).span(Style::Faint, place));
+        if let Some(help) = &self.help {
+            page.line(Line::indented(2).span(Style::Good, "help: ").hang().text(help));
+        }
+        page
     }
 }
 
@@ -202,11 +206,10 @@ impl List {
         if !self.findings.is_empty() {
             page.blank();
         }
-        for finding in &self.findings {
-            page.line(finding.line());
-            if let Some(help) = &finding.help {
-                page.line(Line::indented(2).span(Style::Good, "help: ").hang().text(help));
-            }
+        // The worst first: it must not be what is cut.
+        for severity in ["error", "warning", "note"] {
+            let of_it = self.findings.iter().filter(|finding| finding.severity == severity);
+            page.cut_list(2, of_it.map(FindingModel::page));
         }
         page.blank();
         page.line(

@@ -2,6 +2,7 @@
 
 mod ids;
 mod report;
+mod reviewed;
 
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 use std::path::PathBuf;
@@ -18,7 +19,7 @@ use gpo::target::{Hibernation, Kind, Target};
 use crate::args::{ChangeArgs, ExtendsArgs, Format, OutputArgs, ScopeArgs, TemplateArgs};
 use crate::change::{begin, commit, note};
 use crate::commands::halves::DomainArgs;
-use crate::commands::sides::read_all;
+use crate::commands::sides::{read_all, warn_of};
 use crate::context::{failed, load_templates, open_gpo};
 use crate::directory::AdArgs;
 use crate::error::{Code, CommandError, Stop};
@@ -28,6 +29,7 @@ use crate::paste::this_command;
 use crate::source_error::desired_error;
 use crate::ui::Ui;
 use report::Report;
+use reviewed::Reviewed;
 
 /// Show what would change for a target to be as state files want it
 ///
@@ -58,13 +60,20 @@ pub struct PlanArgs {
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Example:
-  gpol apply /mnt/gold baseline.yaml rpa.gpol.yaml --yes")]
+  gpol apply /mnt/gold baseline.yaml rpa.gpol.yaml --yes
+
+What was reviewed, and nothing else:
+  gpol plan /mnt/gold baseline.yaml rpa.gpol.yaml -f json > plan.json
+  gpol apply /mnt/gold baseline.yaml rpa.gpol.yaml --yes --plan plan.json")]
 pub struct ApplyArgs {
     #[command(flatten)]
     what: WhatArgs,
     /// Do not ask
     #[arg(short, long)]
     yes: bool,
+    /// Write only what was reviewed: the file that `gpol plan -f json` printed, or the hash in it
+    #[arg(long, value_name = "FILE|HASH")]
+    plan: Option<Reviewed>,
     #[command(flatten)]
     change: ChangeArgs,
     #[command(flatten)]
@@ -113,11 +122,13 @@ pub fn plan(args: &PlanArgs, ui: &Ui) -> Result<Exit, Stop> {
 }
 
 pub fn apply(args: &ApplyArgs, ui: &Ui) -> Result<Exit, Stop> {
+    let reviewed = args.plan.as_ref().map(Reviewed::hash).transpose()?;
     let snapshot = args.domain.ad.snapshot()?;
     let case = Case::read(&args.what, snapshot.as_ref(), ui)?;
     let directory = args.domain.directory(snapshot.as_ref());
     let way = Way {
         schema: "gpol.apply/1",
+        reviewed: reviewed.as_deref(),
         change: &args.change,
         directory: &directory,
         asks: !args.yes,
@@ -129,6 +140,8 @@ pub fn apply(args: &ApplyArgs, ui: &Ui) -> Result<Exit, Stop> {
 /// How a case is carried out.
 pub(super) struct Way<'a> {
     pub schema: &'static str,
+    /// The hash of the plan that was reviewed, which is then the only one that is carried out.
+    pub reviewed: Option<&'a str>,
     pub change: &'a ChangeArgs,
     pub directory: &'a Directory<'a>,
     /// Whether a person is asked first.
@@ -147,6 +160,9 @@ pub(super) fn bring(case: &Case, way: &Way<'_>, ui: &Ui) -> Result<Exit, Stop> {
     // Locked before the files are read: what is computed from them is what they hold when they are replaced.
     let transaction = begin(&case.target, way.change, ui)?;
     let outcome = case.plan(way.directory)?;
+    if let Some(reviewed) = way.reviewed {
+        reviewed::same(reviewed, &outcome.plan)?;
+    }
     let mut report = Report::new(way.schema, case, &outcome, true);
     let Some(transaction) = transaction else {
         print(&report, way.format, ui)?;
@@ -205,9 +221,7 @@ impl Case {
         let sources = args.expect.iter().map(|path| read_all(path, catalog)).collect::<Result<Vec<_>, _>>()?;
         let desired =
             desired::of(sources, catalog, args.scope.scope.as_ref(), args.extends.reach()).map_err(desired_error)?;
-        for (place, note) in &desired.notes {
-            ui.warning(format!("{place}: {note}"));
-        }
+        warn_of(&desired.notes, ui);
         let asides = desired.beside_policy();
         for aside in asides.iter().take(MOST) {
             let times = if aside.count > 1 { format!(" ({} of them)", aside.count) } else { String::new() };

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use gpo::source::Options;
 
-use super::sides::{SidesArgs, open};
+use super::sides::{Reader, SidesArgs};
 use crate::args::ExtendsArgs;
 use crate::context::write_output;
 use crate::error::{Code, CommandError, Stop};
@@ -100,19 +100,19 @@ pub fn run(args: &CheckArgs, ui: &Ui) -> Result<Exit, Stop> {
     let case = Case::read(args, catalog, options, ui)?;
     let mut waivers = Waivers::of(&case.states)?;
     if let Some(path) = &args.waivers {
-        let source = open(path, options, &mut Vec::new(), ui)?;
+        let source = Reader::new(options, &args.sides).open(path, ui)?;
         let Some(state) = &source.state else {
             let what = format!("{} is no state file, which waivers stand in", path.display());
             return Err(CommandError::new(Code::STATE, what).help("its fields:  gpol schema state").into());
         };
         waivers.add(path, state);
     }
-    if case.is_empty() {
+    if case.is_empty() && case.unreadable.is_empty() {
         return Err(nothing(args).into());
     }
     let rules = Rules { exact: args.exact, fail_on: args.fail_on, registry_only: args.sides.registry_only };
     let check = Check::new(case, catalog, &mut waivers, rules, args.sides.scope.as_ref())?;
-    if check.summary.checked == 0 && !check.has_others() {
+    if check.summary.checked == 0 && !check.has_others() && check.unreadable.is_empty() {
         let nothing = nothing(args);
         return Err(check.unsupported.iter().fold(nothing, |error, what| error.detail(what)).into());
     }

@@ -48,7 +48,7 @@ pub struct ConvertArgs {
     /// Go on without what the format cannot carry, and list it
     #[arg(long)]
     lossy: bool,
-    /// List all that is lost, not only the first 20 of each kind
+    /// List all that is lost or odd, not only the first 20 of each kind
     #[arg(long)]
     all_losses: bool,
     /// Begin CSV with the byte order mark that Excel needs
@@ -82,9 +82,7 @@ pub fn run(args: &ConvertArgs, ui: &Ui) -> Result<Exit, Stop> {
     let asked = args.scope.as_ref().map(Scope::from);
     let snapshot = args.ad.snapshot()?;
     let inputs = Inputs::read(files, Options { catalog, snapshot: snapshot.as_ref() }, asked.as_ref(), ui)?;
-    for (place, note) in inputs.notes() {
-        ui.warning(format!("{place}: {note}"));
-    }
+    loss::warn_of_notes(inputs.notes(), args.all_losses, ui);
     let policy = inputs.policy(format, args)?;
     for scope in policy.iter().filter_map(|policy| policy.scope.as_ref()) {
         if format == FileFormat::Lgpo && matches!(scope, Scope::UserOf(account) if account.starts_with("S-1-")) {

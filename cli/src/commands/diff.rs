@@ -11,7 +11,7 @@ use clap::{Args, ValueEnum};
 use gpo::source::Options;
 use serde::Serialize;
 
-use super::sides::{SidesArgs, open, side_needed};
+use super::sides::{Reader, SidesArgs, side_needed};
 use crate::error::{Code, CommandError, Stop};
 use crate::exit::Exit;
 use crate::ui::Ui;
@@ -101,11 +101,13 @@ pub fn run(args: &DiffArgs, ui: &Ui) -> Result<Exit, Stop> {
     }
     let catalog = args.sides.catalog([&args.left, &args.right].into_iter().chain(&args.base))?;
     let snapshot = args.sides.ad.snapshot()?;
-    let mut unreadable = Vec::new();
-    let options = Options { catalog: Some(catalog), snapshot: snapshot.as_ref() };
-    let mut open = |path| open(path, options, &mut unreadable, ui);
-    let (left, right) = (open(&args.left)?, open(&args.right)?);
-    let base = args.base.as_deref().map(open).transpose()?;
+    let mut reader = Reader::new(Options { catalog: Some(catalog), snapshot: snapshot.as_ref() }, &args.sides);
+    let (mut left, mut right) = (reader.open(&args.left, ui)?, reader.open(&args.right, ui)?);
+    let mut base = args.base.as_deref().map(|path| reader.open(path, ui)).transpose()?;
+    for side in [Some(&mut left), Some(&mut right), base.as_mut()].into_iter().flatten() {
+        reader.leave_out_broken(std::slice::from_mut(side));
+    }
+    let unreadable = reader.unreadable;
     let rows = args.sides.rows([base.as_slice(), std::slice::from_ref(&left), std::slice::from_ref(&right)])?;
     let silent = [Some(&left), Some(&right), base.as_ref()].into_iter().flatten().all(|side| side.parts.is_empty());
     let not_compared = NotCompared::new([&left, &right], base.as_ref(), &args.sides);

@@ -20,7 +20,8 @@ use crate::ui::{Line, Page, Style, Ui};
 /// Looks at what makes Windows read a policy file: gpt.ini's version and extension lists, sides that are
 /// switched off, and, in an image, what the registry says of the last time, of the edition and of the
 /// Group Policy client; of a domain GPO, what --ad says of it. What cannot be seen, or is not documented, makes the answer
-/// uncertain. Registry policy alone is judged; files of other extensions are listed. Exit code 0 is yes.
+/// uncertain. Registry policy alone is judged; files of other extensions are listed.
+/// Exit code 0 is yes; no and uncertain are both 1, and the first line, or `verdict` in JSON, tells them apart.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Example:

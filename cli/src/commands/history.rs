@@ -10,7 +10,7 @@ use gpo::plan::{FileChange, Plan};
 use gpo::show::TargetModel;
 use gpo::target::{Kind, Target};
 use gpo::transaction::{Change, Outcome, Recorded, Undo, Which, recorded as recorded_of, undo_plan};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::args::{ChangeArgs, Format, HistoryArgs, OutputArgs};
 use crate::change::{begin, commit, history, note, refused};
@@ -83,9 +83,23 @@ struct HistoryModel {
     /// Where they are recorded.
     recorded: String,
     /// The oldest first.
+    #[serde(serialize_with = "with_outcomes")]
     changes: Vec<Change>,
     /// Changes of what was at this path at another time.
+    #[serde(serialize_with = "with_outcomes")]
     elsewhere: Vec<Change>,
+}
+
+/// A change, and what became of it, which its record does not hold.
+#[derive(Serialize)]
+struct WithOutcome<'c> {
+    #[serde(flatten)]
+    change: &'c Change,
+    outcome: Outcome,
+}
+
+fn with_outcomes<S: Serializer>(changes: &[Change], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(changes.iter().map(|change| WithOutcome { change, outcome: change.outcome }))
 }
 
 pub fn list(args: &HistoryCommand, ui: &Ui) -> Result<Exit, Stop> {

@@ -249,20 +249,17 @@ impl Stat {
         let order =
             if self.tree_order { "as the Group Policy editor writes it" } else { "not the Group Policy editor's" };
         page.field("Order", order);
-        for index in &self.repeated {
-            page.line(Line::new().span(Style::Warn, "repeated").column(11).hang().text(format!(
-                "record {} speaks of a value that a later record speaks of again; the last one wins",
-                index + 1
-            )));
-        }
-        for bad in &self.unfitting {
-            page.line(Line::new().span(Style::Warn, "unfit").column(11).hang().text(format!(
-                "record {} at {:#x}: {}",
-                bad.index + 1,
-                bad.offset,
-                bad.message
-            )));
-        }
+        let warning = |what: &str, text: String| Line::new().span(Style::Warn, what).column(11).hang().text(text);
+        let repeated = self.repeated.iter().map(|index| {
+            let what = "speaks of a value that a later record speaks of again; the last one wins";
+            warning("repeated", format!("record {} {what}", index + 1))
+        });
+        page.cut_list(11, repeated);
+        let unfitting = self
+            .unfitting
+            .iter()
+            .map(|bad| warning("unfit", format!("record {} at {:#x}: {}", bad.index + 1, bad.offset, bad.message)));
+        page.cut_list(11, unfitting);
         page
     }
 }

@@ -146,27 +146,23 @@ fn page(report: &Report) -> Page {
             .hang()
             .text(format!("{}{damage}, byte for byte", count(report.intact, "record"))),
     );
-    for record in &report.resynchronised {
+    let row = |style: Style, word: &str, what: String| Line::new().span(style, word).column(10).hang().text(what);
+    let found = report.resynchronised.iter().map(|record| {
         let what = format!("{:#x}  {}!{}", record.offset, plain(&record.key.lossy()), values::name(record));
-        page.line(
-            Line::new()
-                .span(Style::Warn, "found")
-                .column(10)
-                .hang()
-                .text(what)
-                .text("  (behind the damage; the record is whole, look whether it is meant)"),
-        );
-    }
-    for record in &report.doubtful {
+        row(Style::Warn, "found", what).text("  (behind the damage; the record is whole, look whether it is meant)")
+    });
+    page.cut_list(10, found);
+    let doubtful = report.doubtful.iter().map(|record| {
         let kept = if report.doubtful_kept { "kept" } else { "left out; --doubtful keeps it" };
         let what = format!("{:#x}  {}!{}", record.offset, record.key.lossy(), values::name(record));
-        let line = Line::new().span(Style::Warn, "doubtful").column(10).hang().text(what);
-        page.line(line.text(format!("  (a record, or data of a lost one; {kept})")));
-    }
-    for lost in &report.lost {
+        row(Style::Warn, "doubtful", what).text(format!("  (a record, or data of a lost one; {kept})"))
+    });
+    page.cut_list(10, doubtful);
+    let lost = report.lost.iter().map(|lost| {
         let range = format!("{:#x}-{:#x} ({} bytes)  ", lost.start, lost.end, thousands(lost.end - lost.start));
-        page.line(Line::new().span(Style::Bad, "lost").column(10).hang().text(range).text(&lost.message));
-    }
+        row(Style::Bad, "lost", range).text(&lost.message)
+    });
+    page.cut_list(10, lost);
     if report.lost.is_empty() {
         page.line(Line::new().span(Style::Good, "lost").column(10).text("nothing: the file is well-formed"));
     }

@@ -24,6 +24,8 @@ use crate::overlooked;
 use crate::ui::{Line, Page, Style, Ui};
 
 /// Show what a policy file, a GPO or a Windows image configures, named as GPMC names it
+///
+/// A side or a GPO that cannot be read does not hide the others: it is named with its error, and the exit code is 7.
 #[derive(Args, Debug)]
 pub struct ShowArgs {
     /// Policy file, GPO folder, GPO backup, or root of a mounted Windows volume; `local:` on Windows
@@ -68,8 +70,9 @@ pub fn run(args: &ShowArgs, ui: &Ui) -> Result<Exit, Stop> {
     let directory = Directory { snapshot: snapshot.as_ref(), ..Directory::default() };
     let shown = |target: &Target| -> Result<Show, Error> {
         warn(target, ui);
-        let mut shown = show(target, catalog, &view)?;
+        let (mut shown, broken) = show(target, catalog, &view)?;
         shown.add_directory(target, &directory, linked.as_ref())?;
+        broken.into_iter().for_each(|error| ui.message(&failed(error).page()));
         Ok(shown)
     };
     let set = match opened {
@@ -79,7 +82,7 @@ pub fn run(args: &ShowArgs, ui: &Ui) -> Result<Exit, Stop> {
                 Format::Json => ui.json(&shown)?,
                 Format::Human => ui.page(&page(&shown))?,
             }
-            return Ok(Exit::Yes);
+            return Ok(if shown.broken.is_empty() { Exit::Yes } else { Exit::Partial });
         }
         Opened::Several(set) => set,
     };
@@ -91,8 +94,12 @@ pub fn run(args: &ShowArgs, ui: &Ui) -> Result<Exit, Stop> {
     }
     for gpo in &set.gpos {
         match shown(gpo) {
-            Ok(shown) if args.options.output.format == Format::Json => shows.push(shown),
+            Ok(shown) if args.options.output.format == Format::Json => {
+                complete &= shown.broken.is_empty();
+                shows.push(shown);
+            }
             Ok(shown) => {
+                complete &= shown.broken.is_empty();
                 let mut this = Page::new();
                 if std::mem::replace(&mut any, true) {
                     this.blank().blank();
@@ -137,6 +144,11 @@ fn page(show: &Show) -> Page {
             true => "No policy file: nothing is configured.",
             false => "No policy file. What is configured stands in files that gpol does not look at.",
         });
+    }
+    for side in &show.broken {
+        let name = side.scope.as_ref().map_or_else(|| "Side not known".to_owned(), Scope::title);
+        let line = Line::new().span(Style::Strong, name).text(": ").span(Style::Bad, "cannot be read").text("  ");
+        page.blank().line(line.span(Style::Faint, below(&side.file, &show.target.path)));
     }
     for side in &show.sides {
         page.blank();

@@ -11,7 +11,7 @@ use gpo::exchange::lgpo::Scope;
 use gpo::model::RecordModel;
 use gpo::scan;
 use gpo::scope::Scope as Asked;
-use gpo::source::{self, Options, SetAside, Source, Spot};
+use gpo::source::{self, Options, Place, SetAside, Source, Spot};
 use gpo::target;
 use serde::Serialize;
 
@@ -22,7 +22,7 @@ use crate::error::{Code, CommandError};
 use crate::overlooked::MOST;
 use crate::paste::this_command;
 use crate::source_error::source_error;
-use crate::ui::{Line, Page, Style, Ui};
+use crate::ui::{LISTED, Line, Page, Style, Ui};
 
 /// What both commands take.
 #[derive(Args, Debug)]
@@ -72,28 +72,73 @@ pub fn read_all(path: &Path, catalog: &Catalog) -> Result<Source, CommandError> 
     source.map_err(source_error)
 }
 
-/// Reads one thing that says policy. Of several GPOs, what cannot be read is told and joins `unreadable`: the answer is of
-/// the others then.
-pub fn read(path: &Path, options: Options<'_>, unreadable: &mut Vec<String>, ui: &Ui) -> Result<Source, CommandError> {
-    let read = match path.is_dir() || path.as_os_str() == target::LOCAL {
-        true => source::read_what_can_be(path, options),
-        false => source::read_bytes(path, read_input(path)?, options).map(|source| (source, Vec::new())),
-    };
-    let (source, problems) = read.map_err(source_error)?;
-    for problem in problems {
-        unreadable.push(problem.to_string());
-        ui.message(&source_error(problem).page());
-    }
-    Ok(source)
+/// Reads what is compared, and keeps account of what cannot be read.
+pub struct Reader<'o> {
+    options: Options<'o>,
+    /// The scope that is asked for.
+    asked: Option<Scope>,
+    /// What cannot be read, and why.
+    pub unreadable: Vec<String>,
+    /// Scopes of which something cannot be read: they are compared with nothing.
+    broken: Vec<Scope>,
 }
 
-/// As [`read`], and warns of what is odd about it.
-pub fn open(path: &Path, options: Options<'_>, unreadable: &mut Vec<String>, ui: &Ui) -> Result<Source, CommandError> {
-    let source = read(path, options, unreadable, ui)?;
-    for (place, note) in &source.notes {
+impl<'o> Reader<'o> {
+    pub fn new(options: Options<'o>, args: &SidesArgs) -> Self {
+        let asked = args.scope.as_ref().map(Scope::from);
+        Self { options, asked, unreadable: Vec::new(), broken: Vec::new() }
+    }
+
+    /// Reads one thing that says policy. Of several GPOs, and of the sides of one, what cannot be read is told: the answer
+    /// is of the others then.
+    pub fn read(&mut self, path: &Path, ui: &Ui) -> Result<Source, CommandError> {
+        let read = match path.is_dir() || path.as_os_str() == target::LOCAL {
+            true => source::read_what_can_be(path, self.options),
+            false => source::read_bytes(path, read_input(path)?, self.options).map(|source| (source, Vec::new())),
+        };
+        let (source, problems) = read.map_err(source_error)?;
+        for (index, problem) in problems.into_iter().enumerate() {
+            let scope = source.broken.get(index);
+            match (scope, &self.asked) {
+                (Some(broken), Some(asked)) if broken == asked => return Err(source_error(problem)),
+                // Nobody asks for it.
+                (Some(_), Some(_)) => continue,
+                _ => self.broken.extend(scope.cloned()),
+            }
+            self.unreadable.push(problem.to_string());
+            ui.message(&source_error(problem).page());
+        }
+        Ok(source)
+    }
+
+    /// As [`read`](Self::read), and warns of what is odd about it.
+    pub fn open(&mut self, path: &Path, ui: &Ui) -> Result<Source, CommandError> {
+        let source = self.read(path, ui)?;
+        warn_of(&source.notes, ui);
+        Ok(source)
+    }
+
+    /// Whether something of a scope cannot be read.
+    pub fn is_broken(&self, scope: &Scope) -> bool {
+        self.broken.contains(scope)
+    }
+
+    /// Takes the scopes out of which something cannot be read: that the other side says something there is no difference.
+    pub fn leave_out_broken(&self, sources: &mut [Source]) {
+        for source in sources {
+            source.parts.retain(|part| part.scope.as_ref().is_none_or(|scope| !self.is_broken(scope)));
+        }
+    }
+}
+
+/// Warns of what is odd about a source: each note with its place, of a long list the first ones.
+pub fn warn_of(notes: &[(Place, String)], ui: &Ui) {
+    for (place, note) in notes.iter().take(LISTED) {
         ui.warning(format!("{place}: {note}"));
     }
-    Ok(source)
+    if let Some(more) = notes.len().checked_sub(LISTED).filter(|more| *more > 0) {
+        ui.warning(format!("and {more} more; gpol convert --all-losses has all of a file"));
+    }
 }
 
 /// A side, for JSON and headings.

@@ -183,7 +183,7 @@ fn of_ini(ini: &GptIni, side: Side, records: usize, probes: &mut Probes) -> Opti
         None => probes.no_until_written("version", "gpt.ini has no Version", "write one:  gpol gpo bump"),
         Some(0) if records > 0 => probes.no_until_written(
             "version",
-            format!("the {side} half of gpt.ini's version is 0: Windows takes the side for empty"),
+            format!("the {side} counter of gpt.ini's version is 0: Windows takes the side for empty"),
             "raise it:  gpol gpo bump",
         ),
         Some(_) => {}

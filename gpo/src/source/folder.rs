@@ -8,14 +8,25 @@ use crate::edit;
 use crate::exchange::lgpo::Scope;
 use crate::target::{Kind, SideFile, Target, TargetSet};
 
-/// Reads the policy files of a GPO, and lists all of its files.
-pub(super) fn one(path: &Path, target: Target) -> Result<Source, SourceError> {
+/// Reads the policy files of a GPO that can be read, lists all of its files, and says what is wrong with the others.
+pub(super) fn one(path: &Path, target: Target) -> Result<(Source, Vec<SourceError>), SourceError> {
     let mut source = Source::empty(SourceKind::Target(target.kind), path);
-    target.sides.iter().try_for_each(|side| source.add_side(&target, side))?;
+    let mut problems = Vec::new();
+    for side in &target.sides {
+        let Err(problem) = source.add_side(&target, side) else { continue };
+        match &side.scope {
+            Some(scope) => source.broken.push(Scope::from(scope)),
+            None => return Err(problem),
+        }
+        problems.push(problem);
+    }
+    if source.parts.is_empty() && !problems.is_empty() {
+        return Err(problems.swap_remove(0));
+    }
     source.list(&target)?;
     still_there(&target)?;
     source.targets.push(target);
-    Ok(source)
+    Ok((source, problems))
 }
 
 /// As [`one`], of all GPOs that can be read, and what is wrong with the others.

@@ -78,6 +78,10 @@ fn text_kind(text: &str) -> Option<Kind> {
     if first.starts_with("apiVersion") && first.contains("gpol/") {
         return Some(Kind::State);
     }
+    let begins = |line: &str, name: &str| line.get(..name.len()).is_some_and(|it| it.eq_ignore_ascii_case(name));
+    if begins(first, "dn:") || (begins(first, "version:") && lines.clone().next().is_some_and(|it| begins(it, "dn:"))) {
+        return Some(Kind::Ldif);
+    }
     if is_scope(first) {
         return lines.next().map(|_| Kind::Lgpo);
     }
@@ -178,6 +182,8 @@ mod tests {
             ("{\"apiVersion\":\"gpol/v1\"}", Kind::State),
             ("[Unicode]\r\nUnicode=yes\r\n[Version]\r\nsignature=\"$CHICAGO$\"\r\nRevision=1\r\n", Kind::Inf),
             ("[General]\r\nVersion=65537\r\n", Kind::GptIni),
+            ("dn: CN=x,DC=corp,DC=test\r\nchangetype: add\r\n", Kind::Ldif),
+            ("# extended LDIF\n#\nversion: 1\n\ndn:: Q049eA==\n", Kind::Ldif),
         ];
         for (content, kind) in table {
             let plain = content.as_bytes().to_vec();

@@ -69,8 +69,8 @@ pub struct Change {
     /// Extension lists in Active Directory that the change is about; none unless an export told them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub directory: Vec<DirectoryRecord>,
-    /// What became of it.
-    #[serde(skip_deserializing, default)]
+    /// What became of it. The name of the record's folder says so, not what stands in it.
+    #[serde(skip)]
     pub outcome: Outcome,
 }
 

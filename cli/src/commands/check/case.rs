@@ -11,12 +11,12 @@ use gpo::contents::{Contents, GpoFile};
 use gpo::desired::{self, Desired};
 use gpo::exchange::lgpo::Scope;
 use gpo::exchange::state::{StateFile, Unmanaged};
-use gpo::source::{OfGpo, Options, Place, Source};
+use gpo::source::{OfGpo, Options, Source};
 use gpo::target::{self, Opened, Target};
 
 use super::{CheckArgs, nothing};
 use crate::commands::pol::count;
-use crate::commands::sides::{SourceModel, read, side_needed};
+use crate::commands::sides::{Reader, SourceModel, side_needed, warn_of};
 use crate::context::{failed, read_text};
 use crate::error::{Code, CommandError};
 use crate::paste::quoted;
@@ -60,16 +60,16 @@ impl Case {
         ui: &Ui,
     ) -> Result<Self, CommandError> {
         let asked = args.sides.scope.as_ref().map(Scope::from);
-        let mut unreadable = Vec::new();
-        let mut target = read(&args.target, options, &mut unreadable, ui)?;
-        warn(&target.notes, ui);
+        let mut reader = Reader::new(options, &args.sides);
+        let mut target = reader.read(&args.target, ui)?;
+        warn_of(&target.notes, ui);
         let left_out = match &args.order {
             Some(path) => sorted(&mut target, path)?,
             None => Vec::new(),
         };
         let mut expected = Vec::new();
         for path in &args.expected {
-            expected.push(read(path, options, &mut unreadable, ui)?);
+            expected.push(reader.read(path, ui)?);
         }
         if expected.iter().all(|source| is_silent(source) && (args.sides.registry_only || !holds_others(source))) {
             return Err(nothing(args));
@@ -85,6 +85,7 @@ impl Case {
                 "Both sides have GPOs of the same names; --each checks them one by one, each against its namesake.";
             notes.push(text.to_owned());
         }
+        reader.leave_out_broken(std::slice::from_mut(&mut target));
         take(std::slice::from_mut(&mut target), asked.as_ref());
         take(&mut expected, asked.as_ref());
         settle(&mut expected, only_scope(std::slice::from_ref(&target)).as_ref());
@@ -95,14 +96,15 @@ impl Case {
             states: Vec::new(),
             image: Vec::new(),
             unsupported: Vec::new(),
-            unreadable,
+            unreadable: std::mem::take(&mut reader.unreadable),
             extended: Vec::new(),
             left_out,
             notes,
         };
         if args.each {
+            reader.leave_out_broken(&mut expected);
             case.pairs = each(&target, &expected, catalog, args)?;
-            expected.iter().for_each(|source| warn(&source.notes, ui));
+            expected.iter().for_each(|source| warn_of(&source.notes, ui));
             return Ok(case);
         }
         if let Some(path) = unknown(&expected) {
@@ -110,7 +112,9 @@ impl Case {
         }
         let mut desired =
             desired::of(expected, catalog, args.sides.scope.as_ref(), args.extends.reach()).map_err(desired_error)?;
-        warn(&desired.notes, ui);
+        warn_of(&desired.notes, ui);
+        // What files say that are extended comes in here, too.
+        desired.scopes.retain(|wanted| !reader.is_broken(&(&wanted.scope).into()));
         case.states = std::mem::take(&mut desired.states);
         let is_named = |path: &PathBuf| args.expected.contains(path);
         case.extended = case.states.iter().map(|(path, _)| path).filter(|path| !is_named(path)).cloned().collect();
@@ -177,12 +181,6 @@ fn is_silent(source: &Source) -> bool {
 /// Whether it holds something beside registry policy.
 fn holds_others(source: &Source) -> bool {
     !source.beside_policy().is_empty()
-}
-
-fn warn(notes: &[(Place, String)], ui: &Ui) {
-    for (place, note) in notes {
-        ui.warning(format!("{place}: {note}"));
-    }
 }
 
 /// The target as such, if it is one.
@@ -332,6 +330,7 @@ fn each(target: &Source, expected: &[Source], catalog: &Catalog, args: &CheckArg
         targets: Vec::new(),
         notes: Vec::new(),
         state: source.state.clone(),
+        broken: Vec::new(),
     };
     let nothing = OfGpo { parts: Vec::new(), contents: None };
     let (mut pairs, mut used) = (Vec::new(), HashSet::new());

@@ -97,11 +97,16 @@ impl Inputs {
     ) -> Result<Self, CommandError> {
         let mut inputs = Self { sources: Vec::new(), parts: Vec::new() };
         for file in files {
-            let source = match file {
-                File::Folder(path) => source::read(path, options),
-                File::Bytes(path, bytes) => source::read_bytes(path, bytes, options),
+            let read = match file {
+                File::Folder(path) => source::read_what_can_be(path, options),
+                File::Bytes(path, bytes) => source::read_bytes(path, bytes, options).map(|source| (source, Vec::new())),
             };
-            let mut source = source.map_err(source_error)?;
+            let (mut source, problems) = read.map_err(source_error)?;
+            // What is written must be whole; a side that nobody asks for is no part of it.
+            let other_side = |index| matches!((asked, source.broken.get(index)), (Some(a), Some(b)) if a != b);
+            if let Some((_, problem)) = problems.into_iter().enumerate().find(|(index, _)| !other_side(*index)) {
+                return Err(source_error(problem));
+            }
             let before = inputs.parts.len();
             let any = source.parts.iter().any(|part| !part.file.is_empty());
             let is_pol = source.kind == SourceKind::Target(target::Kind::Pol) || source.kind == SourceKind::Records;

@@ -2,17 +2,14 @@
 
 use gpo::exchange::Loss;
 use gpo::exchange::state::StateFile;
-use gpo::source::{SetAside, Spot};
+use gpo::source::{Place, SetAside, Spot};
 
 use super::format::FileFormat;
 use super::input::{Inputs, Policy};
 use crate::commands::pol::count;
 use crate::error::{Code, CommandError};
 use crate::malformed::thousands;
-use crate::ui::{Line, Style, Ui};
-
-/// Losses of a kind that are listed, unless all are asked for: more would push what is to be done out of the window.
-const MOST: usize = 20;
+use crate::ui::{LISTED, Line, Style, Ui};
 
 /// All that the output does not hold.
 pub struct Lost<'a> {
@@ -34,6 +31,23 @@ pub fn remark(aside: &SetAside) -> String {
     format!("not in it: {}{times}, {place}", aside.what)
 }
 
+/// How many of a kind are listed.
+fn most(all: bool) -> usize {
+    if all { usize::MAX } else { LISTED }
+}
+
+/// Warns of what is odd about the inputs.
+pub fn warn_of_notes<'n>(notes: impl Iterator<Item = &'n (Place, String)>, all: bool, ui: &Ui) {
+    let mut notes = notes;
+    for (place, note) in notes.by_ref().take(most(all)) {
+        ui.warning(format!("{place}: {note}"));
+    }
+    match notes.count() {
+        0 => {}
+        more => ui.warning(format!("and {} more; --all-losses lists them", thousands(more))),
+    }
+}
+
 impl<'a> Lost<'a> {
     pub fn new(inputs: &Inputs, format: FileFormat, records: &'a [Loss], all: bool) -> Self {
         let mut others: Vec<String> = inputs.asides().iter().map(remark).collect();
@@ -51,7 +65,7 @@ impl<'a> Lost<'a> {
                 format!("not in it: {what}, {}:{}", part.path.display(), absent.at.line)
             }));
         }
-        Self { most: if all { usize::MAX } else { MOST }, format, records, others }
+        Self { most: most(all), format, records, others }
     }
 
     pub fn is_empty(&self) -> bool {

@@ -26,14 +26,22 @@ pub fn page(diff: &Diff) -> Page {
     page
 }
 
-/// What is no registry policy and not the same.
+/// What cannot be read, and what is no registry policy and not the same.
 pub fn not_compared(page: &mut Page, diff: &Diff) {
+    if !diff.unreadable.is_empty() {
+        page.blank().line("Not compared, since it cannot be read:");
+        page.cut_list(2, diff.unreadable.iter().map(|what| Line::indented(2).text(what).hang_at(4)));
+    }
     asides(page, "Not compared, since it is no registry policy:".into(), &diff.not_compared);
 }
 
-/// ` in registry policy` where there is more that is not the same.
+/// ` in registry policy` where there is more that is not the same, or what else limits the answer.
 pub fn in_what(diff: &Diff) -> &'static str {
-    if diff.not_compared.is_empty() { "" } else { " in registry policy" }
+    match (diff.unreadable.is_empty(), diff.not_compared.is_empty()) {
+        (false, _) => " in what could be read",
+        (true, false) => " in registry policy",
+        (true, true) => "",
+    }
 }
 
 /// Files beside registry policy, at the end of a summary.

@@ -19,7 +19,7 @@ use crate::ui::{Line, Page, Style, Ui};
 /// Merge a policy file value by value, as git's merge driver
 ///
 /// Writes OURS with all that THEIRS changed since BASE; records that THEIRS did not touch keep their bytes. A value
-/// that both changed differently stays as OURS has it and is listed. Of a gpt.ini, each half of the version that both
+/// that both changed differently stays as OURS has it and is listed. Of a gpt.ini, each counter of the version that both
 /// raised, to different numbers, becomes one more than the larger of the two.
 ///
 /// Exit code: 0 if all could be merged, 1 if there are conflicts, 4 if a file is damaged; then OURS is untouched.

@@ -127,6 +127,7 @@ fn change(what: &WhatArgs, wanted: &Wanted<'_>, args: &WriteArgs, ui: &Ui) -> Re
     let catalog = load_templates(&args.options.templates.templates(), Some(&target))?;
     let case = Case { target, catalog, desired, prune: false, about_unmanaged: None };
     let way = Way {
+        reviewed: None,
         schema: match wanted {
             Wanted::Set(..) => "gpol.pol-set/1",
             Wanted::Deleted => "gpol.pol-delete/1",

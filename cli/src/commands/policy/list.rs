@@ -140,10 +140,12 @@ impl From<FoundIn> for Where {
 pub fn list(args: &ListArgs, ui: &Ui) -> Result<Exit, Stop> {
     let target = args.target.as_deref().map(|path| open_target(path, None, ui)).transpose()?;
     let catalog = load_templates(&args.templates.templates(), target.as_ref())?;
-    let states = match &target {
+    let (states, broken) = match &target {
         Some(target) => states(catalog, target, args.filter.scope.as_ref())?,
-        None => BTreeMap::new(),
+        None => Default::default(),
     };
+    let complete = broken.is_empty();
+    broken.into_iter().for_each(|error| ui.message(&failed(error).page()));
     let not_looked_at = match &target {
         Some(target) => others(target, args.filter.scope.as_ref())?,
         None => Vec::new(),
@@ -162,7 +164,7 @@ pub fn list(args: &ListArgs, ui: &Ui) -> Result<Exit, Stop> {
         Format::Human if args.tree => ui.page(&list.tree())?,
         Format::Human => ui.page(&list.page(target.is_some()))?,
     }
-    Ok(Exit::Yes)
+    Ok(if complete { Exit::Yes } else { Exit::Partial })
 }
 
 pub fn search(args: &SearchArgs, ui: &Ui) -> Result<Exit, Stop> {
@@ -188,24 +190,33 @@ fn others(target: &Target, only: Option<&Scope>) -> Result<Vec<GpoFile>, Stop> {
     Ok(contents::overlooked(contents.files.iter().filter(|file| only.is_none_or(|scope| file.is_of(scope)))))
 }
 
-/// State of every policy that the target configures: by id, then by scope.
-fn states(
-    catalog: &Catalog,
-    target: &Target,
-    only: Option<&Scope>,
-) -> Result<BTreeMap<String, BTreeMap<Scope, &'static str>>, Stop> {
-    let mut states: BTreeMap<String, BTreeMap<_, _>> = BTreeMap::new();
+/// States by the ids of policies, then by scope.
+type States = BTreeMap<String, BTreeMap<Scope, &'static str>>;
+
+/// State of every policy that the target configures, and what is wrong with sides that cannot be read, if others can.
+fn states(catalog: &Catalog, target: &Target, only: Option<&Scope>) -> Result<(States, Vec<Error>), Stop> {
+    let (mut states, mut broken) = (States::new(), Vec::new());
     let files = match only {
         Some(scope) => vec![file_of(target, scope).map_err(failed)?],
         None => target.sides.clone(),
     };
     for file in &files {
         let Some(scope) = file.scope.as_ref().or(only) else { continue };
-        for reading in catalog.read(scope.side(), &read(file).map_err(failed)?).policies {
+        let policy_file = match read(file) {
+            Ok(policy_file) => policy_file,
+            Err(error) => {
+                broken.push(error);
+                continue;
+            }
+        };
+        for reading in catalog.read(scope.side(), &policy_file).policies {
             states.entry(reading.policy.id()).or_default().insert(scope.clone(), reading.state.as_str());
         }
     }
-    Ok(states)
+    match broken.len() == files.len() && !broken.is_empty() {
+        true => Err(failed(broken.swap_remove(0)).into()),
+        false => Ok((states, broken)),
+    }
 }
 
 impl Listed {
