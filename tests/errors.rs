@@ -63,7 +63,7 @@ fn changed_since() -> Run {
 }
 
 /// A way to each error.
-fn provoked(dir: &TestDir) -> Vec<(&'static str, Run)> {
+pub fn provoked(dir: &TestDir) -> Vec<(&'static str, Run)> {
     dir.write_store();
     dir.write("side.pol", PolBuilder::new().dword(KEY, "Level", 3).build());
     dir.write("gpo/User/Registry.pol", PolBuilder::new().build());

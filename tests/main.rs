@@ -43,6 +43,7 @@ mod kill;
 mod manners;
 mod order;
 mod passed_over;
+mod pasted;
 mod policy_change;
 mod policy_describe;
 mod readme;

@@ -10,6 +10,7 @@ mod exit;
 mod heading;
 mod interrupt;
 mod malformed;
+mod onward;
 mod overlooked;
 mod paste;
 mod progress;
@@ -79,6 +80,7 @@ fn parse(arguments: &[OsString]) -> Result<Cli, clap::Error> {
         () => ColorChoice::Auto,
     };
     let matches = Cli::command().color(choice).try_get_matches_from(arguments)?;
+    onward::note(&matches);
     Cli::from_arg_matches(&matches)
 }
 

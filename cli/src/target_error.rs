@@ -112,7 +112,7 @@ pub fn instead(path: &Path, kind: Kind) -> Vec<String> {
             vec![format!("gpol convert {name} -o Registry.pol"), "then:  gpol show Registry.pol".to_owned()]
         }
         Kind::Reg | Kind::PolicyRules | Kind::State | Kind::GppXml | Kind::Inf => {
-            vec!["gpol does not read this format as a target; point it at the GPO or the policy file".to_owned()]
+            vec!["this format is not read as a target; point gpol at the GPO or the policy file".to_owned()]
         }
         Kind::GptIni => vec![format!("the GPO is its folder:  gpol show {parent}")],
         Kind::Comments => {

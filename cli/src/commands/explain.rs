@@ -14,6 +14,7 @@ use crate::context::{failed, find_policy_to_read, load_templates, open_target};
 use crate::error::Stop;
 use crate::exit::Exit;
 use crate::heading;
+use crate::onward;
 use crate::paste::quoted;
 use crate::ui::{self, Line, Page, Style, Ui};
 
@@ -29,12 +30,12 @@ pub fn run(args: &PolicyOnTarget, ui: &Ui) -> Result<Exit, Stop> {
     let explained = explain(&target, catalog, policy, &scope).map_err(failed)?;
     match args.options.output.format {
         Format::Json => ui.json(&explained)?,
-        Format::Human => ui.page(&page(&explained, args))?,
+        Format::Human => ui.page(&page(&explained))?,
     }
     Ok(Exit::Yes)
 }
 
-fn page(explain: &Explain, args: &PolicyOnTarget) -> Page {
+fn page(explain: &Explain) -> Page {
     let mut page = Page::new();
     let policy = &explain.policy;
     page.field("Policy", Line::new().span(Style::Strong, policy.display_name.trim()));
@@ -59,7 +60,7 @@ fn page(explain: &Explain, args: &PolicyOnTarget) -> Page {
     page.field("Next boot", decision(&explain.verdict.next_boot));
     conditions(&mut page, &explain.verdict.next_boot);
     if explain.applies.is_some_and(|answer| answer != Answer::Yes) {
-        let command = format!("gpol doctor {}", quoted(&explain.target.path));
+        let command = onward::on(&explain.target.path, "doctor", "");
         page.field("", Line::from(command.as_str()).whole());
     }
     for (i, note) in explain.notes.iter().enumerate() {
@@ -76,7 +77,7 @@ fn page(explain: &Explain, args: &PolicyOnTarget) -> Page {
     if let Some(command) = in_domain(explain) {
         page.field("", Line::new().span(Style::Faint, "look there: ").text(command).whole());
     }
-    if let Some(command) = command(explain, args) {
+    if let Some(command) = command(explain) {
         page.blank().field("Change it", Line::from(command.as_str()).whole());
     }
     page
@@ -263,17 +264,11 @@ fn in_domain(explain: &Explain) -> Option<String> {
 }
 
 /// The command that switches the policy to its other state.
-fn command(explain: &Explain, args: &PolicyOnTarget) -> Option<String> {
+fn command(explain: &Explain) -> Option<String> {
     let other = explain.other_state?;
     let editable = !matches!(explain.target.kind, Kind::GpoSysvol | Kind::GpoBackup);
-    editable.then(|| {
-        let (target, name) = (quoted(&explain.target.path), &explain.policy.name);
-        format!(
-            "gpol policy set {target} {name} {other}{}{}",
-            args.options.templates.again(),
-            args.options.scope.again()
-        )
-    })
+    editable
+        .then(|| onward::on(&explain.target.path, "policy set", &format!("{} {other}", quoted(&explain.policy.name))))
 }
 
 /// A side as the editor names it.

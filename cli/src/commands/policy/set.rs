@@ -9,7 +9,6 @@ use std::path::{Path, PathBuf};
 
 use admx::{InputError, Wanted};
 use clap::{Args, ValueEnum};
-use gpo::doctor::doctor;
 use gpo::edit::plan_policy;
 use gpo::error::Error;
 use gpo::secret::without_secret_input;
@@ -17,6 +16,7 @@ use gpo::target::Hibernation;
 
 use crate::args::{ChangeArgs, Format, PolicyOptions};
 use crate::change::{begin, commit, note};
+use crate::commands::doctor::asked;
 use crate::commands::halves::DomainArgs;
 use crate::context::{failed, find_policy, load_templates, open_gpo};
 use crate::error::{Code, CommandError, Stop};
@@ -120,7 +120,7 @@ fn change(
     let catalog = load_templates(&args.options.templates.templates(), Some(&target))?;
     let (policy, scope) = find_policy(catalog, policy, args.options.scope.scope.as_ref(), Some(&target))?;
     let given = new.map_or(&[][..], |(_, elements)| elements);
-    let refused = |error: InputError| input_error(&without_secret_input(policy, error), &target, policy, given, args);
+    let refused = |error: InputError| input_error(&without_secret_input(policy, error), &target, policy, given);
     let wanted = match new {
         None => Wanted::NotConfigured,
         Some((NewState::Disabled, [])) => Wanted::Disabled,
@@ -148,7 +148,7 @@ fn change(
     let mut report = Report::new(&target, catalog, &change, &wanted, args.change.dry_run);
     if let Some(transaction) = transaction.filter(|_| !change.plan.is_empty()) {
         report.change = commit(&transaction, &change.plan, &note(&args.change, [&change.books]))?;
-        match doctor(&target, Some(&scope)) {
+        match asked(&target, Some(&scope), None) {
             Ok(found) => report.doctor = Some(found),
             // The change is made; what it leads to is another question.
             Err(error) => ui.warning(format!("whether Windows will apply this is not known: {error}")),

@@ -5,9 +5,9 @@ use std::path::Path;
 use admx::{Allowed, EnumValue, Input, InputError, InputValue, Needed, Policy};
 use gpo::target::Target;
 
-use super::WriteArgs;
 use crate::context::read_input;
 use crate::error::{Code, CommandError};
+use crate::onward;
 use crate::paste::{assignment, quoted, shown, takes_secrets};
 
 /// The inputs as typed; `ID=@FILE` takes the lines of a file.
@@ -33,13 +33,7 @@ pub fn inputs(elements: &[String]) -> Result<Result<Vec<Input>, InputError>, Com
 }
 
 /// What is wrong with an input, what is possible, and the whole command to type.
-pub fn input_error(
-    error: &InputError,
-    target: &Target,
-    policy: &Policy,
-    given: &[String],
-    args: &WriteArgs,
-) -> CommandError {
+pub fn input_error(error: &InputError, target: &Target, policy: &Policy, given: &[String]) -> CommandError {
     let code = match error {
         InputError::UnknownElement { .. } => Code::ELEMENT,
         InputError::WrongSide { .. } => Code::NOT_ON_THIS_SIDE,
@@ -75,10 +69,8 @@ pub fn input_error(
     }
     refused = refused.detail("Nothing was written.");
     if let InputError::NothingToWrite { .. } = error {
-        let target = quoted(&target.path.display().to_string());
-        let options = args.options.templates.again() + &args.options.scope.again();
-        return refused
-            .help(format!("to make it not configured:  gpol policy unset {target} {}{options}", policy.name));
+        let unset = onward::on_path(&target.path, "policy unset", &quoted(&policy.name));
+        return refused.help(format!("to make it not configured:  {unset}"));
     }
     if needed.is_empty() {
         return refused;
@@ -91,9 +83,8 @@ pub fn input_error(
         given.iter().filter(|argument| !unknown && !names_one(argument)).map(|argument| assignment(&shown(argument)));
     let wanted = needed.iter().map(|needed| assignment(&example(needed)));
     let arguments: Vec<String> = kept.chain(wanted).collect();
-    let target = quoted(&target.path.display().to_string());
-    let options = args.options.templates.again() + &args.options.scope.again();
-    refused.help(format!("gpol policy set {target} {} enabled {}{options}", policy.name, arguments.join(" ")))
+    let rest = format!("{} enabled {}", quoted(&policy.name), arguments.join(" "));
+    refused.help(onward::on_path(&target.path, "policy set", &rest))
 }
 
 fn item_value(value: &EnumValue) -> String {
