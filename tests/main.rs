@@ -56,3 +56,4 @@ mod show;
 mod state_file;
 mod templates;
 mod transactions;
+mod words;

@@ -153,6 +153,6 @@ fn what_decides_where_a_command_looks_goes_on_to_the_next() {
         "records",
         "--dry-run",
     ]);
-    let wanted = "gpol policy unset image OneWay --admx store --backup-dir records\n";
+    let wanted = "gpol policy unset image OneWay --admx store --backup-dir records --dry-run\n";
     assert!(run.stderr().contains(wanted), "{run}");
 }

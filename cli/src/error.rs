@@ -65,6 +65,8 @@ codes! {
     NO_COMMENTS_HERE = "E0307", Usage, "a bare policy file has no place for comments";
     SIDE_AMBIGUOUS = "E0308", NotFound, "the policy exists on both sides, and nothing says which one is meant";
     NO_SCOPE = "E0309", NotFound, "the target has no place for this group's or user's policy";
+    NO_STATE = "E0315", Usage, "the word is no state that a policy can be set to";
+    ORDER_OF_WORDS = "E0316", Usage, "the target, the policy or its state stands where another of them belongs";
     NO_PROBLEM = "E0321", NotFound, "gpol knows no problem of this name";
     DISK_IMAGE = "E0401", NotFound, "the target is a disk image, not a mounted file system";
     UNKNOWN_TARGET = "E0402", NotFound, "the folder is no target that gpol knows";

@@ -13,7 +13,7 @@ use crate::paste::quoted;
 /// Options without which another command would look at something else: at other templates, without Active Directory's half, for
 /// records in another folder.
 const KEPT: [&str; 5] = ["admx", "lang", "scope", "ad", "backup_dir"];
-/// What the same command needs besides, to be typed once more.
+/// What the same command needs besides, to be typed once more; `policy set` and `unset` are one here.
 const OF_THE_SAME: [&str; 6] = ["ldif", "sysvol_only", "file_only", "dry_run", "reason", "comment"];
 
 /// What was typed.
@@ -88,6 +88,8 @@ fn typed(target: &str, command: &str, rest: &str) -> String {
             .and_then(|arg| arg.get_long())
             .map(|long| format!("--{long}"))
     };
+    let sets = |command: &str| ["policy set", "policy unset"].contains(&command);
+    let is_same = running.command == command || sets(&running.command) && sets(command);
     let changes = ["undo", "redo", "gpo bump"].contains(&command);
     for (id, option) in &running.options {
         match *id {
@@ -98,7 +100,7 @@ fn typed(target: &str, command: &str, rest: &str) -> String {
             }
             _ => {}
         }
-        let wanted = KEPT.contains(id) || running.command == command && !changes;
+        let wanted = KEPT.contains(id) || is_same && !changes;
         let long = known.as_ref().filter(|_| wanted).and_then(|known| takes(known, id));
         if long.is_some_and(|long| !rest.split(' ').any(|word| word == long)) {
             line.push_str(option);

@@ -6,6 +6,7 @@ use gpo::target::{ImageFormat, Kind, Misplaced, TargetError};
 
 use crate::context::cannot_read;
 use crate::error::{Code, CommandError};
+use crate::meant;
 use crate::paste::{quoted, this_command_on};
 
 /// Where examples mount an image.
@@ -14,7 +15,7 @@ const MOUNT_POINT: &str = "/mnt/gold";
 /// The error for people.
 pub fn command_error(error: &TargetError) -> CommandError {
     match error {
-        TargetError::NotFound(path) => CommandError::new(Code::NO_TARGET, format!("{} does not exist", path.display())),
+        TargetError::NotFound(path) => nothing_there(path),
         TargetError::NotWindows => CommandError::new(Code::NOT_WINDOWS, error.to_string())
             .help("point at the root of a mounted Windows volume, or at a GPO or policy file"),
         TargetError::DiskImage { path, format } => {
@@ -35,6 +36,18 @@ pub fn command_error(error: &TargetError) -> CommandError {
         TargetError::Misplaced { path, is } => misplaced(path, is),
         TargetError::Io { path, source } => cannot_read(path, source),
         other => CommandError::new(Code::READ, other.to_string()),
+    }
+}
+
+/// The error of a path where nothing is, with the one that may be meant.
+pub fn nothing_there(path: &Path) -> CommandError {
+    let failed = CommandError::new(Code::NO_TARGET, format!("{} does not exist", path.display()));
+    match meant::path(path) {
+        Some(other) => {
+            let command = this_command_on(path, &other.display().to_string());
+            failed.detail(format!("{} does.", other.display())).help(command)
+        }
+        None => failed,
     }
 }
 

@@ -14,6 +14,7 @@ use crate::context::{failed, find_policy_to_read, load_templates, open_target};
 use crate::error::Stop;
 use crate::exit::Exit;
 use crate::heading;
+use crate::meant;
 use crate::onward;
 use crate::paste::quoted;
 use crate::ui::{self, Line, Page, Style, Ui};
@@ -22,6 +23,7 @@ use crate::ui::{self, Line, Page, Style, Ui};
 const VALUE: usize = 35;
 
 pub fn run(args: &PolicyOnTarget, ui: &Ui) -> Result<Exit, Stop> {
+    meant::in_order("explain", &args.target, &args.policy)?;
     let snapshot = args.ad.snapshot()?;
     let target = open_target(&args.target, snapshot.as_ref(), ui)?;
     let catalog = load_templates(&args.options.templates.templates(), Some(&target))?;

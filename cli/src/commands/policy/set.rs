@@ -5,10 +5,12 @@ mod report;
 
 pub use report::in_words;
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use admx::{InputError, Wanted};
-use clap::{Args, ValueEnum};
+use clap::builder::{PossibleValue, TypedValueParser};
+use clap::{Arg, Args, Command};
 use gpo::edit::plan_policy;
 use gpo::error::Error;
 use gpo::secret::without_secret_input;
@@ -21,6 +23,7 @@ use crate::commands::halves::DomainArgs;
 use crate::context::{failed, find_policy, load_templates, open_gpo};
 use crate::error::{Code, CommandError, Stop};
 use crate::exit::Exit;
+use crate::meant::{self, StateWord};
 use crate::ui::Ui;
 use input::{input_error, inputs};
 use report::Report;
@@ -48,8 +51,8 @@ pub struct SetArgs {
     /// Policy: its id, its display name, its path as a KB prints it, or HKLM\key!value
     policy: String,
     /// New state: enabled or disabled
-    #[arg(hide_possible_values = true)]
-    state: NewState,
+    #[arg(hide_possible_values = true, value_parser = AnyWord)]
+    state: String,
     /// Inputs of an enabled policy
     #[arg(value_name = "ELEMENT=VALUE")]
     elements: Vec<String>,
@@ -87,17 +90,41 @@ struct WriteArgs {
     options: PolicyOptions,
 }
 
-#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+/// Takes every word for a state: what is none is refused with what was meant. Shells complete the two that there are.
+#[derive(Clone)]
+struct AnyWord;
+
+impl TypedValueParser for AnyWord {
+    type Value = String;
+
+    fn parse_ref(&self, _: &Command, _: Option<&Arg>, value: &OsStr) -> Result<String, clap::Error> {
+        Ok(value.to_string_lossy().into_owned())
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        Some(Box::new(["enabled", "disabled"].into_iter().map(PossibleValue::new)))
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum NewState {
     Enabled,
     Disabled,
 }
 
 pub fn set(args: &SetArgs, ui: &Ui) -> Result<Exit, Stop> {
-    change(&args.target, &args.policy, Some((args.state, &args.elements)), args.comment.as_deref(), &args.write, ui)
+    let state = match StateWord::of(&args.state) {
+        StateWord::Enabled => Some(NewState::Enabled),
+        StateWord::Disabled => Some(NewState::Disabled),
+        _ => None,
+    };
+    meant::in_order_with_state(&args.target, &args.policy, &args.state, &args.elements)?;
+    let state = state.ok_or_else(|| meant::no_state(&args.target, &args.policy, &args.state, &args.elements))?;
+    change(&args.target, &args.policy, Some((state, &args.elements)), args.comment.as_deref(), &args.write, ui)
 }
 
 pub fn unset(args: &UnsetArgs, ui: &Ui) -> Result<Exit, Stop> {
+    meant::in_order("policy unset", &args.target, &args.policy)?;
     change(&args.target, &args.policy, None, None, &args.write, ui)
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use admx::{Allowed, EnumValue, Input, InputError, InputValue, Needed, Policy};
+use admx::{Allowed, EnumValue, Input, InputError, InputValue, Needed, Policy, State};
 use gpo::target::Target;
 
 use crate::context::read_input;
@@ -41,7 +41,12 @@ pub fn input_error(error: &InputError, target: &Target, policy: &Policy, given: 
         _ => Code::ELEMENT_VALUE,
     };
     let name = policy.display_name.trim();
+    let all: Vec<Needed> = policy.elements.iter().map(Needed::of).collect();
     let (what, needed): (String, &[Needed]) = match error {
+        // Enabled without inputs, the policy would leave nothing.
+        InputError::NothingToWrite { state: State::Enabled, .. } if !all.is_empty() => {
+            (format!("\"{name}\" needs a value of one of its elements"), &all)
+        }
         InputError::Missing { needed } => {
             (format!("\"{name}\" needs {}", if needed.len() == 1 { "a value" } else { "values" }), needed)
         }
@@ -51,8 +56,9 @@ pub fn input_error(error: &InputError, target: &Target, policy: &Policy, given: 
             (format!("\"{given}\" does not fit{why}"), std::slice::from_ref(&**needed))
         }
         InputError::NotAnInput { .. } if takes_secrets() => {
-            ("an input is not ELEMENT=VALUE, ELEMENT[]=ENTRY or ELEMENT[NAME]=DATA".to_owned(), &[])
+            ("an input is not ELEMENT=VALUE, ELEMENT[]=ENTRY or ELEMENT[NAME]=DATA".to_owned(), &all)
         }
+        InputError::NotAnInput { .. } => (error.to_string(), &all),
         other => (other.to_string(), &[]),
     };
     let mut refused = CommandError::new(code, what);
@@ -68,7 +74,7 @@ pub fn input_error(error: &InputError, target: &Target, policy: &Policy, given: 
         }
     }
     refused = refused.detail("Nothing was written.");
-    if let InputError::NothingToWrite { .. } = error {
+    if let (InputError::NothingToWrite { .. }, []) = (error, needed) {
         let unset = onward::on_path(&target.path, "policy unset", &quoted(&policy.name));
         return refused.help(format!("to make it not configured:  {unset}"));
     }
@@ -78,10 +84,20 @@ pub fn input_error(error: &InputError, target: &Target, policy: &Policy, given: 
     let names_one = |argument: &&String| {
         needed.iter().any(|n| argument.split(['=', '[']).next().is_some_and(|id| id.eq_ignore_ascii_case(&n.element)))
     };
-    let unknown = matches!(error, InputError::UnknownElement { .. });
-    let kept =
-        given.iter().filter(|argument| !unknown && !names_one(argument)).map(|argument| assignment(&shown(argument)));
-    let wanted = needed.iter().map(|needed| assignment(&example(needed)));
+    let unknown = matches!(error, InputError::UnknownElement { .. } | InputError::NotAnInput { .. });
+    let is_input = |argument: &&String| argument.contains('=');
+    let kept = given
+        .iter()
+        .filter(is_input)
+        .filter(|argument| unknown == names_one(argument))
+        .map(|argument| assignment(&shown(argument)));
+    let is_given = |needed: &&Needed| {
+        let id = |argument: &String| {
+            argument.split_once(['=', '[']).is_some_and(|(id, _)| id.eq_ignore_ascii_case(&needed.element))
+        };
+        unknown && given.iter().any(id)
+    };
+    let wanted = needed.iter().filter(|needed| !is_given(needed)).map(|needed| assignment(&example(needed)));
     let arguments: Vec<String> = kept.chain(wanted).collect();
     let rest = format!("{} enabled {}", quoted(&policy.name), arguments.join(" "));
     refused.help(onward::on_path(&target.path, "policy set", &rest))
