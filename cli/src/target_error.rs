@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use gpo::target::{ImageFormat, Kind, Misplaced, TargetError};
+use gpo::target::{ImageFormat, Kind, Misplaced, TargetError, open};
 
 use crate::context::cannot_read;
 use crate::error::{Code, CommandError};
@@ -132,7 +132,17 @@ pub fn instead(path: &Path, kind: Kind) -> Vec<String> {
             let gpo = quoted(&folder.parent().unwrap_or(folder).display().to_string());
             vec![format!("the GPO is two folders above it:  gpol show {gpo}")]
         }
-        Kind::BackupFile => vec![format!("the backup is its folder:  gpol show {parent}")],
+        Kind::BackupFile if open(folder).is_ok() => vec![format!("the backup is its folder:  gpol show {parent}")],
+        Kind::BackupFile => {
+            vec!["the backup is its folder, and the rest of it is not there: settings are in DomainSysvol".to_owned()]
+        }
+        Kind::BackupManifest if open(folder).is_ok() => vec![
+            format!("the backups are in its folder:  gpol show {parent}"),
+            format!("which there are:  gpol detect {parent}"),
+        ],
+        Kind::BackupManifest => {
+            vec!["the backups that it lists are not beside it: each is a folder named by its ID".to_owned()]
+        }
         _ => Vec::new(),
     }
 }

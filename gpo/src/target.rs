@@ -87,6 +87,8 @@ pub enum Kind {
     Comments,
     /// A file that describes a GPO backup.
     BackupFile,
+    /// GPMC's list of the backups in its folder: `manifest.xml`.
+    BackupManifest,
 }
 
 impl Kind {
@@ -119,6 +121,7 @@ impl Kind {
             Self::GptIni => "gpt.ini of a GPO",
             Self::Comments => "file of administrators' comments",
             Self::BackupFile => "file that describes a GPO backup",
+            Self::BackupManifest => "file that describes GPO backups",
         }
     }
 }
