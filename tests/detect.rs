@@ -241,3 +241,39 @@ fn a_baselines_own_templates_name_the_policies_of_its_backups() {
         (&json!("backup-set"), &json!("gpo-backup"))
     );
 }
+
+/// `manifest.xml` as GPMC writes it into a folder of backups: the name of its root and its namespace are Microsoft's.
+#[test]
+fn the_files_that_describe_backups_are_recognised_and_lead_to_them() {
+    let dir = TestDir::new();
+    let manifest =
+        "<Backups xmlns=\"http://www.microsoft.com/GroupPolicy/GPOOperations/Manifest\"><BackupInst/></Backups>";
+    let backup = "{12345678-1234-4234-8234-123456789ABC}";
+    dir.write("alone/manifest.xml", manifest);
+    dir.write("backups/manifest.xml", manifest);
+    dir.write("alone/Backup.xml", "<GroupPolicyBackupScheme/>");
+    dir.write(&format!("backups/{backup}/Backup.xml"), "<GroupPolicyBackupScheme/>");
+    dir.write(&format!("backups/{backup}/bkupInfo.xml"), "<BackupInst/>");
+    dir.write(&format!("backups/{backup}/DomainSysvol/GPO/Machine/registry.pol"), b"PReg\x01\0\0\0");
+    let detect = |path: &str| dir.run(["detect", path]).ok();
+    let manifest = detect("backups/manifest.xml");
+    assert!(manifest.starts_with("backups/manifest.xml: file that describes GPO backups\n"), "{manifest}");
+    assert!(manifest.contains("gpol show backups\n") && manifest.contains("gpol detect backups\n"), "{manifest}");
+    let one = detect(&format!("backups/{backup}/Backup.xml"));
+    assert!(
+        one.contains("file that describes a GPO backup") && one.contains(&format!("gpol show \"backups/{backup}\"")),
+        "{one}"
+    );
+    for (file, what) in [
+        ("alone/manifest.xml", "the backups that it lists are not beside it"),
+        ("alone/Backup.xml", "the rest of it is not there"),
+    ] {
+        assert!(detect(file).contains(what), "{file}");
+        let show = dir.run(["show", file]);
+        assert_eq!(show.refused(3), "E0408", "{show}");
+        assert!(show.stderr().contains(what), "{show}");
+    }
+    let listed = dir.run(["show", "backups/manifest.xml"]);
+    assert_eq!(listed.refused(3), "E0408");
+    assert!(listed.stderr().contains("the backups are in its folder:  gpol show backups\n"), "{listed}");
+}

@@ -63,7 +63,7 @@ fn changed_since() -> Run {
 }
 
 /// A way to each error.
-fn provoked(dir: &TestDir) -> Vec<(&'static str, Run)> {
+pub fn provoked(dir: &TestDir) -> Vec<(&'static str, Run)> {
     dir.write_store();
     dir.write("side.pol", PolBuilder::new().dword(KEY, "Level", 3).build());
     dir.write("gpo/User/Registry.pol", PolBuilder::new().build());
@@ -180,6 +180,11 @@ fn provoked(dir: &TestDir) -> Vec<(&'static str, Run)> {
         ("E0305", set("side.pol", &[NLA, "disabled", "Level=3"])),
         ("E0306", set("side.pol", &[&["OneWay", "disabled"][..], store].concat())),
         ("E0307", set("side.pol", &[NLA, "disabled", "--comment", "x"])),
+        ("E0315", set("side.pol", &[NLA, "off"])),
+        ("E0315", set("side.pol", &[NLA, "not-configured"])),
+        ("E0315", set("side.pol", &[NLA, "sometimes"])),
+        ("E0316", run(&["policy", "set", NLA, "side.pol", "disabled"])),
+        ("E0316", run(&["show", "side.pol", NLA])),
         ("E0409", run(&["gpo", "bump", "side.pol"])),
         ("E0309", run(&["policy", "get", "notes", "Both", "--admx", "store", "--scope", "user:administrators"])),
         ("E0311", run(&["pol", "set", "side.pol", "Level", "dword", "1"])),

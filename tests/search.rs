@@ -270,3 +270,42 @@ fn progress_is_for_terminals_alone() {
     let run = dir.run(["search", "nothing like it", "sysvol"]);
     assert_eq!(run.expect(1).lines().next(), Some("No match in 30 GPOs (1,800 records)."), "and no time either");
 }
+
+#[test]
+fn each_target_is_named_by_its_own_templates_and_by_the_built_in_ones_where_those_have_no_policy() {
+    let dir = TestDir::new();
+    dir.write_store();
+    let terminal = r"Software\Policies\Microsoft\Windows NT\Terminal Services";
+    for (domain, guid, name) in [
+        ("one", "{31B2F340-016D-11D2-945F-00C04FB984F9}", "Collect data"),
+        ("two", "{6AC1786C-016F-11D2-945F-00C04FB984F9}", "Gather facts"),
+    ] {
+        let adml = dir.text("store/en-US/Acme.adml").replace(">Collect data<", &format!(">{name}<"));
+        dir.write(&format!("{domain}/Policies/PolicyDefinitions/Acme.admx"), dir.read("store/Acme.admx"));
+        dir.write(&format!("{domain}/Policies/PolicyDefinitions/en-US/Acme.adml"), adml);
+        dir.write(&format!("{domain}/Policies/{guid}/gpt.ini"), "[General]\r\nVersion=1\r\n");
+        let pol = PolBuilder::new().dword(crate::store::KEY, "Collect", 1).dword(terminal, "UserAuthentication", 0);
+        dir.write(&format!("{domain}/Policies/{guid}/Machine/Registry.pol"), pol.build());
+    }
+    let names = |words: &[&str]| {
+        let found = dir.run(["search", "-f", "json"].iter().chain(words).copied()).json();
+        let gpos = found["gpos"].as_array().expect("GPOs").clone();
+        let names: Vec<String> = gpos
+            .iter()
+            .map(|gpo| gpo["matches"][0]["policies"][0]["display_name"].as_str().unwrap_or("none").to_owned())
+            .collect();
+        (names, found["stores"].as_array().expect("stores").len())
+    };
+    let own = |first: &str, second: &str| (vec![first.to_owned(), second.to_owned()], 2);
+    assert_eq!(
+        names(&[r"HKLM\Software\Policies\Acme\Agent!Collect", "one", "two"]),
+        own("Collect data", "Gather facts")
+    );
+    assert_eq!(names(&["id:Collect", "two", "one"]), own("Gather facts", "Collect data"));
+    // A name that one of the stores has means the same policy in the other target.
+    assert_eq!(names(&["name:Gather facts", "one", "two"]).0.len(), 2);
+    // Neither store knows of remote desktop.
+    let nla = crate::bench::NLA_NAME;
+    assert_eq!(names(&["id:TS_USER_AUTHENTICATION_POLICY", "one", "two"]), own(nla, nla));
+    assert_eq!(names(&["UserAuthentication", "one", "two"]), own(nla, nla));
+}

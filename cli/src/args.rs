@@ -16,7 +16,6 @@ use crate::commands::{
     recover, schema, search, shell, show,
 };
 use crate::directory::AdArgs;
-use crate::paste::quoted;
 
 /// Read, explain, check and edit Windows Group Policy in files, offline
 ///
@@ -176,13 +175,6 @@ impl TemplateArgs {
         let folders = if self.admx.is_empty() { listed().unwrap_or_default() } else { self.admx.clone() };
         Templates { folders, language: self.lang.clone() }
     }
-
-    /// The same options for another command, each behind a blank.
-    pub fn again(&self) -> String {
-        let folders: String =
-            self.admx.iter().map(|folder| format!(" --admx {}", quoted(&folder.display().to_string()))).collect();
-        if self.lang == "en-US" { folders } else { format!("{folders} --lang {}", quoted(&self.lang)) }
-    }
 }
 
 #[derive(Args, Debug)]
@@ -196,11 +188,6 @@ pub struct ScopeArgs {
 impl ScopeArgs {
     pub fn side(&self) -> Option<Side> {
         self.scope.as_ref().map(Scope::side)
-    }
-
-    /// The same option for another command, behind a blank.
-    pub fn again(&self) -> String {
-        self.scope.as_ref().map(|scope| format!(" --scope {scope}")).unwrap_or_default()
     }
 }
 

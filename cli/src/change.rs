@@ -12,6 +12,7 @@ use crate::args::{ChangeArgs, HistoryArgs};
 use crate::context::failed;
 use crate::error::{Code, CommandError};
 use crate::interrupt::whole;
+use crate::onward;
 use crate::paste::words;
 use crate::ui::Ui;
 
@@ -39,8 +40,9 @@ pub fn begin(target: &Target, args: &ChangeArgs, ui: &Ui) -> Result<Option<Trans
                 format!("change {id} had been interrupted before it replaced anything; gpol has cleaned up")
             }
             Recovery::Left(path) => format!(
-                "change {id} had been interrupted, and {} has been written since; gpol leaves it as it is, see gpol history",
-                path.display()
+                "change {id} had been interrupted, and {} has been written since; gpol leaves it as it is:  {}",
+                path.display(),
+                onward::on_path(&target.path, "history", "")
             ),
             Recovery::Elsewhere(record) => format!(
                 "change {id} had been interrupted, and what is in {} now is not what it was made to; gpol mends it when that is there again, and keeps {}",

@@ -22,6 +22,7 @@ use crate::directory::directory_error;
 use crate::error::{Code, CommandError};
 use crate::interrupt::whole;
 use crate::malformed;
+use crate::onward;
 use crate::paste::{quoted, this_command};
 use crate::registry_value::{no_template_has, value_without_policy};
 use crate::target_error;
@@ -69,7 +70,7 @@ pub fn cannot_read(path: &Path, error: &io::Error) -> CommandError {
         };
     }
     match error.kind() {
-        io::ErrorKind::NotFound => CommandError::new(Code::NO_TARGET, format!("{} does not exist", path.display())),
+        io::ErrorKind::NotFound => target_error::nothing_there(path),
         _ if path.is_dir() => {
             CommandError::new(Code::READ, format!("{} is a folder; a file is wanted here", path.display())).help(
                 format!("what the folder configures as a whole:  gpol show {}", quoted(&path.display().to_string())),
@@ -169,15 +170,16 @@ pub fn warn_of_gpo(output: &Path, ui: &Ui) {
 
 /// What it means that a policy file of a GPO is changed alone.
 pub fn alone(gpo: &Path, kind: Kind) -> String {
-    let path = gpo.display().to_string();
-    let (what, then) = match kind {
-        Kind::GpoBackup => ("Backup.xml is left as it is: version, extension list and list of files", "gpol gpo bump"),
-        Kind::GpoSysvol => {
-            ("its version does not rise, and Active Directory is not told; Windows may not notice", "gpol gpo bump")
-        }
-        _ => ("its version and its extension list stay; Windows may not notice", "gpol gpo bump"),
+    let (what, rest) = match kind {
+        Kind::GpoBackup => ("Backup.xml is left as it is: version, extension list and list of files", ""),
+        Kind::GpoSysvol => (
+            "its version does not rise, and Active Directory is not told; Windows may not notice",
+            "--ad EXPORT --ldif CHANGE.ldif",
+        ),
+        _ => ("its version and its extension list stay; Windows may not notice", ""),
     };
-    format!("the policy file of {path} is changed alone: {what}. To have it noticed:  {then} {}", quoted(&path))
+    let then = onward::on_path(gpo, "gpo bump", rest);
+    format!("the policy file of {} is changed alone: {what}. To have it noticed:  {then}", gpo.display())
 }
 
 /// Prints what is wrong with a target's folders, beside the result.
@@ -419,7 +421,7 @@ pub fn failed(error: Error) -> CommandError {
         Error::Directory(error) => directory_error(error),
         Error::BackupXml { .. } => CommandError::new(Code::BACKUP_XML, error.to_string())
             .detail("It repeats version, extension list and files of the backup, which a change must keep in step. Nothing was written.")
-            .help("back the GPO up once more, or edit its policy file alone:  gpol policy set …/Machine/registry.pol POLICY STATE --file-only"),
+            .help("back the GPO up once more, or edit its policy file alone: name that as the target, and add --file-only"),
         Error::Input(input) => input_error(input),
         Error::Commit(CommitError::Changed(path)) => {
             CommandError::new(Code::CHANGED, format!("{} changed while gpol was working", path.display()))
@@ -446,7 +448,7 @@ pub fn failed(error: Error) -> CommandError {
             .help("run gpol as the owner of the file, or as root, on a file system that keeps such attributes"),
         Error::Commit(CommitError::Torn { .. }) => CommandError::new(Code::TORN, error.to_string())
             .detail("The other files are as they were. The next change of this GPO finishes this one.")
-            .help("gpol history TARGET shows the change, and where the old contents are kept"),
+            .help(format!("the change, and where the old contents are kept:  {}", onward::here("history", ""))),
         Error::Transaction(error) => transaction_error(error),
         _ => CommandError::new(Code::READ, error.to_string()),
     }
@@ -488,20 +490,26 @@ fn transaction_error(error: &TransactionError) -> CommandError {
                 [] => failed,
                 ids => failed.detail(format!("Recorded of what was at this path at another time: {}", ids.join(", "))),
             };
-            failed.help("what is recorded:  gpol history TARGET")
+            failed.help(format!("what is recorded:  {}", onward::here("history", "")))
         }
         TransactionError::AllTakenBack(_) => CommandError::new(Code::NO_CHANGE, error.to_string())
             .detail(nothing)
-            .help("to bring back what was taken back last:  gpol redo TARGET"),
+            .help(format!("to bring back what was taken back last:  {}", onward::here("redo", ""))),
         TransactionError::NotMade(_) | TransactionError::TakenBack(_) | TransactionError::NothingTakenBack(_) => {
-            CommandError::new(Code::NO_CHANGE, error.to_string()).help("what is recorded:  gpol history TARGET")
+            CommandError::new(Code::NO_CHANGE, error.to_string())
+                .help(format!("what is recorded:  {}", onward::here("history", "")))
         }
         TransactionError::ChangedSince { later, .. } => {
             let failed = CommandError::new(Code::CHANGED_SINCE, error.to_string())
                 .detail("To put the old content back would lose what was written since. Nothing was written.");
             match later.last() {
-                Some(last) => failed.help(format!("undo the later changes first:  gpol undo TARGET {last}")),
-                None => failed.help("another program wrote it; the old content is kept where gpol history says"),
+                Some(last) => {
+                    failed.help(format!("undo the later changes first:  {}", onward::here("undo", &quoted(last))))
+                }
+                None => failed.help(format!(
+                    "another program wrote it; where the old content is kept:  {}",
+                    onward::here("history", "")
+                )),
             }
         }
         other => CommandError::new(Code::HISTORY, other.to_string()).detail(nothing),

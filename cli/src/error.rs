@@ -68,6 +68,8 @@ codes! {
     NOT_A_VALUE = "E0311", Usage, "the text names no value of the registry";
     RECORD_DATA = "E0312", Usage, "type and data of a record are missing, or do not fit";
     OTHER_HIVE = "E0313", Usage, "the hive of the value and --scope contradict each other";
+    NO_STATE = "E0315", Usage, "the word is no state that a policy can be set to";
+    ORDER_OF_WORDS = "E0316", Usage, "the target, the policy or its state stands where another of them belongs";
     NO_PROBLEM = "E0321", NotFound, "gpol knows no problem of this name";
     DISK_IMAGE = "E0401", NotFound, "the target is a disk image, not a mounted file system";
     UNKNOWN_TARGET = "E0402", NotFound, "the folder is no target that gpol knows";

@@ -10,6 +10,8 @@ mod exit;
 mod heading;
 mod interrupt;
 mod malformed;
+mod meant;
+mod onward;
 mod overlooked;
 mod paste;
 mod progress;
@@ -79,8 +81,18 @@ fn parse(arguments: &[OsString]) -> Result<Cli, clap::Error> {
         () if color("never") => ColorChoice::Never,
         () => ColorChoice::Auto,
     };
-    let matches = Cli::command().color(choice).try_get_matches_from(arguments)?;
+    let matches = in_any_case(Cli::command()).color(choice).try_get_matches_from(arguments)?;
+    onward::note(&matches);
     Cli::from_arg_matches(&matches)
+}
+
+/// Takes the words of options in any letter case, as Windows' own tools do.
+fn in_any_case(command: clap::Command) -> clap::Command {
+    let of_arg = |arg: clap::Arg| {
+        let takes_a_word = matches!(arg.get_action(), clap::ArgAction::Set | clap::ArgAction::Append);
+        arg.ignore_case(takes_a_word)
+    };
+    command.mut_args(of_arg).mut_subcommands(in_any_case)
 }
 
 /// Says that gpol is at fault, not the input, and what to send.

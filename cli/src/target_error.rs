@@ -2,10 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use gpo::target::{ImageFormat, Kind, Misplaced, TargetError};
+use gpo::target::{ImageFormat, Kind, Misplaced, TargetError, open};
 
 use crate::context::cannot_read;
 use crate::error::{Code, CommandError};
+use crate::meant;
 use crate::paste::{quoted, this_command_on};
 
 /// Where examples mount an image.
@@ -14,7 +15,7 @@ const MOUNT_POINT: &str = "/mnt/gold";
 /// The error for people.
 pub fn command_error(error: &TargetError) -> CommandError {
     match error {
-        TargetError::NotFound(path) => CommandError::new(Code::NO_TARGET, format!("{} does not exist", path.display())),
+        TargetError::NotFound(path) => nothing_there(path),
         TargetError::NotWindows => CommandError::new(Code::NOT_WINDOWS, error.to_string())
             .help("point at the root of a mounted Windows volume, or at a GPO or policy file"),
         TargetError::DiskImage { path, format } => {
@@ -35,6 +36,18 @@ pub fn command_error(error: &TargetError) -> CommandError {
         TargetError::Misplaced { path, is } => misplaced(path, is),
         TargetError::Io { path, source } => cannot_read(path, source),
         other => CommandError::new(Code::READ, other.to_string()),
+    }
+}
+
+/// The error of a path where nothing is, with the one that may be meant.
+pub fn nothing_there(path: &Path) -> CommandError {
+    let failed = CommandError::new(Code::NO_TARGET, format!("{} does not exist", path.display()));
+    match meant::path(path) {
+        Some(other) => {
+            let command = this_command_on(path, &other.display().to_string());
+            failed.detail(format!("{} does.", other.display())).help(command)
+        }
+        None => failed,
     }
 }
 
@@ -127,14 +140,24 @@ pub fn instead(path: &Path, kind: Kind) -> Vec<String> {
             format!("their names beside the files:  gpol show SYSVOL --ad {name}"),
         ],
         Kind::Inf => {
-            vec!["gpol does not read this format as a target; point it at the GPO or the policy file".to_owned()]
+            vec!["this format is not read as a target; point gpol at the GPO or the policy file".to_owned()]
         }
         Kind::GptIni => vec![format!("the GPO is its folder:  gpol show {parent}")],
         Kind::Comments => {
             let gpo = quoted(&folder.parent().unwrap_or(folder).display().to_string());
             vec![format!("the GPO is two folders above it:  gpol show {gpo}")]
         }
-        Kind::BackupFile => vec![format!("the backup is its folder:  gpol show {parent}")],
+        Kind::BackupFile if open(folder).is_ok() => vec![format!("the backup is its folder:  gpol show {parent}")],
+        Kind::BackupFile => {
+            vec!["the backup is its folder, and the rest of it is not there: settings are in DomainSysvol".to_owned()]
+        }
+        Kind::BackupManifest if open(folder).is_ok() => vec![
+            format!("the backups are in its folder:  gpol show {parent}"),
+            format!("which there are:  gpol detect {parent}"),
+        ],
+        Kind::BackupManifest => {
+            vec!["the backups that it lists are not beside it: each is a folder named by its ID".to_owned()]
+        }
         _ => Vec::new(),
     }
 }

@@ -144,16 +144,26 @@ pub fn scan<T: Send>(
     progress: &Progress,
     each: impl Fn(Read) -> T + Sync,
 ) -> Result<Vec<T>, TargetError> {
-    let walk = walk::Walk {
-        wanted,
-        progress,
-        each: |read| {
-            progress.advance();
-            each(read)
-        },
-    };
+    scan_each(targets, wanted, progress, |_, read| each(read))
+}
+
+/// As [`scan`], with the place of the target among them.
+pub(crate) fn scan_each<T: Send>(
+    targets: &[PathBuf],
+    wanted: Wanted,
+    progress: &Progress,
+    each: impl Fn(usize, Read) -> T + Sync,
+) -> Result<Vec<T>, TargetError> {
     let (mut all, mut known) = (Vec::new(), HashSet::new());
-    for target in targets {
+    for (at, target) in targets.iter().enumerate() {
+        let walk = walk::Walk {
+            wanted,
+            progress,
+            each: |read| {
+                progress.advance();
+                each(at, read)
+            },
+        };
         all.extend(walk.target(target, &mut known)?);
     }
     Ok(all)

@@ -150,7 +150,8 @@ impl FromStr for Scope {
     fn from_str(text: &str) -> Result<Self, ScopeError> {
         let lower = text.to_ascii_lowercase();
         match (&*lower, lower.strip_prefix("user:")) {
-            ("computer", _) => Ok(Self::Computer),
+            // The half of a GPO that the editor calls Computer Configuration is the folder Machine.
+            ("computer" | "machine", _) => Ok(Self::Computer),
             ("user", _) => Ok(Self::User),
             (_, Some("administrators")) => Ok(Self::Administrators),
             (_, Some("non-administrators")) => Ok(Self::NonAdministrators),
@@ -170,6 +171,7 @@ mod tests {
     fn scopes_are_read_in_any_case_and_the_two_groups_have_names() {
         let read = |text: &str| text.parse::<Scope>();
         assert_eq!(read("Computer"), Ok(Scope::Computer));
+        assert_eq!(read("Machine"), Ok(Scope::Computer));
         assert_eq!(read("USER"), Ok(Scope::User));
         assert_eq!(read("user:Administrators"), Ok(Scope::Administrators));
         assert_eq!(read("user:S-1-5-32-544"), Ok(Scope::Administrators));

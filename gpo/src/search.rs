@@ -11,7 +11,7 @@ mod settings;
 
 use std::path::PathBuf;
 
-use admx::{Catalog, FindError, Side, State};
+use admx::{Catalog, FindError, PolicyReading, Side, State};
 use polfile::{PolicyFile, ValueType};
 use serde::Serialize;
 
@@ -77,6 +77,8 @@ pub struct Query<'c> {
     policies: Policies<'c>,
     filter: Filter,
     catalog: Option<&'c Catalog>,
+    /// What names a policy that the catalog does not have.
+    others: Vec<&'c Catalog>,
 }
 
 #[derive(Debug)]
@@ -104,7 +106,7 @@ pub enum QueryError {
 
 impl<'c> Query<'c> {
     /// Reads a pattern: `reg:` or a hive in front means a place in the registry, `id:`, `name:` and `path:` mean a policy;
-    /// anything else is text, which the names of policies may have as well.
+    /// anything else is text, which the names of policies may have as well. `others` are asked for what `catalog` does not have.
     ///
     /// # Errors
     ///
@@ -114,9 +116,11 @@ impl<'c> Query<'c> {
         manner: Manner,
         filter: Filter,
         catalog: Option<&'c Catalog>,
+        others: &[&'c Catalog],
     ) -> Result<Self, QueryError> {
-        let (wanted, policies) = Self::read(pattern, manner, &filter, catalog)?;
-        Ok(Self { patterns: vec![pattern.to_owned()], wanted: vec![wanted], policies, filter, catalog })
+        let (wanted, policies) = Self::read(pattern, manner, &filter, catalog, others)?;
+        let others = others.to_vec();
+        Ok(Self { patterns: vec![pattern.to_owned()], wanted: vec![wanted], policies, filter, catalog, others })
     }
 
     /// Adds a pattern: what either means is found.
@@ -125,7 +129,7 @@ impl<'c> Query<'c> {
     ///
     /// [`QueryError`].
     pub fn or(mut self, pattern: &str, manner: Manner) -> Result<Self, QueryError> {
-        let (wanted, policies) = Self::read(pattern, manner, &self.filter, self.catalog)?;
+        let (wanted, policies) = Self::read(pattern, manner, &self.filter, self.catalog, &self.others)?;
         self.patterns.push(pattern.to_owned());
         self.wanted.push(wanted);
         self.policies.add(policies);
@@ -137,6 +141,7 @@ impl<'c> Query<'c> {
         manner: Manner,
         filter: &Filter,
         catalog: Option<&'c Catalog>,
+        others: &[&'c Catalog],
     ) -> Result<(WhatFor, Policies<'c>), QueryError> {
         let behind = |prefix: &str| {
             let start = pattern.get(..prefix.len())?;
@@ -147,7 +152,9 @@ impl<'c> Query<'c> {
             (Address::new(place, true).map(WhatFor::Address), Policies::none())
         } else if ["id:", "name:", "path:"].iter().any(|prefix| behind(prefix).is_some()) {
             let catalog = catalog.ok_or_else(|| QueryError::NoTemplates(pattern.to_owned()))?;
-            (Some(WhatFor::Policies), Policies::meant(catalog, pattern)?)
+            let elsewhere = || others.iter().find_map(|other| Policies::meant(other, pattern).ok());
+            let meant = Policies::meant(catalog, pattern).or_else(|error| elsewhere().ok_or(error))?;
+            (Some(WhatFor::Policies), meant)
         } else if !manner.fixed {
             (Address::new(pattern, false).map(WhatFor::Address), Policies::none())
         } else {
@@ -157,7 +164,12 @@ impl<'c> Query<'c> {
             Some(wanted) => (wanted, policies),
             None => {
                 let text = Text::new(pattern, manner)?;
-                let named = catalog.filter(|_| in_policies).map(|catalog| Policies::named(catalog, &text, pattern));
+                let mut catalogs = catalog.into_iter().chain(others.iter().copied()).filter(|_| in_policies);
+                let named = catalogs
+                    .by_ref()
+                    .map(|catalog| Policies::named(catalog, &text, pattern))
+                    .find(|named| !named.is_empty());
+                drop(catalogs);
                 (WhatFor::Text(text), named.unwrap_or_else(Policies::none))
             }
         })
@@ -186,6 +198,7 @@ impl<'c> Query<'c> {
             policies,
             filter: self.filter.clone(),
             catalog: self.catalog,
+            others: self.others.clone(),
         })
     }
 }
@@ -199,6 +212,8 @@ pub struct Search {
     pub pattern: String,
     /// The templates that gave names of policies; `null` without any.
     pub admx: Option<AdmxModel>,
+    /// All of them, the first one first: each target has its own.
+    pub stores: Vec<AdmxModel>,
     /// GPOs with a match, in the order of targets and paths.
     pub gpos: Vec<GpoMatches>,
     /// What could not be read; then the answer is not complete.
@@ -322,34 +337,48 @@ impl Unreadable {
     }
 }
 
-/// Searches all GPOs of the targets; what is found nowhere, also by the names that policies have in other languages. Names of domain GPOs, and where they are linked, come from an export of Active Directory.
+/// Searches all GPOs of the targets, each target with the query at its place, which knows its templates; what is found nowhere, also by the names that policies have in other languages. Names of domain GPOs, and where they are linked, come from an export of Active Directory.
 ///
 /// # Errors
 ///
 /// If a target that was named is none, or holds no GPO.
+///
+/// # Panics
+///
+/// If there are fewer queries than targets.
 pub fn search(
-    query: &Query<'_>,
+    queries: &[Query<'_>],
     targets: &[PathBuf],
     linked: Option<&Linked<'_>>,
     progress: &Progress,
 ) -> Result<Search, TargetError> {
     let wanted = Wanted { settings: true, gpt_ini: false, files: true };
-    let scan = |query: &Query<'_>| {
-        scan::scan(targets, wanted, progress, |mut read| {
+    let scan = |queries: &[&Query<'_>]| {
+        scan::scan_each(targets, wanted, progress, |target, mut read| {
             read.gpo.take_name(linked.map(Linked::snapshot));
-            query.gpo(read)
+            queries[target].gpo(read)
         })
     };
-    let mut found = scan(query)?;
-    if found.iter().all(|gpo| gpo.matches.is_empty())
-        && let Some(translated) = query.in_other_languages()
-    {
-        found = scan(&translated)?;
+    let own: Vec<&Query<'_>> = queries.iter().collect();
+    let mut found = scan(&own)?;
+    if found.iter().all(|gpo| gpo.matches.is_empty()) {
+        let translated: Vec<Option<Query<'_>>> = queries.iter().map(Query::in_other_languages).collect();
+        if translated.iter().any(Option::is_some) {
+            let either = own.iter().zip(&translated).map(|(own, translated)| translated.as_ref().unwrap_or(own));
+            found = scan(&either.collect::<Vec<_>>())?;
+        }
+    }
+    let mut stores: Vec<AdmxModel> = Vec::new();
+    for model in queries.iter().filter_map(|query| query.catalog.map(AdmxModel::new)) {
+        if !stores.contains(&model) {
+            stores.push(model);
+        }
     }
     let mut search = Search {
         schema: "gpol.search/1",
-        pattern: query.patterns.join("\n"),
-        admx: query.catalog.map(AdmxModel::new),
+        pattern: queries.first().map(|query| query.patterns.join("\n")).unwrap_or_default(),
+        admx: stores.first().cloned(),
+        stores,
         gpos: Vec::new(),
         unreadable: Vec::new(),
         not_searched: Vec::new(),
@@ -476,11 +505,20 @@ impl Query<'_> {
                 if user.unexplained.len() < computer.unexplained.len() { user } else { computer }
             }
         };
-        let told = reading.policies.into_iter().map(|reading| {
+        let told = |reading: PolicyReading<'_>| {
             let (id, display_name) = (reading.policy.id(), reading.policy.display_name.trim().to_owned());
             (reading.records, PolicyState { id, display_name, state: reading.state.as_str() })
-        });
-        States(told.collect())
+        };
+        let mut states = States(reading.policies.into_iter().map(told).collect());
+        for other in &self.others {
+            let sides = [Side::Computer, Side::User].into_iter().filter(|this| side.is_none_or(|side| side == *this));
+            let more: Vec<PolicyReading<'_>> = sides.flat_map(|side| other.read(side, file).policies).collect();
+            let new =
+                more.into_iter().filter(|reading| reading.records.iter().all(|record| states.of(*record).is_empty()));
+            let new: Vec<_> = new.map(told).collect();
+            states.0.extend(new);
+        }
+        states
     }
 }
 

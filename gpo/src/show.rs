@@ -154,7 +154,7 @@ impl TargetModel {
 }
 
 /// The templates in the JSON contract.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct AdmxModel {
     /// Folders; empty for the built-in catalogue.
     pub stores: Vec<String>,

@@ -89,6 +89,8 @@ pub enum Kind {
     BackupFile,
     /// An export of Active Directory.
     Ldif,
+    /// GPMC's list of the backups in its folder: `manifest.xml`.
+    BackupManifest,
 }
 
 impl Kind {
@@ -122,6 +124,7 @@ impl Kind {
             Self::Comments => "file of administrators' comments",
             Self::BackupFile => "file that describes a GPO backup",
             Self::Ldif => "export of Active Directory (LDIF)",
+            Self::BackupManifest => "file that describes GPO backups",
         }
     }
 }

@@ -3,7 +3,7 @@
 use nucleo_matcher::pattern::{CaseMatching, Normalization, Pattern};
 use nucleo_matcher::{Config, Matcher, Utf32Str};
 
-use super::{FindError, Match, normal};
+use super::{FindError, Match, normal, words};
 use crate::catalog::Catalog;
 use crate::model::{Policy, Side};
 
@@ -30,7 +30,8 @@ pub struct Hit<'c> {
 }
 
 impl Catalog {
-    /// Policies in which all words of a query occur, whatever their case: those with the words in the name first.
+    /// Policies in which all words of a query occur, whatever their case and order: those with the words in the name first.
+    /// Where no name has them, initials count as well: "NLA" is Network Level Authentication.
     ///
     /// ```
     /// # use admx::{Catalog, FoundIn};
@@ -51,8 +52,28 @@ impl Catalog {
             .iter()
             .filter_map(|policy| Some(Hit { policy, found_in: self.found_in(policy, &words)? }))
             .collect();
+        // Any three letters are the initials of something, so words that stand as they are come first.
+        if !hits.iter().any(|hit| matches!(hit.found_in, FoundIn::Name | FoundIn::Path)) {
+            let short = self
+                .policies()
+                .iter()
+                .filter_map(|policy| Some(Hit { policy, found_in: self.named_in_short(policy, &words)? }));
+            let short: Vec<Hit<'_>> = short.collect();
+            hits.retain(|hit| !short.iter().any(|other| std::ptr::eq(other.policy, hit.policy)));
+            hits.extend(short);
+        }
         hits.sort_by_key(|hit| hit.found_in);
         hits
+    }
+
+    /// Whether a name, or its path, has all words or what they are short for.
+    fn named_in_short(&self, policy: &Policy, words: &[&str]) -> Option<FoundIn> {
+        let all_in = |text: &str| words.iter().all(|word| text.contains(word) || words::is_short_for(word, text));
+        let name = normal(&policy.display_name);
+        if all_in(&name) {
+            return Some(FoundIn::Name);
+        }
+        all_in(&format!("{} {name}", normal(&self.category_path(policy).join(" ")))).then_some(FoundIn::Path)
     }
 
     fn found_in(&self, policy: &Policy, words: &[&str]) -> Option<FoundIn> {
@@ -142,6 +163,12 @@ mod tests {
             Some("TS_USER_AUTHENTICATION_POLICY")
         );
         assert_eq!(name(catalog.find_by_words("network level", Some(Side::User))), None);
+        assert_eq!(
+            name(catalog.find_by_words("Authentication LEVEL network", None)).as_deref(),
+            Some("TS_USER_AUTHENTICATION_POLICY"),
+            "in any order"
+        );
+        assert_eq!(name(catalog.find_by_words("NLA", None)).as_deref(), Some("TS_USER_AUTHENTICATION_POLICY"));
     }
 
     #[test]
@@ -150,6 +177,8 @@ mod tests {
         let first = |query: &str| catalog.search(query).first().map(|hit| (hit.policy.name.clone(), hit.found_in));
         assert_eq!(first("fEncryptRPCTraffic"), Some(("TS_RPC_ENCRYPTION".to_owned(), FoundIn::Registry)));
         assert_eq!(first("connections allow users"), Some(("TS_DISABLE_CONNECTIONS".to_owned(), FoundIn::Path)));
+        assert_eq!(first("nla rdp"), Some(("TS_USER_AUTHENTICATION_POLICY".to_owned(), FoundIn::Path)));
+        assert_eq!(first("rdp nla"), first("nla rdp"));
         assert!(catalog.search("").is_empty());
     }
 }

@@ -57,7 +57,7 @@ impl Words {
         };
         let by_text = strsim::sorensen_dice(&self.text, &text);
         let have = split(&text);
-        let initials: String = text.split_whitespace().filter_map(|word| word.chars().next()).collect();
+        let initials = initials(&text);
         // "NLA" is what "Network Level Authentication" is called.
         let score = |word: &String| if initials.contains(word.as_str()) { 1.0 } else { best(word, &have) };
         let shared: f64 = self.words.iter().map(score).sum();
@@ -65,6 +65,19 @@ impl Words {
         // Of two texts that share as many words the one that says less besides is the closer one.
         by_id.max(0.6 * by_words + 0.4 * by_text)
     }
+}
+
+/// What is called by letters that are no initials of its words.
+const SHORT: &[(&str, &str)] = &[("rdp", "remote desktop")];
+
+/// Whether a word is what people say for some words of a text, both in the form of [`normal`].
+pub(super) fn is_short_for(word: &str, text: &str) -> bool {
+    let named = SHORT.iter().any(|(short, long)| *short == word && text.contains(long));
+    named || word.chars().count() > 2 && initials(text).contains(word)
+}
+
+fn initials(text: &str) -> String {
+    text.split_whitespace().filter_map(|word| word.chars().next()).collect()
 }
 
 fn split(text: &str) -> Vec<String> {

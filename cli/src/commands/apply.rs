@@ -12,12 +12,12 @@ use gpo::ad::Snapshot;
 use gpo::apply::Outcome;
 use gpo::bookkeeping::{Directory, DirectoryWrite};
 use gpo::desired::{self, Desired};
-use gpo::doctor::doctor;
 use gpo::exchange::state::Unmanaged;
 use gpo::target::{Hibernation, Kind, Target};
 
 use crate::args::{ChangeArgs, ExtendsArgs, Format, OutputArgs, ScopeArgs, TemplateArgs};
 use crate::change::{begin, commit, note};
+use crate::commands::doctor::asked;
 use crate::commands::halves::DomainArgs;
 use crate::commands::sides::{read_all, warn_of};
 use crate::context::{failed, load_templates, open_gpo};
@@ -182,7 +182,7 @@ pub(super) fn bring(case: &Case, way: &Way<'_>, ui: &Ui) -> Result<Exit, Stop> {
             [one] => Some(&one.scope),
             _ => None,
         };
-        match doctor(&case.target, scope) {
+        match asked(&case.target, scope, None) {
             Ok(found) => report.doctor = Some(found),
             // The change is made; what it leads to is another question.
             Err(error) => ui.warning(format!("whether Windows will apply this is not known: {error}")),

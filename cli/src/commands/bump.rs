@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use gpo::bump::{Bump, BumpedSide};
-use gpo::doctor::{Doctor, doctor};
+use gpo::doctor::Doctor;
 use gpo::scope::Scope;
 use gpo::show::{TargetModel, VersionModel};
 use gpo::target::{Kind, Target};
@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use crate::args::{ChangeArgs, Format, OutputArgs, ScopeArgs, TemplateArgs};
 use crate::change::{begin, commit, note};
-use crate::commands::doctor::verdict;
+use crate::commands::doctor::{asked, verdict};
 use crate::commands::halves::{BackupModel, DirectoryModel, DomainArgs, notes};
 use crate::commands::history::recorded;
 use crate::commands::pol::count;
@@ -64,7 +64,7 @@ pub fn run(command: &GpoCommand, ui: &Ui) -> Result<Exit, Stop> {
     if let Some(transaction) = transaction.filter(|_| !bump.plan.is_empty()) {
         report.change =
             commit(&transaction, &bump.plan, &note(&args.change, bump.sides.iter().map(|side| &side.books)))?;
-        match doctor(&target, only) {
+        match asked(&target, only, None) {
             Ok(found) => report.doctor = Some(found),
             // The change is made; what it leads to is another question.
             Err(error) => ui.warning(format!("whether Windows will apply this is not known: {error}")),

@@ -18,6 +18,7 @@ use crate::args::ExtendsArgs;
 use crate::context::write_output;
 use crate::error::{Code, CommandError, Stop};
 use crate::exit::Exit;
+use crate::paste::quoted;
 use crate::ui::{self, Ui};
 use case::Case;
 use model::{Check, Rules};
@@ -153,5 +154,6 @@ fn nothing(args: &CheckArgs) -> CommandError {
         Some(scope) => format!("{} expects nothing for {scope}; 0 settings checked", names.join(", ")),
         None => format!("{} expects no registry policy at all; 0 settings checked", names.join(", ")),
     };
-    CommandError::new(Code::NOTHING_CHECKED, what).help("what a file or folder is:  gpol detect PATH")
+    let files: Vec<String> = names.iter().map(|name| quoted(name)).collect();
+    CommandError::new(Code::NOTHING_CHECKED, what).help(format!("what they are:  gpol detect {}", files.join(" ")))
 }

@@ -14,6 +14,7 @@ use crate::commands::explain::below;
 use crate::directory::AdArgs;
 use crate::error::Stop;
 use crate::exit::Exit;
+use crate::onward;
 use crate::overlooked;
 use crate::paste::quoted;
 use crate::target_error::{instead, mounting, next};
@@ -216,19 +217,19 @@ fn against_writing(writable: Writable) -> Option<&'static str> {
 /// The commands that go on from here.
 fn commands(path: &Path, found: &Detection) -> Vec<String> {
     let name = quoted(&found.path);
-    let show = |target: &str| format!("gpol show {}", quoted(target));
+    let show = |target: &str| onward::on(target, "show", "");
     match (&found.error, found.kind) {
         (Some(TargetError::DiskImage { path, format }), _) => mounting(path, *format, &show("/mnt/gold")),
         (Some(TargetError::Other { path, kind }), _) => instead(path, *kind),
         (Some(TargetError::Misplaced { path, is }), _) => next(path, is, &show),
         (Some(_), _) => Vec::new(),
         (None, None) => vec![format!("what is wrong with it as a policy file:  gpol pol verify {name}")],
-        (None, Some(Kind::Pol)) => vec![format!("gpol show {name}"), format!("gpol pol cat {name}")],
+        (None, Some(Kind::Pol)) => vec![show(&found.path), format!("gpol pol cat {name}")],
         (None, Some(kind)) => {
-            let mut commands = vec![format!("gpol show {name}")];
+            let mut commands = vec![show(&found.path)];
             if matches!(kind, Kind::Windows | Kind::GpoLocal) {
-                commands.push(format!("gpol explain {name} POLICY"));
-                commands.push(format!("gpol doctor {name}"));
+                commands.push(onward::on(&found.path, "explain", "POLICY"));
+                commands.push(onward::on(&found.path, "doctor", ""));
             }
             commands.extend(found.domain.iter().map(|folder| format!("gpol detect {}", quoted(folder))));
             let others: Vec<&Scope> = found
@@ -237,7 +238,7 @@ fn commands(path: &Path, found: &Detection) -> Vec<String> {
                 .filter_map(|side| side.scope.as_ref().filter(|scope| scope.sid().is_some()))
                 .collect();
             if let Some(scope) = others.first().filter(|_| kind == Kind::Windows) {
-                commands.push(format!("gpol show {} --scope {scope}", quoted(&path.display().to_string())));
+                commands.push(onward::on_path(path, "show", &format!("--scope {scope}")));
             }
             commands
         }

@@ -11,6 +11,7 @@ use crate::commands::explain::{conditions, decision, image, plain, related};
 use crate::context::{failed, open_target, write_output};
 use crate::error::{Code, CommandError, Stop};
 use crate::exit::Exit;
+use crate::onward;
 use crate::paste::quoted;
 use crate::ui::{Line, Page, Style, Ui};
 
@@ -86,7 +87,9 @@ fn unknown(name: &str) -> CommandError {
         let label = if i == 0 { "closest:" } else { "" };
         error = error.lines([Line::indented(3).text(label).column(13).text(id)]);
     }
-    error.help("gpol diagnose --list").help("who decides a single policy:  gpol explain TARGET POLICY")
+    error
+        .help("gpol diagnose --list")
+        .help(format!("who decides a single policy:  {}", onward::here("explain", "POLICY")))
 }
 
 /// Writes the `.reg` file of the local settings.
@@ -219,9 +222,9 @@ fn by_policy(page: &mut Page, diagnosis: &Diagnosis) {
                 name,
                 Line::from(format!("{} is {} already; why it is not applied:", remedy.policy, remedy.state).as_str()),
             );
-            page.field("", Line::from(format!("gpol doctor {}", quoted(target)).as_str()).whole());
+            page.field("", Line::from(onward::on(target, "doctor", "").as_str()).whole());
         } else if remedy.editable {
-            let command = format!("gpol policy set {} {} {}", quoted(target), remedy.policy, remedy.state);
+            let command = onward::on(target, "policy set", &format!("{} {}", remedy.policy, remedy.state));
             page.field(name, Line::from(command.as_str()).whole());
         } else {
             let text = format!("{}: {}, in the Group Policy Management Console", remedy.policy, remedy.state);
@@ -278,7 +281,7 @@ fn by_local_setting(page: &mut Page, diagnosis: &Diagnosis, output: Option<&Path
     let reg = output.map_or_else(|| "local.reg".to_owned(), |path| path.display().to_string());
     if output.is_none() {
         let (target, problem) = (quoted(&diagnosis.target.path), quoted(&diagnosis.problem.id));
-        page.field("", Line::from(format!("gpol diagnose {target} {problem} -o {reg}").as_str()).whole());
+        page.field("", Line::from(format!("gpol diagnose {target} {problem} -o {}", quoted(&reg)).as_str()).whole());
     }
     let prefix = format!(r"'HKEY_LOCAL_MACHINE\{}'", first.hive);
     let command = format!("hivexregedit --merge --prefix {prefix} {} {}", quoted(file), quoted(&reg));

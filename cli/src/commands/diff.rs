@@ -5,7 +5,7 @@ mod page;
 mod text;
 mod three;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use gpo::source::Options;
@@ -14,6 +14,8 @@ use serde::Serialize;
 use super::sides::{Reader, SidesArgs, side_needed};
 use crate::error::{Code, CommandError, Stop};
 use crate::exit::Exit;
+use crate::onward;
+use crate::paste::quoted;
 use crate::ui::Ui;
 use model::{Diff, NotCompared};
 use three::ThreeDiff;
@@ -93,10 +95,14 @@ enum DiffFormat {
 }
 
 pub fn run(args: &DiffArgs, ui: &Ui) -> Result<Exit, Stop> {
-    if args.base.is_some() && args.format == DiffFormat::Unified {
+    if let (Some(base), DiffFormat::Unified) = (&args.base, args.format) {
+        let lines = |side: &Path| {
+            format!("{} --format unified", onward::on_path(base, "diff", &quoted(&side.display().to_string())))
+        };
         return Err(CommandError::new(Code::ONLY_TWO, "lines with + and - tell two sides apart, not three")
             .help("the three as a table:  --format md")
-            .help("each side and the base:  gpol diff BASE LEFT --format unified")
+            .help(format!("the base and the left side:  {}", lines(&args.left)))
+            .help(format!("the base and the right side:  {}", lines(&args.right)))
             .into());
     }
     let catalog = args.sides.catalog([&args.left, &args.right].into_iter().chain(&args.base))?;
@@ -150,9 +156,14 @@ struct Document {
 }
 
 fn nothing(args: &DiffArgs) -> CommandError {
+    let shown = |path: &Path| quoted(&path.display().to_string());
     let what = match &args.sides.scope {
         Some(scope) => format!("neither side says anything for {scope}; nothing was compared"),
         None => "neither side holds a policy file; nothing was compared".to_owned(),
     };
-    CommandError::new(Code::NOTHING_CHECKED, what).help("what a file or folder is:  gpol detect PATH")
+    CommandError::new(Code::NOTHING_CHECKED, what).help(format!(
+        "what they are:  gpol detect {} {}",
+        shown(&args.left),
+        shown(&args.right)
+    ))
 }

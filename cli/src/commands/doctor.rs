@@ -3,8 +3,12 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use gpo::ad::Snapshot;
 use gpo::contents::GpoFile;
 use gpo::doctor::{Answer, Doctor, doctor_with};
+use gpo::error::Error;
+use gpo::scope::Scope;
+use gpo::target::Target;
 
 use crate::args::{Format, OutputArgs, ScopeArgs};
 use crate::context::{failed, open_gpo};
@@ -12,7 +16,9 @@ use crate::directory::AdArgs;
 use crate::error::Stop;
 use crate::exit::Exit;
 use crate::heading;
+use crate::onward;
 use crate::overlooked;
+use crate::paste::quoted;
 use crate::ui::{Line, Page, Style, Ui};
 
 /// Tell whether Windows will apply a target's policy: yes, no or uncertain, and why
@@ -40,7 +46,7 @@ pub struct DoctorArgs {
 pub fn run(args: &DoctorArgs, ui: &Ui) -> Result<Exit, Stop> {
     let snapshot = args.ad.snapshot()?;
     let target = open_gpo(&args.target, false, snapshot.as_ref(), ui)?;
-    let found = doctor_with(&target, args.scope.scope.as_ref(), snapshot.as_ref()).map_err(failed)?;
+    let found = asked(&target, args.scope.scope.as_ref(), snapshot.as_ref()).map_err(failed)?;
     match args.output.format {
         Format::Json => ui.json(&found)?,
         Format::Human => {
@@ -50,6 +56,23 @@ pub fn run(args: &DoctorArgs, ui: &Ui) -> Result<Exit, Stop> {
         }
     }
     Ok(if found.verdict == Answer::Yes { Exit::Yes } else { Exit::No })
+}
+
+/// Asks, with commands in the answer that can be pasted: the library knows neither this command's options nor a shell.
+pub fn asked(target: &Target, only: Option<&Scope>, snapshot: Option<&Snapshot>) -> Result<Doctor, Error> {
+    const BUMP: &str = "gpol gpo bump";
+    const VERIFY: &str = "gpol pol verify ";
+    let mut found = doctor_with(target, only, snapshot)?;
+    for probe in &mut found.probes {
+        let Some(help) = &mut probe.help else { continue };
+        if let Some(words) = help.strip_suffix(BUMP) {
+            let scope = probe.scope.as_ref().map(|scope| format!("--scope {scope}")).unwrap_or_default();
+            *help = words.to_owned() + &onward::on(&found.target.path, "gpo bump", &scope);
+        } else if let Some(file) = help.strip_prefix(VERIFY) {
+            *help = format!("{VERIFY}{}", quoted(file));
+        }
+    }
+    Ok(found)
 }
 
 /// The answer, and the probes behind it.
@@ -71,7 +94,7 @@ pub fn verdict(doctor: &Doctor) -> Page {
             let line = Line::indented(2).span(style(probe.answer), mark).column(13).hang().text(&probe.found);
             page.line(line);
             if let Some(help) = &probe.help {
-                page.line(Line::indented(13).span(Style::Good, "help: ").hang().text(help));
+                page.line(Line::indented(13).span(Style::Good, "help: ").hang().text(help).whole());
             }
         }
     }

@@ -24,6 +24,7 @@ use crate::directory::{AdArgs, bad_link, container_name};
 use crate::error::{Code, CommandError, Stop};
 use crate::exit::Exit;
 use crate::overlooked;
+use crate::paste::quoted;
 use crate::progress::while_reading;
 use crate::ui::{Line, Page, Style, Ui, plain};
 
@@ -133,10 +134,12 @@ pub fn run(args: &EffectiveArgs, ui: &Ui) -> Result<Exit, Stop> {
 }
 
 fn no_plan(args: &EffectiveArgs, error: PlanError) -> CommandError {
+    let export = args.ad.ad.as_ref().map_or_else(|| "EXPORT".to_owned(), |file| quoted(&file.display().to_string()));
     match error {
         PlanError::Target(error) => failed(error.into()),
         PlanError::NotInSnapshot { .. } => CommandError::new(Code::NO_PLACE, error.to_string())
-            .help("give the whole distinguished name, such as OU=RPA,DC=contoso,DC=com; see what there is:  gpol ad links FILE"),
+            .help("give the whole distinguished name, such as OU=RPA,DC=contoso,DC=com")
+            .help(format!("which there are:  gpol ad links {}", export)),
         PlanError::Denied { ref dns, .. } => {
             let refused = CommandError::new(Code::DENIED, format!("--deny: {error}"));
             dns.iter().fold(refused, |refused, dn| refused.detail(dn)).help("name the one that is meant by its path")

@@ -17,6 +17,8 @@ use crate::context::{failed, find_policy_to_read, load_templates, open_target};
 use crate::error::Stop;
 use crate::exit::Exit;
 use crate::heading;
+use crate::meant;
+use crate::onward;
 use crate::paste::quoted;
 use crate::registry_value::{RegistryValue, scope_of, value_without_policy};
 use crate::ui::{self, Line, Page, Style, Ui};
@@ -25,6 +27,7 @@ use crate::ui::{self, Line, Page, Style, Ui};
 const VALUE: usize = 35;
 
 pub fn run(args: &PolicyOnTarget, ui: &Ui) -> Result<Exit, Stop> {
+    meant::in_order("explain", &args.target, &args.policy)?;
     let snapshot = args.ad.snapshot()?;
     let target = open_target(&args.target, snapshot.as_ref(), ui)?;
     let catalog = load_templates(&args.options.templates.templates(), Some(&target))?;
@@ -47,12 +50,12 @@ pub fn run(args: &PolicyOnTarget, ui: &Ui) -> Result<Exit, Stop> {
     };
     match args.options.output.format {
         Format::Json => ui.json(&explained)?,
-        Format::Human => ui.page(&page(&explained, args))?,
+        Format::Human => ui.page(&page(&explained))?,
     }
     Ok(Exit::Yes)
 }
 
-fn page(explain: &Explain, args: &PolicyOnTarget) -> Page {
+fn page(explain: &Explain) -> Page {
     let mut page = Page::new();
     if let Some(policy) = &explain.policy {
         page.field("Policy", Line::new().span(Style::Strong, policy.display_name.trim()));
@@ -82,7 +85,7 @@ fn page(explain: &Explain, args: &PolicyOnTarget) -> Page {
     page.field("Next boot", decision(&explain.verdict.next_boot));
     conditions(&mut page, &explain.verdict.next_boot);
     if explain.applies.is_some_and(|answer| answer != Answer::Yes) {
-        let command = format!("gpol doctor {}", quoted(&explain.target.path));
+        let command = onward::on(&explain.target.path, "doctor", "");
         page.field("", Line::from(command.as_str()).whole());
     }
     for (i, note) in explain.notes.iter().enumerate() {
@@ -97,7 +100,7 @@ fn page(explain: &Explain, args: &PolicyOnTarget) -> Page {
     if let Some(command) = in_domain(explain) {
         page.field("", Line::new().span(Style::Faint, "look there: ").text(command).whole());
     }
-    if let Some(command) = command(explain, args) {
+    if let Some(command) = command(explain) {
         page.blank().field("Change it", Line::from(command.as_str()).whole());
     }
     page
@@ -305,23 +308,21 @@ fn in_domain(explain: &Explain) -> Option<String> {
 }
 
 /// The command that switches the policy to its other state.
-fn command(explain: &Explain, args: &PolicyOnTarget) -> Option<String> {
-    let editable = !matches!(explain.target.kind, Kind::GpoSysvol | Kind::GpoBackup);
+fn command(explain: &Explain) -> Option<String> {
+    if matches!(explain.target.kind, Kind::GpoSysvol | Kind::GpoBackup) {
+        return None;
+    }
+    let path = &explain.target.path;
     if let Some(value) = &explain.value {
-        let (target, value) = (quoted(&explain.target.path), quoted(&address_of(value)));
+        let value = quoted(&address_of(value));
         let pending = explain.layers.iter().any(|layer| layer.rank == 3);
-        let (verb, data) = if pending { ("forget", "") } else { ("set", " dword 1 --dry-run") };
-        return editable.then(|| format!("gpol pol {verb} {target} {value}{data}{}", args.options.scope.again()));
+        return Some(match pending {
+            true => onward::on(path, "pol forget", &value),
+            false => onward::on(path, "pol set", &format!("{value} dword 1 --dry-run")),
+        });
     }
     let (other, policy) = (explain.other_state?, explain.policy.as_ref()?);
-    editable.then(|| {
-        let (target, name) = (quoted(&explain.target.path), &policy.name);
-        format!(
-            "gpol policy set {target} {name} {other}{}{}",
-            args.options.templates.again(),
-            args.options.scope.again()
-        )
-    })
+    Some(onward::on(path, "policy set", &format!("{} {other}", quoted(&policy.name))))
 }
 
 /// A side as the editor names it.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use gpo::ad::Snapshot;
 use gpo::bookkeeping::Books;
-use gpo::doctor::{Doctor, doctor};
+use gpo::doctor::Doctor;
 use gpo::plan::{FileChange, Plan};
 use gpo::show::TargetModel;
 use gpo::target::{Kind, Target};
@@ -14,7 +14,7 @@ use serde::{Serialize, Serializer};
 
 use crate::args::{ChangeArgs, Format, HistoryArgs, OutputArgs};
 use crate::change::{begin, commit, history, note, refused};
-use crate::commands::doctor::verdict;
+use crate::commands::doctor::{asked, verdict};
 use crate::commands::explain::below;
 use crate::commands::halves::{DirectoryModel, DomainArgs};
 use crate::commands::pol::count;
@@ -23,6 +23,7 @@ use crate::directory::both_sides;
 use crate::error::{CommandError, Stop};
 use crate::exit::Exit;
 use crate::malformed::thousands;
+use crate::onward;
 use crate::paste::quoted;
 use crate::ui::{Line, Page, Style, Ui};
 
@@ -259,7 +260,7 @@ fn take_back(
         let mut note = note(args, &books);
         note.undoes = Some(undone.id);
         model.change = commit(&transaction, &plan, &note)?;
-        match doctor(&target, None) {
+        match asked(&target, None, None) {
             Ok(found) => model.doctor = Some(found),
             Err(error) => ui.warning(format!("whether Windows will apply this is not known: {error}")),
         }
@@ -327,7 +328,7 @@ impl UndoModel {
         if let Some(id) = &self.change {
             page.blank().field("Backup", Line::new().text(id));
             let (name, command) = if self.redo { ("Undo", "undo") } else { ("Redo", "redo") };
-            page.field(name, Line::from(again(command, &self.target.path).as_str()).whole());
+            page.field(name, Line::from(onward::on(&self.target.path, command, "").as_str()).whole());
         }
         if let Some(doctor) = &self.doctor {
             page.blank().append(verdict(doctor));
@@ -339,17 +340,5 @@ impl UndoModel {
 /// Where a change is recorded, and the command that takes it back.
 pub fn recorded(page: &mut Page, id: &str, target: &str) {
     page.blank().field("Backup", Line::new().text(id));
-    page.field("Undo", Line::from(again("undo", target).as_str()).whole());
-}
-
-/// A command that goes on from where this one recorded its change.
-fn again(command: &str, target: &str) -> String {
-    let words: Vec<String> = std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
-    // One in the environment is there the next time as well.
-    let named = words.iter().enumerate().find_map(|(at, word)| match word.strip_prefix("--backup-dir")? {
-        "" => words.get(at.saturating_add(1)).map(String::as_str),
-        rest => rest.strip_prefix('='),
-    });
-    let folder = named.map(|folder| format!(" --backup-dir {}", quoted(folder))).unwrap_or_default();
-    format!("gpol {command} {}{folder}", quoted(target))
+    page.field("Undo", Line::from(onward::on(target, "undo", "").as_str()).whole());
 }

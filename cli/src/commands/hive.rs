@@ -350,13 +350,12 @@ fn failed_at(path: &Path, error: &HiveFileError) -> CommandError {
                 .detail(error.to_string())
                 .help(format!("list what can be read:  gpol hive list -r {again}"))
         }
-        HiveFileError::Link { place, error } => {
-            CommandError::new(Code::LINKED_KEY, format!("{place} lies behind a symbolic link"))
-                .detail(error.to_string())
-                .help(
-                    "gpol does not follow it; look at the key itself: its value SymbolicLinkValue says where it leads",
-                )
-        }
+        HiveFileError::Link { place, error } => CommandError::new(
+            Code::LINKED_KEY,
+            format!("{place} lies behind a symbolic link"),
+        )
+        .detail(error.to_string())
+        .help("such a link is not followed; look at the key itself: its value SymbolicLinkValue says where it leads"),
         HiveFileError::Image(ImageError::NoHive(hive)) => {
             CommandError::new(Code::NO_TARGET, format!("{name} has no {} hive", hive.as_str()))
                 .help("is the volume mounted, and its root named?")

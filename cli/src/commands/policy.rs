@@ -18,6 +18,7 @@ use crate::commands::show::{comment, elements, state};
 use crate::context::{failed, find_policy_to_read, load_templates, open_target};
 use crate::error::Stop;
 use crate::exit::Exit;
+use crate::meant;
 use crate::ui::{Line, Page, Ui};
 
 #[derive(Subcommand, Debug)]
@@ -55,6 +56,7 @@ pub fn run(command: &PolicyCommand, ui: &Ui) -> Result<Exit, Stop> {
 }
 
 fn get(args: &PolicyOnTarget, ui: &Ui) -> Result<Exit, Stop> {
+    meant::in_order("policy get", &args.target, &args.policy)?;
     let snapshot = args.ad.snapshot()?;
     let target = open_target(&args.target, snapshot.as_ref(), ui)?;
     let catalog = load_templates(&args.options.templates.templates(), Some(&target))?;

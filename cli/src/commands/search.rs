@@ -3,9 +3,10 @@
 use std::ffi::OsString;
 use std::io::{self, IsTerminal as _};
 use std::path::PathBuf;
+use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
-use ::admx::State;
+use ::admx::{Catalog, State};
 use clap::{Args, ValueEnum};
 use gpo::effective::InDirectory;
 use gpo::scan::{self, Progress};
@@ -155,27 +156,35 @@ fn value_type(text: &str) -> Result<ValueType, String> {
 pub fn run(args: &SearchArgs, ui: &Ui) -> Result<Exit, Stop> {
     let start = Instant::now();
     let (patterns, targets) = args.words();
-    let catalog = match args.no_admx {
-        true => None,
-        false => Some(load_templates_of(&args.templates.templates(), scan::store_of(&targets))?),
-    };
+    let catalogs = args.catalogs(&targets)?;
+    let catalog = catalogs.first().copied();
     let refused = |pattern: &str, error: QueryError| match (&error, catalog) {
         (QueryError::NoPolicy(reason), Some(catalog)) => no_such_policy(catalog, pattern, reason),
         (QueryError::Regex(reason), _) => not_a_regex(pattern, reason),
         _ => CommandError::new(Code::TEMPLATES, error.to_string()).help("leave --no-admx out"),
     };
     let (first, others) = patterns.split_first().expect("one is required");
-    let mut query = Query::new(first, args.manner(), args.filter(), catalog).map_err(|error| refused(first, error))?;
-    for pattern in others {
-        query = query.or(pattern, args.manner()).map_err(|error| refused(pattern, error))?;
-    }
-    if query.is_taken_as_it_stands() {
+    let query = |own: Option<&'static Catalog>| {
+        let elsewhere = catalogs.iter().copied().filter(|other| own.is_none_or(|own| !std::ptr::eq(own, *other)));
+        let elsewhere: Vec<&'static Catalog> = elsewhere.chain(own.map(|_| &*BUILTIN)).collect();
+        let mut query =
+            Query::new(first, args.manner(), args.filter(), own, &elsewhere).map_err(|error| refused(first, error))?;
+        for pattern in others {
+            query = query.or(pattern, args.manner()).map_err(|error| refused(pattern, error))?;
+        }
+        Ok::<_, Stop>(query)
+    };
+    let queries = match &*catalogs {
+        [] => targets.iter().map(|_| query(None)).collect::<Result<Vec<_>, _>>()?,
+        own => own.iter().map(|own| query(Some(own))).collect::<Result<Vec<_>, _>>()?,
+    };
+    if queries.iter().any(Query::is_taken_as_it_stands) {
         ui.warning("the pattern is no regular expression and was taken as it stands, as with -F");
     }
     let snapshot = args.ad.snapshot()?;
     let linked = snapshot.as_ref().map(|snapshot| links(snapshot, &args.ad)).transpose()?;
     let progress = Progress::default();
-    let found = while_reading(&progress, || search(&query, &targets, linked.as_ref(), &progress));
+    let found = while_reading(&progress, || search(&queries, &targets, linked.as_ref(), &progress));
     let found = found.map_err(|error| failed(error.into()))?;
     for unreadable in &found.unreadable {
         ui.warning(format!("{}: {}", unreadable.path, unreadable.message));
@@ -196,7 +205,27 @@ fn not_a_regex(pattern: &str, error: &impl std::fmt::Display) -> CommandError {
         .help("to look for the text as it stands, add -F")
 }
 
+/// What names a policy of which no store knows.
+static BUILTIN: LazyLock<Catalog> = LazyLock::new(Catalog::builtin);
+
 impl SearchArgs {
+    /// The templates of each target: its own store, else that of the first target that has one. None without templates.
+    fn catalogs(&self, targets: &[PathBuf]) -> Result<Vec<&'static Catalog>, CommandError> {
+        let mut loaded: Vec<(Option<PathBuf>, &'static Catalog)> = Vec::new();
+        let first = scan::store_of(targets);
+        let mut of = |target: &PathBuf| {
+            let store = scan::store_of([target]).or_else(|| first.clone());
+            let store = store.filter(|_| self.templates.admx.is_empty());
+            if let Some((_, catalog)) = loaded.iter().find(|(known, _)| *known == store) {
+                return Ok(*catalog);
+            }
+            let catalog = load_templates_of(&self.templates.templates(), store.clone())?;
+            loaded.push((store, catalog));
+            Ok(catalog)
+        };
+        if self.no_admx { Ok(Vec::new()) } else { targets.iter().map(&mut of).collect() }
+    }
+
     /// Patterns and targets. With -e, all words are targets.
     fn words(&self) -> (Vec<String>, Vec<PathBuf>) {
         match self.patterns.is_empty() {
@@ -325,7 +354,12 @@ fn page(found: &Search, with_directory: bool, took: Option<Duration>) -> Page {
     for text in not_searched(found) {
         page.line(Line::new().span(Style::Warn, text).hang_at(2));
     }
-    page.field("ADMX", &*templates(found.admx.as_ref()));
+    for (i, store) in found.stores.iter().enumerate() {
+        page.field(if i == 0 { "ADMX" } else { "" }, &*templates(Some(store)));
+    }
+    if found.stores.is_empty() {
+        page.field("ADMX", &*templates(None));
+    }
     page
 }
 

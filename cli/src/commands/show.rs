@@ -20,6 +20,7 @@ use crate::directory::{AdArgs, in_words, links};
 use crate::error::Stop;
 use crate::exit::Exit;
 use crate::heading;
+use crate::meant;
 use crate::overlooked;
 use crate::ui::{Line, Page, Style, Ui};
 
@@ -30,6 +31,9 @@ use crate::ui::{Line, Page, Style, Ui};
 pub struct ShowArgs {
     /// Policy file, GPO folder, GPO backup, or root of a mounted Windows volume; `local:` on Windows
     target: PathBuf,
+    /// A policy, which is for other commands: people type it here
+    #[arg(hide = true)]
+    policy: Option<String>,
     /// Show the records themselves instead of policies
     #[arg(long)]
     records: bool,
@@ -49,6 +53,9 @@ pub struct ShowArgs {
 }
 
 pub fn run(args: &ShowArgs, ui: &Ui) -> Result<Exit, Stop> {
+    if let Some(policy) = &args.policy {
+        return Err(meant::not_of_one_policy(&args.target, policy).into());
+    }
     let snapshot = args.ad.snapshot()?;
     let mut opened = target::open(&args.target).map_err(|error| failed(error.into()))?;
     opened.take_names(snapshot.as_ref());

@@ -10,14 +10,15 @@ use super::pattern::Text;
 /// Policies that are looked for.
 #[derive(Debug)]
 pub(super) struct Policies<'c> {
-    catalog: Option<&'c Catalog>,
+    /// Where they are from.
+    catalogs: Vec<&'c Catalog>,
     /// The keys they write to.
     keys: HashMap<Folded, Vec<&'c Policy>>,
 }
 
 impl<'c> Policies<'c> {
     pub fn none() -> Self {
-        Self { catalog: None, keys: HashMap::new() }
+        Self { catalogs: Vec::new(), keys: HashMap::new() }
     }
 
     /// The policies that a name means: all of them, if it is ambiguous.
@@ -50,7 +51,7 @@ impl<'c> Policies<'c> {
 
     /// Takes others in.
     pub fn add(&mut self, others: Self) {
-        self.catalog = self.catalog.or(others.catalog);
+        self.catalogs.extend(others.catalogs);
         for (key, policies) in others.keys {
             self.keys.entry(key).or_default().extend(policies);
         }
@@ -71,7 +72,7 @@ impl<'c> Policies<'c> {
                 }
             }
         }
-        Self { catalog: Some(catalog), keys }
+        Self { catalogs: vec![catalog], keys }
     }
 
     /// Whether a policy writes to the key.
@@ -82,10 +83,12 @@ impl<'c> Policies<'c> {
     /// Whether a policy writes the value, by its name or as an entry of a list.
     pub fn have_value(&self, side: Option<Side>, key: &Folded, as_spelled: WideStr<'_>, name: WideStr<'_>) -> bool {
         let of_key = self.of_key(key);
-        let (Some(catalog), false) = (self.catalog, of_key.is_empty()) else { return false };
+        if of_key.is_empty() {
+            return false;
+        }
         let sides = [Side::Computer, Side::User].into_iter().filter(|this| side.is_none_or(|side| side == *this));
         sides.into_iter().any(|side| {
-            let mut claiming = catalog.claiming(side, &as_spelled, &name);
+            let mut claiming = self.catalogs.iter().flat_map(|catalog| catalog.claiming(side, &as_spelled, &name));
             claiming.any(|policy| of_key.iter().any(|wanted| std::ptr::eq(*wanted, policy)))
         })
     }

@@ -110,6 +110,7 @@ fn xml_kind(text: &str) -> Option<Kind> {
         "policyDefinitionResources" => Kind::AdmlFile,
         "policyComments" => Kind::Comments,
         "GroupPolicyBackupScheme" | "BackupInst" => Kind::BackupFile,
+        "Backups" if text.contains("GPOOperations/Manifest") => Kind::BackupManifest,
         "Applications"
         | "DataSources"
         | "Devices"
@@ -176,6 +177,10 @@ mod tests {
             ("<ns:policyDefinitionResources>", Kind::AdmlFile),
             ("<?xml version=\"1.0\"?><Groups clsid=\"{3125E937-EB16-4B4C-9934-544FC6D24D26}\"/>", Kind::GppXml),
             ("<BackupInst xmlns=\"x\"><GPOGuid/></BackupInst>", Kind::BackupFile),
+            (
+                "<Backups xmlns=\"http://www.microsoft.com/GroupPolicy/GPOOperations/Manifest\"><BackupInst/></Backups>",
+                Kind::BackupManifest,
+            ),
             ("<policyComments>", Kind::Comments),
             ("{\n  \"schema\": \"gpol.records/1\",", Kind::Json),
             ("# state\napiVersion: gpol/v1\nkind: PolicySet\n", Kind::State),
@@ -204,6 +209,7 @@ mod tests {
             "<!DOCTYPE html><html>",
             "<Files><File/></Files>",
             "<Groups",
+            "<Backups><Backup/></Backups>",
             "{\"a\": 1}",
             "[General]\nColour=red\n",
             "User:\nK\n",

@@ -364,5 +364,5 @@ fn several(name: &str, gpos: &[&OfGpo]) -> CommandError {
     let error = folders.fold(CommandError::new(Code::SEVERAL_GPOS, what), |error, folder| {
         error.detail(quoted(&folder.display().to_string()))
     });
-    error.help("check one of them against one:  gpol check FOLDER FOLDER")
+    error.help("check one of them against one:  gpol check TARGET EXPECTED")
 }

@@ -1,7 +1,7 @@
 //! `gpol policy list` and `gpol policy search`: the policies that templates know.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use admx::{Catalog, FoundIn, Policy, Side};
 use clap::Args;
@@ -10,7 +10,7 @@ use gpo::edit::{file_of, read};
 use gpo::error::Error;
 use gpo::scope::Scope;
 use gpo::show::AdmxModel;
-use gpo::target::Target;
+use gpo::target::{LOCAL, Target};
 use serde::Serialize;
 
 use crate::args::{Format, OutputArgs, TemplateArgs};
@@ -19,13 +19,20 @@ use crate::context::{failed, load_templates, open_target};
 use crate::error::Stop;
 use crate::exit::Exit;
 use crate::overlooked::by_role;
+use crate::target_error::nothing_there;
 use crate::ui::{Line, Page, Style, Ui};
 
-/// List the policies that the templates know
+/// List the policies that the templates know, or those with some words
+///
+/// With words, only policies in which all of them occur: in any case and order, in names, paths, registry values and help
+/// texts; "nla" finds Network Level Authentication. Exit code 1 if no policy has them.
 #[derive(Args, Debug)]
 pub struct ListArgs {
-    /// Take the templates of this target, and say what it configures
+    /// Take the templates of this target, and say what it configures; the first word if it is a path
     target: Option<PathBuf>,
+    /// Words to look for
+    #[arg(value_name = "WORD")]
+    words: Vec<String>,
     #[command(flatten)]
     filter: FilterArgs,
     /// Only policies that the target configures
@@ -71,6 +78,19 @@ struct FilterArgs {
     /// user:non-administrators or user:SID
     #[arg(short, long, value_name = "SCOPE")]
     scope: Option<Scope>,
+}
+
+impl ListArgs {
+    /// The first word is the target if something is there, or if it is written as a path.
+    fn target_and_words(&self) -> (Option<&Path>, Option<String>) {
+        let is_path = |path: &&Path| {
+            path.as_os_str() == LOCAL || path.exists() || path.to_string_lossy().contains(['/', '\\', '.', '{'])
+        };
+        let target = self.target.as_deref().filter(is_path);
+        let first = self.target.as_ref().filter(|_| target.is_none()).map(|word| word.to_string_lossy().into_owned());
+        let words: Vec<String> = first.into_iter().chain(self.words.iter().cloned()).collect();
+        (target, (!words.is_empty()).then(|| words.join(" ")))
+    }
 }
 
 impl FilterArgs {
@@ -138,8 +158,15 @@ impl From<FoundIn> for Where {
 }
 
 pub fn list(args: &ListArgs, ui: &Ui) -> Result<Exit, Stop> {
-    let target = args.target.as_deref().map(|path| open_target(path, None, ui)).transpose()?;
+    let (target, words) = args.target_and_words();
+    if let (None, true, Some(first)) = (target, args.configured, &args.target) {
+        return Err(nothing_there(first).into());
+    }
+    let target = target.map(|path| open_target(path, None, ui)).transpose()?;
     let catalog = load_templates(&args.templates.templates(), target.as_ref())?;
+    let found = words.as_deref().map(|words| catalog.search(words));
+    let is_found =
+        |policy: &Policy| found.as_ref().is_none_or(|found| found.iter().any(|hit| std::ptr::eq(hit.policy, policy)));
     let (states, broken) = match &target {
         Some(target) => states(catalog, target, args.filter.scope.as_ref())?,
         None => Default::default(),
@@ -153,18 +180,23 @@ pub fn list(args: &ListArgs, ui: &Ui) -> Result<Exit, Stop> {
     let mut policies: Vec<Listed> = catalog
         .policies()
         .iter()
-        .filter(|policy| args.filter.takes(catalog, policy))
+        .filter(|policy| is_found(policy) && args.filter.takes(catalog, policy))
         .map(|policy| Listed::new(catalog, policy, &states, None))
         .filter(|listed| !args.configured || !listed.states.is_empty())
         .collect();
     policies.sort_by_cached_key(|p| (p.category.clone(), p.display_name.trim().to_owned(), p.id.clone()));
+    let none = words.is_some() && policies.is_empty();
     let list = List { schema: "gpol.policy-list/1", admx: AdmxModel::new(catalog), policies, not_looked_at };
     match args.output.format {
         Format::Json => ui.json(&list)?,
         Format::Human if args.tree => ui.page(&list.tree())?,
         Format::Human => ui.page(&list.page(target.is_some()))?,
     }
-    Ok(if complete { Exit::Yes } else { Exit::Partial })
+    Ok(match (complete, none) {
+        (false, _) => Exit::Partial,
+        (true, true) => Exit::No,
+        (true, false) => Exit::Yes,
+    })
 }
 
 pub fn search(args: &SearchArgs, ui: &Ui) -> Result<Exit, Stop> {

@@ -5,11 +5,12 @@ mod report;
 
 pub use report::in_words;
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use admx::{InputError, Wanted};
-use clap::{Args, ValueEnum};
-use gpo::doctor::doctor;
+use clap::builder::{PossibleValue, TypedValueParser};
+use clap::{Arg, Args, Command};
 use gpo::edit::plan_policy;
 use gpo::error::Error;
 use gpo::secret::without_secret_input;
@@ -17,9 +18,11 @@ use gpo::target::Hibernation;
 
 use crate::args::{Format, WriteArgs};
 use crate::change::{begin, commit, note};
+use crate::commands::doctor::asked;
 use crate::context::{failed, find_policy, load_templates, open_gpo};
 use crate::error::{Code, CommandError, Stop};
 use crate::exit::Exit;
+use crate::meant::{self, StateWord};
 use crate::ui::Ui;
 use input::{input_error, inputs};
 use report::Report;
@@ -47,8 +50,8 @@ pub struct SetArgs {
     /// Policy: its id, its display name, its path as a KB prints it, or HKLM\key!value
     policy: String,
     /// New state: enabled or disabled
-    #[arg(hide_possible_values = true)]
-    state: NewState,
+    #[arg(hide_possible_values = true, value_parser = AnyWord)]
+    state: String,
     /// Inputs of an enabled policy
     #[arg(value_name = "ELEMENT=VALUE")]
     elements: Vec<String>,
@@ -73,17 +76,41 @@ pub struct UnsetArgs {
     write: WriteArgs,
 }
 
-#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+/// Takes every word for a state: what is none is refused with what was meant. Shells complete the two that there are.
+#[derive(Clone)]
+struct AnyWord;
+
+impl TypedValueParser for AnyWord {
+    type Value = String;
+
+    fn parse_ref(&self, _: &Command, _: Option<&Arg>, value: &OsStr) -> Result<String, clap::Error> {
+        Ok(value.to_string_lossy().into_owned())
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        Some(Box::new(["enabled", "disabled"].into_iter().map(PossibleValue::new)))
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum NewState {
     Enabled,
     Disabled,
 }
 
 pub fn set(args: &SetArgs, ui: &Ui) -> Result<Exit, Stop> {
-    change(&args.target, &args.policy, Some((args.state, &args.elements)), args.comment.as_deref(), &args.write, ui)
+    let state = match StateWord::of(&args.state) {
+        StateWord::Enabled => Some(NewState::Enabled),
+        StateWord::Disabled => Some(NewState::Disabled),
+        _ => None,
+    };
+    meant::in_order_with_state(&args.target, &args.policy, &args.state, &args.elements)?;
+    let state = state.ok_or_else(|| meant::no_state(&args.target, &args.policy, &args.state, &args.elements))?;
+    change(&args.target, &args.policy, Some((state, &args.elements)), args.comment.as_deref(), &args.write, ui)
 }
 
 pub fn unset(args: &UnsetArgs, ui: &Ui) -> Result<Exit, Stop> {
+    meant::in_order("policy unset", &args.target, &args.policy)?;
     change(&args.target, &args.policy, None, None, &args.write, ui)
 }
 
@@ -106,7 +133,7 @@ fn change(
     let catalog = load_templates(&args.options.templates.templates(), Some(&target))?;
     let (policy, scope) = find_policy(catalog, policy, args.options.scope.scope.as_ref(), Some(&target))?;
     let given = new.map_or(&[][..], |(_, elements)| elements);
-    let refused = |error: InputError| input_error(&without_secret_input(policy, error), &target, policy, given, args);
+    let refused = |error: InputError| input_error(&without_secret_input(policy, error), &target, policy, given);
     let wanted = match new {
         None => Wanted::NotConfigured,
         Some((NewState::Disabled, [])) => Wanted::Disabled,
@@ -134,7 +161,7 @@ fn change(
     let mut report = Report::new(&target, catalog, &change, &wanted, args.change.dry_run);
     if let Some(transaction) = transaction.filter(|_| !change.plan.is_empty()) {
         report.change = commit(&transaction, &change.plan, &note(&args.change, [&change.books]))?;
-        match doctor(&target, Some(&scope)) {
+        match asked(&target, Some(&scope), None) {
             Ok(found) => report.doctor = Some(found),
             // The change is made; what it leads to is another question.
             Err(error) => ui.warning(format!("whether Windows will apply this is not known: {error}")),

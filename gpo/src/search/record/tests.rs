@@ -33,7 +33,7 @@ fn texts(record: &RecordRef<'_>) -> Vec<String> {
 }
 
 fn found(pattern: &str, manner: Manner, filter: Filter, catalog: Option<&Catalog>, file: &PolicyFile) -> Vec<usize> {
-    let query = Query::new(pattern, manner, filter, catalog).unwrap();
+    let query = Query::new(pattern, manner, filter, catalog, &[]).unwrap();
     matching(&query, Some(Side::Computer), file)
 }
 
@@ -185,7 +185,7 @@ fn a_backslash_is_a_backslash_too() {
     for pattern in [r"Software\Safer", r"Safer\Policies", r"safer\\policies", r"Software\S"] {
         assert!(found(pattern, Manner::default(), Filter::default(), None, &file).contains(&0), "{pattern}");
     }
-    let query = Query::new(r"Safer\Policies", Manner::default(), Filter::default(), None).unwrap();
+    let query = Query::new(r"Safer\Policies", Manner::default(), Filter::default(), None, &[]).unwrap();
     assert!(query.is_taken_as_it_stands());
 }
 

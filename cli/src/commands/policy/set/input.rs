@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
-use admx::{Allowed, EnumValue, Input, InputError, InputValue, Needed, Policy};
+use admx::{Allowed, EnumValue, Input, InputError, InputValue, Needed, Policy, State};
 use gpo::target::Target;
 
-use crate::args::WriteArgs;
 use crate::context::read_input;
 use crate::error::{Code, CommandError};
+use crate::onward;
 use crate::paste::{assignment, quoted, shown, takes_secrets};
 
 /// The inputs as typed; `ID=@FILE` takes the lines of a file.
@@ -33,13 +33,7 @@ pub fn inputs(elements: &[String]) -> Result<Result<Vec<Input>, InputError>, Com
 }
 
 /// What is wrong with an input, what is possible, and the whole command to type.
-pub fn input_error(
-    error: &InputError,
-    target: &Target,
-    policy: &Policy,
-    given: &[String],
-    args: &WriteArgs,
-) -> CommandError {
+pub fn input_error(error: &InputError, target: &Target, policy: &Policy, given: &[String]) -> CommandError {
     let code = match error {
         InputError::UnknownElement { .. } => Code::ELEMENT,
         InputError::WrongSide { .. } => Code::NOT_ON_THIS_SIDE,
@@ -47,7 +41,12 @@ pub fn input_error(
         _ => Code::ELEMENT_VALUE,
     };
     let name = policy.display_name.trim();
+    let all: Vec<Needed> = policy.elements.iter().map(Needed::of).collect();
     let (what, needed): (String, &[Needed]) = match error {
+        // Enabled without inputs, the policy would leave nothing.
+        InputError::NothingToWrite { state: State::Enabled, .. } if !all.is_empty() => {
+            (format!("\"{name}\" needs a value of one of its elements"), &all)
+        }
         InputError::Missing { needed } => {
             (format!("\"{name}\" needs {}", if needed.len() == 1 { "a value" } else { "values" }), needed)
         }
@@ -57,8 +56,9 @@ pub fn input_error(
             (format!("\"{given}\" does not fit{why}"), std::slice::from_ref(&**needed))
         }
         InputError::NotAnInput { .. } if takes_secrets() => {
-            ("an input is not ELEMENT=VALUE, ELEMENT[]=ENTRY or ELEMENT[NAME]=DATA".to_owned(), &[])
+            ("an input is not ELEMENT=VALUE, ELEMENT[]=ENTRY or ELEMENT[NAME]=DATA".to_owned(), &all)
         }
+        InputError::NotAnInput { .. } => (error.to_string(), &all),
         other => (other.to_string(), &[]),
     };
     let mut refused = CommandError::new(code, what);
@@ -74,11 +74,9 @@ pub fn input_error(
         }
     }
     refused = refused.detail("Nothing was written.");
-    if let InputError::NothingToWrite { .. } = error {
-        let target = quoted(&target.path.display().to_string());
-        let options = args.options.templates.again() + &args.options.scope.again();
-        return refused
-            .help(format!("to make it not configured:  gpol policy unset {target} {}{options}", policy.name));
+    if let (InputError::NothingToWrite { .. }, []) = (error, needed) {
+        let unset = onward::on_path(&target.path, "policy unset", &quoted(&policy.name));
+        return refused.help(format!("to make it not configured:  {unset}"));
     }
     if needed.is_empty() {
         return refused;
@@ -86,14 +84,23 @@ pub fn input_error(
     let names_one = |argument: &&String| {
         needed.iter().any(|n| argument.split(['=', '[']).next().is_some_and(|id| id.eq_ignore_ascii_case(&n.element)))
     };
-    let unknown = matches!(error, InputError::UnknownElement { .. });
-    let kept =
-        given.iter().filter(|argument| !unknown && !names_one(argument)).map(|argument| assignment(&shown(argument)));
-    let wanted = needed.iter().map(|needed| assignment(&example(needed)));
+    let unknown = matches!(error, InputError::UnknownElement { .. } | InputError::NotAnInput { .. });
+    let is_input = |argument: &&String| argument.contains('=');
+    let kept = given
+        .iter()
+        .filter(is_input)
+        .filter(|argument| unknown == names_one(argument))
+        .map(|argument| assignment(&shown(argument)));
+    let is_given = |needed: &&Needed| {
+        let id = |argument: &String| {
+            argument.split_once(['=', '[']).is_some_and(|(id, _)| id.eq_ignore_ascii_case(&needed.element))
+        };
+        unknown && given.iter().any(id)
+    };
+    let wanted = needed.iter().filter(|needed| !is_given(needed)).map(|needed| assignment(&example(needed)));
     let arguments: Vec<String> = kept.chain(wanted).collect();
-    let target = quoted(&target.path.display().to_string());
-    let options = args.options.templates.again() + &args.options.scope.again();
-    refused.help(format!("gpol policy set {target} {} enabled {}{options}", policy.name, arguments.join(" ")))
+    let rest = format!("{} enabled {}", quoted(&policy.name), arguments.join(" "));
+    refused.help(onward::on_path(&target.path, "policy set", &rest))
 }
 
 fn item_value(value: &EnumValue) -> String {
