@@ -30,7 +30,9 @@ fn commands(output: &str) -> Vec<String> {
             true => 0,
             false => ["  gpol ", "&& gpol "].iter().find_map(|before| Some(line.find(before)? + before.len() - 5))?,
         };
-        Some(line[at..].to_owned())
+        // What goes into a file is the same command.
+        let command = &line[at..];
+        Some(command.split_once(" > ").map_or(command, |(command, _)| command).to_owned())
     };
     output.lines().filter_map(of_line).collect()
 }

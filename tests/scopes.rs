@@ -211,7 +211,7 @@ fn what_windows_ignores_below_group_policy_users_is_reported_and_the_rest_shown(
 #[test]
 fn a_scope_that_is_none_is_a_usage_error_that_says_what_is_possible() {
     let dir = image();
-    for scope in ["user:Bob", "user:S-1-5", "S-1-5-32-544", "machine", "user:S-1-5-21-1-2-3-4294967296"] {
+    for scope in ["user:Bob", "user:S-1-5", "S-1-5-32-544", "computers", "user:S-1-5-21-1-2-3-4294967296"] {
         let run = dir.run(["show", "image", "--scope", scope]);
         assert_eq!(run.status, Some(2), "{run}");
         assert!(run.stderr().contains("user:administrators"), "{run}");

@@ -196,7 +196,7 @@ impl ScopeArgs {
 pub struct ExtendsArgs {
     /// Let state files extend files outside of their own folder
     #[arg(long)]
-    allow_outside: bool,
+    pub allow_outside: bool,
 }
 
 impl ExtendsArgs {

@@ -181,7 +181,7 @@ mod tests {
         assert_eq!(read("user:").unwrap_err(), ScopeError::Sid(String::new()));
         assert_eq!(read("user:Bob").unwrap_err(), ScopeError::Sid("Bob".to_owned()));
         assert_eq!(read("S-1-5-32-544").unwrap_err(), ScopeError::Word);
-        assert_eq!(read("machine").unwrap_err(), ScopeError::Word);
+        assert_eq!(read("computers").unwrap_err(), ScopeError::Word);
     }
 
     #[test]

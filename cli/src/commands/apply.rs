@@ -24,12 +24,13 @@ use crate::context::{failed, load_templates, open_gpo};
 use crate::directory::AdArgs;
 use crate::error::{Code, CommandError, Stop};
 use crate::exit::Exit;
+use crate::onward;
 use crate::overlooked::MOST;
-use crate::paste::this_command;
+use crate::paste::{quoted, this_command};
 use crate::source_error::desired_error;
 use crate::ui::Ui;
 use report::Report;
-use reviewed::Reviewed;
+use reviewed::{Agreed, Reviewed};
 
 /// Show what would change for a target to be as state files want it
 ///
@@ -104,6 +105,17 @@ struct WhatArgs {
     templates: TemplateArgs,
 }
 
+impl WhatArgs {
+    /// The command that prints the plan of the same as a file to review.
+    fn planned(&self) -> String {
+        let mut rest: Vec<String> = self.expect.iter().map(|path| quoted(&path.display().to_string())).collect();
+        let flags =
+            [(self.prune, "--prune"), (self.file_only, "--file-only"), (self.extends.allow_outside, "--allow-outside")];
+        rest.extend(flags.into_iter().filter(|(given, _)| *given).map(|(_, flag)| flag.to_owned()));
+        format!("{} -f json > plan.json", onward::on_path(&self.target, "plan", &rest.join(" ")))
+    }
+}
+
 pub fn plan(args: &PlanArgs, ui: &Ui) -> Result<Exit, Stop> {
     let snapshot = args.ad.snapshot()?;
     let case = Case::read(&args.what, snapshot.as_ref(), ui)?;
@@ -122,13 +134,13 @@ pub fn plan(args: &PlanArgs, ui: &Ui) -> Result<Exit, Stop> {
 }
 
 pub fn apply(args: &ApplyArgs, ui: &Ui) -> Result<Exit, Stop> {
-    let reviewed = args.plan.as_ref().map(Reviewed::hash).transpose()?;
+    let reviewed = args.plan.as_ref().map(|plan| plan.agreed(args.what.planned())).transpose()?;
     let snapshot = args.domain.ad.snapshot()?;
     let case = Case::read(&args.what, snapshot.as_ref(), ui)?;
     let directory = args.domain.directory(snapshot.as_ref());
     let way = Way {
         schema: "gpol.apply/1",
-        reviewed: reviewed.as_deref(),
+        reviewed: reviewed.as_ref(),
         change: &args.change,
         directory: &directory,
         asks: !args.yes,
@@ -140,8 +152,8 @@ pub fn apply(args: &ApplyArgs, ui: &Ui) -> Result<Exit, Stop> {
 /// How a case is carried out.
 pub(super) struct Way<'a> {
     pub schema: &'static str,
-    /// The hash of the plan that was reviewed, which is then the only one that is carried out.
-    pub reviewed: Option<&'a str>,
+    /// The plan that was reviewed, which is then the only one that is carried out.
+    pub reviewed: Option<&'a Agreed>,
     pub change: &'a ChangeArgs,
     pub directory: &'a Directory<'a>,
     /// Whether a person is asked first.
@@ -161,7 +173,7 @@ pub(super) fn bring(case: &Case, way: &Way<'_>, ui: &Ui) -> Result<Exit, Stop> {
     let transaction = begin(&case.target, way.change, ui)?;
     let outcome = case.plan(way.directory)?;
     if let Some(reviewed) = way.reviewed {
-        reviewed::same(reviewed, &outcome.plan)?;
+        reviewed.allows(&outcome.plan)?;
     }
     let mut report = Report::new(way.schema, case, &outcome, true);
     let Some(transaction) = transaction else {
