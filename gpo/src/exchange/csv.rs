@@ -30,7 +30,7 @@ pub fn write(scopes: &[Scoped<'_>], catalog: Option<&Catalog>) -> String {
     in_memory(|text| stream(scopes, catalog, text)).0
 }
 
-/// As [`write`], record by record to wherever it goes.
+/// As [`write()`], record by record to wherever it goes.
 ///
 /// # Errors
 ///

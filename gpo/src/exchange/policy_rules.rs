@@ -218,7 +218,7 @@ pub fn write(scopes: &[Scoped<'_>], source: &str, policy: &str, remarks: &[Strin
     Written { text, losses }
 }
 
-/// As [`write`], record by record to wherever it goes.
+/// As [`write()`], record by record to wherever it goes.
 ///
 /// # Errors
 ///

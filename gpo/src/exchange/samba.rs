@@ -192,7 +192,7 @@ fn class_of(scope: &Scope) -> Result<&'static str, &'static str> {
     }
 }
 
-/// As [`write`], record by record to wherever it goes; of these [`losses`], nothing is written.
+/// As [`write()`], record by record to wherever it goes; of these [`losses`], nothing is written.
 ///
 /// # Errors
 ///

@@ -119,7 +119,7 @@ pub fn write(scopes: &[Scoped<'_>], remarks: &[String]) -> Written {
     Written { text, losses }
 }
 
-/// As [`write`], record by record to wherever it goes.
+/// As [`write()`], record by record to wherever it goes.
 ///
 /// # Errors
 ///
