@@ -176,7 +176,11 @@ impl SourceModel {
             }
             ([_, _, ..], _) => {
                 let how = if together { "taken as one, a later one wins" } else { "one by one" };
-                let text = format!("{} GPOs {how}: {}", self.gpos.len(), self.gpos.join(", "));
+                let mut text =
+                    format!("{} GPOs {how}: {}", self.gpos.len(), self.gpos[..self.gpos.len().min(MOST)].join(", "));
+                if let Some(more) = self.gpos.len().checked_sub(MOST).filter(|more| *more > 0) {
+                    text.push_str(&format!(" and {more} more; --format json names them all"));
+                }
                 page.field("", Line::new().span(Style::Faint, text));
             }
             _ => {}
