@@ -261,6 +261,7 @@ pub fn slashes(text: &str) -> String {
         r"bad\",
         r"list\",
         r"notes\",
+        r"unseen\",
         r"User\Reg",
         r"Machine\Reg",
         r"DomainSysvol\",

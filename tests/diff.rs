@@ -4,7 +4,7 @@ use fixtures::PolBuilder;
 use serde_json::{Value, json};
 
 use crate::assert_file_snapshot;
-use crate::bench::{COMPUTER_POL, NLA, TestDir, parse, slashes};
+use crate::bench::{COMPUTER_POL, NLA, TestDir, parse};
 
 const TERMINAL: &str = r"SOFTWARE\Policies\Microsoft\Windows NT\Terminal Services";
 const ACME: &str = r"Software\Policies\Acme\Agent";
@@ -133,7 +133,8 @@ fn what_is_no_registry_policy_is_named() {
     let json = parse(&dir.run(["diff", "image", "other", "-f", "json"]).expect(7));
     assert_eq!(json["not_compared"][0]["what"], "security settings (GptTmpl.inf)");
     assert_eq!(json["not_compared"].as_array().unwrap().len(), 1);
-    assert_eq!(json["not_compared"][0]["place"].as_str().map(slashes), Some(template));
+    // The path holds a blank, at which slashes() ends.
+    assert_eq!(json["not_compared"][0]["place"].as_str().map(|place| place.replace('\\', "/")), Some(template));
 }
 
 /// One change of each kind since a base, of a policy and of values that no template describes.

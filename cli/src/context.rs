@@ -70,7 +70,7 @@ pub fn cannot_read(path: &Path, error: &io::Error) -> CommandError {
         };
     }
     match error.kind() {
-        io::ErrorKind::NotFound => target_error::nothing_there(path),
+        io::ErrorKind::NotFound | io::ErrorKind::InvalidFilename => target_error::nothing_there(path),
         _ if path.is_dir() => {
             CommandError::new(Code::READ, format!("{} is a folder; a file is wanted here", path.display())).help(
                 format!("what the folder configures as a whole:  gpol show {}", quoted(&path.display().to_string())),

@@ -261,7 +261,7 @@ pub fn open(path: &Path) -> Result<Opened, TargetError> {
 /// As [`open`]; the trail says up to where it came.
 pub fn open_noting(path: &Path, trail: &mut Trail) -> Result<Opened, TargetError> {
     let io = |source: io::Error| match source.kind() {
-        io::ErrorKind::NotFound => TargetError::NotFound(path.to_path_buf()),
+        io::ErrorKind::NotFound | io::ErrorKind::InvalidFilename => TargetError::NotFound(path.to_path_buf()),
         _ => TargetError::Io { path: path.to_path_buf(), source },
     };
     if path.as_os_str() == LOCAL {

@@ -139,7 +139,7 @@ impl<T: Send, F: Fn(Read) -> T + Sync> Walk<'_, F> {
     /// All GPOs of a target that was named, but for those that were found already.
     pub fn target(&self, path: &Path, known: &mut HashSet<Identity>) -> Result<Vec<T>, TargetError> {
         let io = |source: io::Error| match source.kind() {
-            io::ErrorKind::NotFound => TargetError::NotFound(path.to_path_buf()),
+            io::ErrorKind::NotFound | io::ErrorKind::InvalidFilename => TargetError::NotFound(path.to_path_buf()),
             _ => TargetError::Io { path: path.to_path_buf(), source },
         };
         if path.as_os_str() == LOCAL || !fs::metadata(path).map_err(io)?.is_dir() {
