@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::assert_file_snapshot;
 use crate::bench::{GPT_INI, NLA, TestDir, keys, parse};
+use crate::corpus::cases;
 use crate::store::KEY;
 use fixtures::{GptIni, PolBuilder};
 
@@ -276,4 +277,27 @@ fn the_files_that_describe_backups_are_recognised_and_lead_to_them() {
     let listed = dir.run(["show", "backups/manifest.xml"]);
     assert_eq!(listed.refused(3), "E0408");
     assert!(listed.stderr().contains("the backups are in its folder:  gpol show backups\n"), "{listed}");
+}
+
+#[test]
+fn the_cases_of_real_use_are_recognised() {
+    let dir = TestDir::new();
+    let mut seen = 0;
+    // What each text says is right.
+    for (kind, name, right) in [
+        ("pol", "11_pol_nul_became_space.pol", "nothing that gpol knows"),
+        ("other", "manifest/manifest.xml", "file that describes GPO backups"),
+    ] {
+        let Some(path) = cases(kind).map(|folder| folder.join(name)).filter(|path| path.is_file()) else { continue };
+        let path = path.to_str().expect("a path that is text");
+        let found = dir.run(["detect", path]);
+        assert!(found.stdout().contains(&format!(": {right}")), "{found}");
+        seen += 1;
+        if kind == "pol" {
+            let shown = dir.run(["show", path]);
+            assert!(shown.stderr().starts_with("error[E0201]") && shown.stderr().contains("text editor"), "{shown}");
+            assert!(!found.stdout().contains("gpol show"), "{found}");
+        }
+    }
+    assert!(seen > 0 || cases("pol").is_none(), "none of the known cases is there");
 }
